@@ -1,0 +1,137 @@
+"""Frozen settings, read from `churnlens.toml`; an unknown key is an error with a "did you mean"."""
+
+from __future__ import annotations
+
+import datetime as dt
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from churnlens.errors import ConfigError, did_you_mean
+
+PeriodName = Literal["week", "month", "quarter"]
+DriverRole = Literal["candidate", "outcome", "ignore", "negative_control"]
+
+CONFIG_NAME = "churnlens.toml"
+
+
+class _Settings(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ReturnsFilter(_Settings):
+    """Rows that are a return or cancellation although the amount does not say so."""
+
+    column: str
+    starts_with: str | None = None
+    equals: str | None = None
+
+
+class TableSettings(_Settings):
+    """Where one table is found and how its columns are named.
+
+    `columns` maps a contract name to a column of the source, or, for `amount`, to a product of
+    two columns written `"quantity * unit_price"`.
+    """
+
+    file: str | None = None
+    table: str | None = None
+    columns: dict[str, str] = Field(default_factory=dict)
+    date_format: str | None = None
+    attributes: tuple[str, ...] = ()  # text columns of this table that describe the client
+    ignore: tuple[str, ...] = ()  # columns that are never read
+    returns: ReturnsFilter | None = None  # orders only
+
+
+class PluginSettings(_Settings):
+    """Analysts' own parts, each a `"my_module:name"` string."""
+
+    definitions: tuple[str, ...] = ()
+    drivers: tuple[str, ...] = ()
+    models: tuple[str, ...] = ()
+    checks: tuple[str, ...] = ()
+    sections: tuple[str, ...] = ()
+
+
+class ReportSettings(_Settings):
+    """How the report looks: a stylesheet and a logo of the house, the catalogue of remedies."""
+
+    css: str | None = None
+    logo: str | None = None
+    remedies: str | None = None
+    title: str | None = None
+
+
+class Settings(_Settings):
+    """Everything a run depends on besides the data."""
+
+    source: str | None = None  # an Ibis connection URL; none: files beside the config
+    period: PeriodName = "month"
+    currency: str = "EUR"
+    definition: str = "cadence"
+    seed: int = 0
+    lang: Literal["en", "zh"] = "en"
+    name_clients: bool = False
+    smallest_group: Annotated[int, Field(ge=5)] = 5
+    draws: Annotated[int, Field(ge=99)] = 999  # Monte Carlo draws of the scan
+    orders: TableSettings = TableSettings()
+    clients: TableSettings = TableSettings()
+    events: TableSettings = TableSettings()
+    remedies: TableSettings = TableSettings()
+    drivers: dict[str, DriverRole] = Field(default_factory=dict)
+    plugins: PluginSettings = PluginSettings()
+    report: ReportSettings = ReportSettings()
+    as_of: dt.date | None = None
+
+
+def load(path: Path) -> Settings:
+    """Read settings from a TOML file.
+
+    Raises
+    ------
+    ConfigError
+        When the file cannot be read, is no TOML, or has an unknown or wrong key; the message
+        names the file and the key.
+    """
+    try:
+        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read ({error.strerror}).") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} is not valid TOML: {error}.") from error
+    return parse(raw, str(path))
+
+
+def parse(raw: dict[str, Any], origin: str) -> Settings:
+    """Check a mapping of settings; `origin` is the file named in messages.
+
+    Raises
+    ------
+    ConfigError
+        When a key is unknown or a value is wrong.
+    """
+    try:
+        return Settings.model_validate(raw)
+    except ValidationError as error:
+        raise ConfigError(_message(error, origin)) from error
+
+
+def _message(error: ValidationError, origin: str) -> str:
+    first = error.errors()[0]
+    path = [str(part) for part in first["loc"]]
+    key = ".".join(path)
+    if first["type"] == "extra_forbidden":
+        hint = did_you_mean(path[-1], _known_keys(path[:-1]))
+        return f"{origin}: unknown key '{key}'.{hint}"
+    return f"{origin}: {key}: {first['msg']} (found {first['input']!r})."
+
+
+def _known_keys(path: list[str]) -> list[str]:
+    model: Any = Settings
+    for part in path:
+        annotation = model.model_fields[part].annotation
+        options = getattr(annotation, "__args__", (annotation,))
+        model = next(o for o in options if isinstance(o, type) and issubclass(o, BaseModel))
+    return list(model.model_fields)

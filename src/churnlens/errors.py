@@ -1,0 +1,26 @@
+"""The errors a user may meet; each says what is wrong, where, and what to do."""
+
+import difflib
+from collections.abc import Iterable
+
+
+class ChurnlensError(Exception):
+    """Anything the user can mend: bad input, configuration or call. Exit code 2."""
+
+
+class ConfigError(ChurnlensError):
+    """`churnlens.toml` or a command-line option is wrong."""
+
+
+class ContractError(ChurnlensError):
+    """A source cannot be used at all: no orders, a missing column, an unreadable file."""
+
+
+class ReviewError(ChurnlensError):
+    """A saved `review.json`, `truth.json` or register cannot be read."""
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return `" Did you mean 'x'?"` for the nearest known name, or an empty string."""
+    near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
+    return f" Did you mean '{near[0]}'?" if near else ""
