@@ -1,0 +1,1 @@
+"""When clients leave: hazard, survival, the date a change began, and what could be seen."""
