@@ -39,7 +39,10 @@ class TableSettings(_Settings):
     file: str | None = None
     table: str | None = None
     columns: dict[str, str] = Field(default_factory=dict)
-    date_format: str | None = None
+    date_format: str | None = None  # strptime, for example "%d/%m/%Y"; none: ISO 8601
+    encoding: str | None = None  # of a CSV file; none: UTF-8, or what its byte order mark says
+    delimiter: str | None = None  # of a CSV file; none: the likeliest of , ; tab and |
+    decimal: Literal[".", ","] = "."  # decimal mark of numbers written as text
     attributes: tuple[str, ...] = ()  # text columns of this table that describe the client
     ignore: tuple[str, ...] = ()  # columns that are never read
     returns: ReturnsFilter | None = None  # orders only
@@ -68,6 +71,7 @@ class Settings(_Settings):
     """Everything a run depends on besides the data."""
 
     source: str | None = None  # an Ibis connection URL; none: files beside the config
+    engine: str | None = None  # Ibis connection URL of what computes; none: DuckDB
     period: PeriodName = "month"
     currency: str = "EUR"
     definition: str = "cadence"

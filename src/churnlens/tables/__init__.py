@@ -1,0 +1,6 @@
+"""Open a source through Ibis; check the contract; accepted rows and rejects."""
+
+from churnlens.tables.model import TABLE_NAMES, Tables
+from churnlens.tables.opening import open_source
+
+__all__ = ["TABLE_NAMES", "Tables", "open_source"]

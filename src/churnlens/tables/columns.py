@@ -1,0 +1,202 @@
+"""Which column of the source means what? Names, mappings, and the kind of every other column."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import ibis
+import ibis.expr.types as ir
+
+from churnlens.config import Settings, TableSettings
+from churnlens.errors import ContractError, did_you_mean
+from churnlens.tables import cells
+from churnlens.tables.cells import Cell
+from churnlens.tables.contract import Check, Column, optional, required
+from churnlens.tables.reading import Raw
+
+A_DATE = "a date (ISO 8601, like 2024-01-31)"
+A_NUMBER = "a finite number"
+NUMERIC_SHARE = 0.95  # of a text column's filled cells, for it to be a column of numbers
+_ID_ENDINGS = ("_id", "_no", "_nr", "_number", "_code", "_key", "_ref")
+
+FIXED: Mapping[str, tuple[str, ...]] = {
+    "orders": ("client_id", "order_date", "amount", "order_id", "margin", "category", "quantity"),
+    "clients": ("client_id", "signup_date", "closed_on", "closed_reason"),
+    "events": ("client_id", "event_date", "event_type", "value", "level"),
+    "remedies": ("action", "start_date", "issue_id", "end_date", "owner"),
+}
+NEEDED: Mapping[str, tuple[str, ...]] = {
+    "orders": ("client_id", "order_date", "amount"),
+    "clients": ("client_id",),
+    "events": ("client_id", "event_date", "event_type"),
+    "remedies": ("action", "start_date"),
+}
+_DATES = ("order_date", "signup_date", "closed_on", "event_date", "start_date", "end_date")
+_NUMBERS = ("amount", "margin", "quantity", "value")
+
+
+@dataclass(frozen=True)
+class Mapped:
+    """The source's columns: contract name -> source column(s), and the others by kind."""
+
+    fixed: Mapping[str, tuple[str, ...]]  # two source columns are a product
+    numeric: tuple[str, ...]
+    text: tuple[str, ...]
+
+
+def match(raw: Raw, name: str, chosen: TableSettings) -> Mapped:
+    """Find the columns with a fixed meaning, and sort the others into numbers and text.
+
+    Raises
+    ------
+    ContractError
+        When a needed or a mapped column is missing, or a mapping names no contract column.
+    """
+    unknown = next((key for key in chosen.columns if key not in FIXED[name]), None)
+    if unknown is not None:
+        hint = did_you_mean(unknown, FIXED[name])
+        known = ", ".join(FIXED[name])
+        raise ContractError(
+            f"[{name}.columns] maps '{unknown}', which is no column of the contract ({known}).{hint}"
+        )
+    fixed = {key: _sources(raw, name, key, chosen) for key in FIXED[name]}
+    fixed = {key: sources for key, sources in fixed.items() if sources}
+    _check_needed(raw, name, fixed)
+    single = {sources[0] for sources in fixed.values() if len(sources) == 1}
+    others = [
+        c for c in raw.columns if c not in single and c not in (*FIXED[name], *chosen.ignore)
+    ]
+    numeric, text = sort_by_kind(raw, others, chosen)
+    return Mapped(fixed, numeric, text)
+
+
+def _sources(raw: Raw, name: str, key: str, chosen: TableSettings) -> tuple[str, ...]:
+    """Return the source's column(s) for a contract name; none when it has no such column."""
+    said = chosen.columns.get(key)
+    if said is None:
+        return (key,) if key in raw.columns else ()
+    if said in raw.columns:
+        return (said,)
+    parts = tuple(part.strip() for part in said.split("*"))
+    if len(parts) > 1 and key not in _NUMBERS:
+        raise ContractError(f"[{name}.columns] {key} = \"{said}\": only a number can be a product.")
+    for part in parts:
+        require_column(raw, part, f"[{name}.columns] {key} names it")
+    return parts
+
+
+def require_column(raw: Raw, column: str, why: str) -> None:
+    """Raise a ContractError that names the file and the nearest column, if there is no such."""
+    if column not in raw.columns:
+        hint = did_you_mean(column, raw.columns)
+        listed = ", ".join(raw.columns)
+        raise ContractError(
+            f"{raw.label} has no column '{column}' ({why}).{hint} Its columns are {listed}."
+        )
+
+
+def _check_needed(raw: Raw, name: str, fixed: Mapping[str, object]) -> None:
+    missing = next((key for key in NEEDED[name] if key not in fixed), None)
+    if missing is None:
+        return
+    hint = did_you_mean(missing, raw.columns)
+    raise ContractError(
+        f"{raw.label} has no column '{missing}', which {name} must have.{hint} Its columns are "
+        f"{', '.join(raw.columns)}. Rename one, or say in churnlens.toml which it is: "
+        f'[{name}.columns] {missing} = "…" (`churnlens init` writes a first churnlens.toml).'
+    )
+
+
+def sort_by_kind(
+    raw: Raw, names: Iterable[str], chosen: TableSettings
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Part columns into numbers and text; dates and anything else are left out.
+
+    A column of text is one of numbers when 95 of 100 filled cells are finite numbers and none
+    is written with leading zeros (a code); a column named like an identifier is text.
+    """
+    types = {name: raw.table[name].type() for name in names}
+    coded = {n for n in types if _is_identifier(n) or n in chosen.attributes}
+    typed = [n for n, t in types.items() if t.is_numeric() and n not in coded]
+    written = [n for n, t in types.items() if t.is_string() and n not in coded]
+    parsed = _numbers_in_text(raw.table, written, chosen.decimal)
+    numeric = tuple(n for n in types if n in typed or n in parsed)
+    textual = (n for n, t in types.items() if n not in numeric and _is_textual(t))
+    return numeric, tuple(textual)
+
+
+def _is_textual(kind: ibis.DataType) -> bool:
+    return bool(kind.is_string() or kind.is_boolean() or kind.is_numeric())
+
+
+def _is_identifier(name: str) -> bool:
+    lowered = name.lower()
+    return lowered in ("id", "row", "line", "index") or lowered.endswith(_ID_ENDINGS)
+
+
+def _numbers_in_text(table: ibis.Table, names: list[str], decimal: str) -> set[str]:
+    """Return which of the text columns hold numbers; one pass over the table."""
+    if not names:
+        return set()
+    asked = {}
+    for i, name in enumerate(names):
+        cell = cells.number(table[name], decimal)
+        coded = table[name].strip().re_search(r"^0\d").fill_null(False)
+        asked[f"filled{i}"] = (~cell.blank).sum()
+        asked[f"parsed{i}"] = cell.value.notnull().sum()
+        asked[f"coded{i}"] = coded.sum()
+    seen = table.aggregate(**asked).to_pyarrow().to_pylist()[0]
+    return {
+        name
+        for i, name in enumerate(names)
+        if not seen[f"coded{i}"]
+        and seen[f"filled{i}"]
+        and seen[f"parsed{i}"] >= NUMERIC_SHARE * seen[f"filled{i}"]
+    }
+
+
+def fixed_column(raw: Raw, name: str, key: str, mapped: Mapped, chosen: TableSettings) -> Column:
+    """Build one column of fixed meaning with its rules."""
+    sources = mapped.fixed[key]
+    read = [_read(raw.table[source], key, chosen) for source in sources]
+    rule = required if key in NEEDED[name] else optional
+    checks: list[Check] = []
+    value: ir.Value = read[0].value
+    for source, cell in zip(sources, read, strict=True):
+        checks += rule(source, cell, _kind(key, chosen))
+    for cell in read[1:]:
+        value = value * cell.value
+    if len(sources) > 1:
+        checks.append(Check(" * ".join(sources), value, value.isinf(), f"{key} is not {A_NUMBER}"))
+    return Column(key, value, tuple(checks))
+
+
+def _read(column: ir.Value, key: str, chosen: TableSettings) -> Cell:
+    if key in _DATES:
+        return cells.date(column, chosen.date_format)
+    if key in _NUMBERS:
+        return cells.number(column, chosen.decimal)
+    return cells.text(column)
+
+
+def _kind(key: str, chosen: TableSettings) -> str:
+    if key in _DATES:
+        return f"a date written {chosen.date_format}" if chosen.date_format else A_DATE
+    return A_NUMBER
+
+
+def number_column(raw: Raw, name: str, chosen: TableSettings) -> Column:
+    """Build a column of numbers that may be blank; a cell that is no number refuses its row."""
+    cell = cells.number(raw.table[name], chosen.decimal)
+    return Column(name, cell.value, optional(name, cell, A_NUMBER))
+
+
+def text_column(raw: Raw, name: str) -> Column:
+    """Build a text attribute; blanks around it mean nothing."""
+    return Column(name, cells.text(raw.table[name]).value.strip())
+
+
+def measures(mapped: Mapped, settings: Settings) -> tuple[str, ...]:
+    """Return the numeric order columns that are candidate drivers."""
+    return tuple(n for n in mapped.numeric if settings.drivers.get(n) != "ignore")
