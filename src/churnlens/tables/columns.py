@@ -64,9 +64,7 @@ def match(raw: Raw, name: str, chosen: TableSettings) -> Mapped:
     fixed = {key: sources for key, sources in fixed.items() if sources}
     _check_needed(raw, name, fixed)
     single = {sources[0] for sources in fixed.values() if len(sources) == 1}
-    others = [
-        c for c in raw.columns if c not in single and c not in (*FIXED[name], *chosen.ignore)
-    ]
+    others = [c for c in raw.columns if c not in single and c not in (*FIXED[name], *chosen.ignore)]
     numeric, text = sort_by_kind(raw, others, chosen)
     return Mapped(fixed, numeric, text)
 
@@ -80,7 +78,7 @@ def _sources(raw: Raw, name: str, key: str, chosen: TableSettings) -> tuple[str,
         return (said,)
     parts = tuple(part.strip() for part in said.split("*"))
     if len(parts) > 1 and key not in _NUMBERS:
-        raise ContractError(f"[{name}.columns] {key} = \"{said}\": only a number can be a product.")
+        raise ContractError(f'[{name}.columns] {key} = "{said}": only a number can be a product.')
     for part in parts:
         require_column(raw, part, f"[{name}.columns] {key} names it")
     return parts

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import ibis
 import ibis.expr.types as ir
 
+from churnlens.results import RowCounts
 from churnlens.tables.cells import Cell
 from churnlens.tables.delimited import ROW
 from churnlens.tables.reading import Raw
@@ -72,6 +74,45 @@ class Staged:
             reason="reason",
         )
         return wrong.union(lines)
+
+
+@dataclass(frozen=True)
+class Split:
+    """A tagged table as it stood on `as_of`, by the date in `date_column` (if it has one)."""
+
+    staged: Staged
+    date_column: str
+    as_of: dt.date
+
+    @property
+    def accepted(self) -> ibis.Table:
+        """Rows that keep the contract and are not dated after `as_of`."""
+        kept = self.staged.kept
+        return kept.filter(~self._after(kept)).select(*self.staged.columns)
+
+    def _after(self, table: ibis.Table) -> ir.BooleanValue:
+        if self.date_column not in table.columns:
+            return ibis.literal(False)
+        return (table[self.date_column] > self.as_of).fill_null(False)
+
+    def counts(self) -> RowCounts:
+        """Count read = accepted + rejected + after_as_of."""
+        table = self.staged.table
+        kept = table[FAILED].isnull()
+        counted = table.aggregate(
+            read=table.count(),
+            kept=kept.sum().fill_null(0),
+            after=(kept & self._after(table)).sum().fill_null(0),
+        )
+        seen = counted.to_pyarrow().to_pylist()[0]
+        lines = self.staged.malformed
+        lost = 0 if lines is None else int(lines.count().to_pyarrow().as_py())
+        return RowCounts(
+            read=seen["read"] + lost,
+            accepted=seen["kept"] - seen["after"],
+            rejected=seen["read"] - seen["kept"] + lost,
+            after_as_of=seen["after"],
+        )
 
 
 def _named(code: ir.IntegerValue, names: Sequence[str]) -> ir.StringValue:

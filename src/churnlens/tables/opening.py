@@ -11,13 +11,13 @@ import ibis.expr.types as ir
 
 from churnlens.config import Settings
 from churnlens.errors import ContractError
-from churnlens.results import RowCounts
 from churnlens.tables import columns as cols
-from churnlens.tables.contract import FAILED, Column, Staged, stage
+from churnlens.tables import companions
+from churnlens.tables.contract import Column, Split, Staged, stage
 from churnlens.tables.delimited import ROW
 from churnlens.tables.model import Tables
 from churnlens.tables.reading import Raw, read
-from churnlens.tables.sources import Place, locate
+from churnlens.tables.sources import locate
 
 
 def open_source(source: Path | str, settings: Settings, as_of: dt.date | None = None) -> Tables:
@@ -63,30 +63,42 @@ def connect(settings: Settings) -> Any:
 def _checked(
     connection: Any, raws: dict[str, Raw], settings: Settings, as_of: dt.date | None
 ) -> Tables:
-    orders, measures = _stage_orders(connection, raws["orders"], settings)
-    first, last = _span(orders)
+    staged, measures = _stage_orders(connection, raws["orders"], settings)
+    first, last = _span(staged, as_of)
     as_of = as_of or last
-    rows = {"orders": _counts(orders, orders.table.order_date > as_of)}
+    split = {"orders": Split(staged, "order_date", as_of)}
+    texts: tuple[str, ...] = ()
+    numbers: tuple[str, ...] = ()
+    if "clients" in raws:
+        clients, texts, numbers = companions.stage_clients(connection, raws["clients"], settings)
+        split["clients"] = Split(clients, "signup_date", as_of)
+    if "events" in raws:
+        events = companions.stage_events(connection, raws["events"], settings)
+        split["events"] = Split(events, "event_date", as_of)
+    of_orders = tuple(name for name in settings.orders.attributes if name not in texts)
+    attributes = (*texts, *of_orders)
+    if "remedies" in raws:
+        known = (*attributes, *numbers)
+        remedies = companions.stage_remedies(connection, raws["remedies"], settings, known)
+        split["remedies"] = Split(remedies, "start_date", as_of)
     return Tables(
         connection=connection,
-        orders=_dated(orders, "order_date", as_of),
-        clients=None,
-        events=None,
-        remedies=None,
+        orders=split["orders"].accepted,
+        clients=companions.clients_as_of(split.get("clients")),
+        events=split["events"].accepted if "events" in split else None,
+        remedies=companions.remedies_frame(split.get("remedies")),
         measures=measures,
-        attributes=(),
-        numeric_attributes=(),
-        orders_attributes=settings.orders.attributes,
-        rows=rows,
-        rejects={"orders": orders.refused},
+        attributes=attributes,
+        numeric_attributes=numbers,
+        orders_attributes=of_orders,
+        rows={name: table.counts() for name, table in split.items()},
+        rejects={name: table.staged.refused for name, table in split.items()},
         as_of=as_of,
         first_date=first,
     )
 
 
-def _stage_orders(
-    connection: Any, raw: Raw, settings: Settings
-) -> tuple[Staged, tuple[str, ...]]:
+def _stage_orders(connection: Any, raw: Raw, settings: Settings) -> tuple[Staged, tuple[str, ...]]:
     chosen = settings.orders
     mapped = cols.match(raw, "orders", chosen)
     measures = cols.measures(mapped, settings)
@@ -122,33 +134,39 @@ def _is_return(raw: Raw, columns: list[Column], settings: Settings) -> Column:
     return Column("is_return", returned)
 
 
-def _span(orders: Staged) -> tuple[dt.date, dt.date]:
+def _span(orders: Staged, as_of: dt.date | None) -> tuple[dt.date, dt.date]:
+    """Return the first and last accepted order date.
+
+    Raises
+    ------
+    ContractError
+        When no order can be used, or all are dated after `as_of`.
+    """
     kept = orders.kept
     span = kept.aggregate(first=kept.order_date.min(), last=kept.order_date.max())
     seen = span.to_pyarrow().to_pylist()[0]
     if seen["first"] is None:
-        raise ContractError(f"{orders.label} has no row that can be used.")
+        raise ContractError(_nothing_usable(orders))
+    if as_of is not None and as_of < seen["first"]:
+        raise ContractError(
+            f"{orders.label}: as of {as_of} there was no order yet; the first is dated "
+            f"{seen['first']}. Choose a later --as-of."
+        )
     return seen["first"], seen["last"]
 
 
-def _dated(staged: Staged, column: str, as_of: dt.date) -> ibis.Table:
-    kept = staged.kept
-    return kept.filter(kept[column] <= as_of).select(*staged.columns)
-
-
-def _counts(staged: Staged, after: ir.BooleanValue) -> RowCounts:
-    table = staged.table
-    kept = table[FAILED].isnull()
-    counted = table.aggregate(
-        read=table.count(),
-        kept=kept.sum().fill_null(0),
-        after=(kept & after.fill_null(False)).sum().fill_null(0),
+def _nothing_usable(orders: Staged) -> str:
+    refused = orders.refused
+    seen = refused.group_by("reason").aggregate(
+        rows=refused.count(), row=refused.row.min(), value=refused.value.min()
     )
-    seen = counted.to_pyarrow().to_pylist()[0]
-    lost = 0 if staged.malformed is None else int(staged.malformed.count().to_pyarrow().as_py())
-    return RowCounts(
-        read=seen["read"] + lost,
-        accepted=seen["kept"] - seen["after"],
-        rejected=seen["read"] - seen["kept"] + lost,
-        after_as_of=seen["after"],
+    worst = seen.order_by(seen.rows.desc(), seen.reason).limit(1).to_pyarrow().to_pylist()
+    if not worst:
+        return f"{orders.label} is empty: it has a header and no row of data."
+    first = worst[0]
+    example = f", for example '{first['value']}'" if first["value"] else ""
+    return (
+        f"{orders.label} has no row that can be used. {first['rows']} rows: {first['reason']}"
+        f"{example}. See row {first['row']}; a date_format, decimal or column mapping under "
+        "[orders] in churnlens.toml may mend it."
     )

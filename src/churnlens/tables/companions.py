@@ -1,0 +1,111 @@
+"""What stands beside the orders? Clients, events and remedies, under the same checks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import ibis
+
+from churnlens.config import Settings, TableSettings
+from churnlens.errors import ContractError, did_you_mean
+from churnlens.tables import columns as cols
+from churnlens.tables.contract import Column, Split, Staged, stage
+from churnlens.tables.reading import Raw
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def stage_clients(
+    connection: Any, raw: Raw, settings: Settings
+) -> tuple[Staged, tuple[str, ...], tuple[str, ...]]:
+    """Tag the clients; returns them with their text and their numeric attributes.
+
+    The first row of a client stands; later ones are refused.
+    """
+    chosen = settings.clients
+    _check_named(raw, chosen.attributes, "[clients] attributes")
+    mapped = cols.match(raw, "clients", chosen)
+    columns = _fixed(raw, "clients", mapped, chosen)
+    columns += [cols.text_column(raw, name) for name in mapped.text]
+    columns += [cols.number_column(raw, name, chosen) for name in mapped.numeric]
+    staged = stage(connection, raw, "clients", columns, unique="client_id")
+    return staged, mapped.text, mapped.numeric
+
+
+def stage_events(connection: Any, raw: Raw, settings: Settings) -> Staged:
+    """Tag the events; `value` and `level` are null where the source has no such column."""
+    mapped = cols.match(raw, "events", settings.events)
+    columns = _fixed(raw, "events", mapped, settings.events)
+    if "value" not in mapped.fixed:
+        columns.append(Column("value", ibis.null("float64")))
+    if "level" not in mapped.fixed:
+        columns.append(Column("level", ibis.null("string")))
+    return stage(connection, raw, "events", columns)
+
+
+def stage_remedies(
+    connection: Any, raw: Raw, settings: Settings, attributes: Sequence[str]
+) -> Staged:
+    """Tag the remedies; every column without a fixed meaning must name a segment attribute.
+
+    Raises
+    ------
+    ContractError
+        When a scope column names no attribute: a remedy for some would be read as one for all.
+    """
+    mapped = cols.match(raw, "remedies", settings.remedies)
+    fixed = {source for sources in mapped.fixed.values() for source in sources}
+    scope = [c for c in raw.columns if c not in fixed and c not in settings.remedies.ignore]
+    for name in scope:
+        if name not in attributes:
+            raise ContractError(_unknown_scope(raw.label, name, attributes))
+    columns = _fixed(raw, "remedies", mapped, settings.remedies)
+    for name in ("end_date", "issue_id", "owner"):
+        if name not in mapped.fixed:
+            kind = "date" if name == "end_date" else "string"
+            columns.append(Column(name, ibis.null(kind)))
+    columns += [cols.text_column(raw, name) for name in scope]
+    return stage(connection, raw, "remedies", columns)
+
+
+def _unknown_scope(label: str, name: str, attributes: Sequence[str]) -> str:
+    known = f"The attributes are {', '.join(attributes)}." if attributes else "There are none."
+    return (
+        f"{label}: column '{name}' names no segment attribute.{did_you_mean(name, attributes)} "
+        f'{known} If it is a note, add it to [remedies] ignore = ["{name}"] in churnlens.toml.'
+    )
+
+
+def _check_named(raw: Raw, names: Sequence[str], why: str) -> None:
+    for name in names:
+        cols.require_column(raw, name, f"{why} names it")
+
+
+def _fixed(raw: Raw, name: str, mapped: cols.Mapped, chosen: TableSettings) -> list[Column]:
+    return [cols.fixed_column(raw, name, key, mapped, chosen) for key in mapped.fixed]
+
+
+def clients_as_of(clients: Split | None) -> ibis.Table | None:
+    """Return the accepted clients; an exit dated after `as_of` has not happened yet."""
+    if clients is None:
+        return None
+    table = clients.accepted
+    if "closed_on" not in table.columns:
+        return table
+    happened = (table.closed_on <= clients.as_of).fill_null(False)
+    hidden = {"closed_on": ibis.ifelse(happened, table.closed_on, ibis.null("date"))}
+    if "closed_reason" in table.columns:
+        hidden["closed_reason"] = ibis.ifelse(happened, table.closed_reason, ibis.null("string"))
+    return table.mutate(**hidden)
+
+
+def remedies_frame(remedies: Split | None) -> pd.DataFrame | None:
+    """Return the accepted remedies in the order of the source; an end to come is no end yet."""
+    if remedies is None:
+        return None
+    table = remedies.accepted
+    ended = (table.end_date <= remedies.as_of).fill_null(False)
+    table = table.mutate(end_date=ibis.ifelse(ended, table.end_date, ibis.null("date")))
+    return table.execute()
