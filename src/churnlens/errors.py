@@ -20,6 +20,10 @@ class ReviewError(ChurnlensError):
     """A saved `review.json`, `truth.json` or register cannot be read."""
 
 
+class OutputError(ChurnlensError):
+    """The output cannot be written where the caller wants it."""
+
+
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Return `" Did you mean 'x'?"` for the nearest known name, or an empty string."""
     near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)

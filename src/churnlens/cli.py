@@ -1,0 +1,349 @@
+"""What can be asked on the command line, and what is said when it cannot be answered.
+
+Exit codes: 0 it ran, 2 the input, the configuration or the call is wrong, 1 anything else.
+Whatever is slow to import is imported by the command that needs it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import errno
+import io
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
+
+import typer
+
+from churnlens.errors import ChurnlensError, ConfigError
+
+if TYPE_CHECKING:
+    from churnlens.config import ReportSettings, Settings
+    from churnlens.tables import Tables
+
+Lang = Literal["en", "zh"]
+
+DEBUG = "CHURNLENS_DEBUG"  # set: an unexpected error shows its traceback
+GRACE = 1.0  # seconds a step of the engine has to notice Ctrl-C
+
+app = typer.Typer(
+    help="Why clients leave, which segments leave and since when, from order history.",
+    add_completion=False,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+
+def _date(text: str) -> dt.date:
+    try:
+        return dt.date.fromisoformat(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"'{text}' is not a date such as 2024-12-31.") from error
+
+
+def _url(text: str) -> str:
+    if "://" not in text:
+        raise typer.BadParameter(f"'{text}' is not a connection URL such as duckdb:///work.db.")
+    return text
+
+
+Source = Annotated[
+    str,
+    typer.Argument(
+        metavar="SOURCE",
+        help="A folder with orders.*, a data file, a churnlens.toml, or a database URL.",
+    ),
+]
+SavedReview = Annotated[Path, typer.Argument(metavar="REVIEW.json", help="A saved review.")]
+AsOf = Annotated[
+    dt.date | None,
+    typer.Option(
+        parser=_date, metavar="DATE", help="Read nothing dated later [default: last order]."
+    ),
+]
+ConfigFile = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="Settings [default: churnlens.toml beside the data]."),
+]
+Engine = Annotated[
+    str | None,
+    typer.Option(
+        parser=_url, metavar="URL", help="Ibis connection that computes [default: DuckDB]."
+    ),
+]
+Language = Annotated[Lang | None, typer.Option(help="Language of the report.")]
+Seed = Annotated[int | None, typer.Option(min=0, metavar="N", help="Seed of what is drawn.")]
+
+
+@app.command()
+def run(
+    source: Source,
+    out: Annotated[
+        Path, typer.Option(metavar="FOLDER", help="Gets one folder a run: FOLDER/<as-of>/.")
+    ] = Path("reports"),
+    as_of: AsOf = None,
+    previous: Annotated[
+        Path | None, typer.Option(metavar="REVIEW.json", help="The review before this one.")
+    ] = None,
+    config: ConfigFile = None,
+    engine: Engine = None,
+    lang: Language = None,
+    seed: Seed = None,
+    name_clients: Annotated[
+        bool, typer.Option("--name-clients", help="Let the report name clients.")
+    ] = False,
+) -> None:
+    """Say who leaves, since when and why."""
+    from churnlens import console, output, results
+    from churnlens.pipeline import investigate
+    from churnlens.report import render as report
+
+    place, settings = _settings(source, config)
+    settings = _overridden(
+        settings, engine=engine, lang=lang, seed=seed, name_clients=name_clients or None
+    )
+    output.check_writable(out)
+    before = results.read_review(previous) if previous else None
+    with console.progress() as progress:
+        inputs = _inputs(place, settings)
+        outcome = investigate(place, settings, as_of=as_of, previous=before, progress=progress)
+        html = report(
+            outcome.review,
+            lang=settings.lang,
+            settings=settings.report,
+            sections=settings.plugins.sections,
+            smallest_group=settings.smallest_group,
+        )
+        target = out / outcome.review.as_of
+        output.check_apart(target, inputs)
+        output.write_run(
+            target,
+            report=html,
+            review=results.to_json(outcome.review),
+            manifest=output.describe_run(inputs, settings.model_dump(mode="json"), _versions()),
+            rejects=lambda folder: _rejects(outcome.tables, folder),
+        )
+    print(console.summary(outcome.review, settings.lang))
+    print(f"Report: {target / output.REPORT}")
+
+
+@app.command()
+def check(
+    source: Source, as_of: AsOf = None, config: ConfigFile = None, engine: Engine = None
+) -> None:
+    """Check the data; nothing is fitted."""
+    from churnlens import console
+    from churnlens.tables import open_source
+
+    place, settings = _settings(source, config)
+    settings = _overridden(settings, engine=engine)
+    print(console.data_summary(open_source(place, settings, as_of), settings))
+
+
+@app.command()
+def init(source: Source) -> None:
+    """Write a churnlens.toml guessed from the data."""
+    from churnlens import output
+    from churnlens.config import CONFIG_NAME
+    from churnlens.tables.guess import config_text
+
+    place = _place(source)
+    target = _folder(place) / CONFIG_NAME
+    if target.exists():
+        raise ConfigError(f"{target} exists already; move it away to have a new one written.")
+    output.write_file(target, config_text(place))
+    print(f"Wrote {target}. Look it through, then: churnlens run {target}")
+
+
+@app.command()
+def compare(
+    old: Annotated[Path, typer.Argument(metavar="OLD", help="The earlier review.json.")],
+    new: Annotated[Path, typer.Argument(metavar="NEW", help="The later review.json.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Set two reviews side by side."""
+    raise NotImplementedError
+
+
+@app.command()
+def render(
+    review: SavedReview,
+    config: ConfigFile = None,
+    lang: Language = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="[default: report.html beside the review]")
+    ] = None,
+) -> None:
+    """Make the report again from a review."""
+    from churnlens import output, results
+    from churnlens.report import render as report
+
+    saved = results.read_review(review)
+    settings = _overridden(_loaded(config), lang=lang)
+    target = out or review.parent / output.REPORT
+    output.write_file(target, report(saved, lang=settings.lang, settings=settings.report))
+    print(f"Report: {target}")
+
+
+@app.command()
+def simulate(
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="The folder to write.")],
+    world: Annotated[
+        str, typer.Option(metavar="NAME", help="Which world; a wrong name lists them.")
+    ] = "approval",
+    clients: Annotated[
+        int | None, typer.Option(min=50, metavar="N", help="How many clients [default: drawn].")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, metavar="N", help="Seed of what is drawn.")] = 0,
+) -> None:
+    """Write a planted world, with its truth beside it."""
+    from churnlens import output
+    from churnlens.simulate import write_world
+
+    output.check_writable(out)
+    truth = write_world(out, world, clients, seed)
+    print(f"Wrote {out}: world '{truth.scenario}', {truth.departures:,} departures.")
+    print(f"Next: churnlens run {out}")
+
+
+@app.command()
+def score(
+    review: SavedReview,
+    truth: Annotated[Path, typer.Argument(metavar="TRUTH.json", help="What was planted.")],
+) -> None:
+    """Score a review against the truth."""
+    raise NotImplementedError
+
+
+def _place(source: str) -> Path | str:
+    return source if "://" in source else Path(source)
+
+
+def _folder(place: Path | str) -> Path:
+    """Where a source's config lies: in its folder; for a database, where the command is run."""
+    if isinstance(place, str):
+        return Path()
+    return place if place.is_dir() else place.parent
+
+
+def _settings(source: str, config: Path | None) -> tuple[Path | str, Settings]:
+    """Load a source's settings: its own churnlens.toml, the one beside it, or `--config`."""
+    from churnlens.config import CONFIG_NAME
+
+    place = _place(source)
+    if isinstance(place, Path) and place.suffix == ".toml":
+        if config is not None:
+            raise ConfigError(
+                f"SOURCE is a config file ({place}), so --config cannot name another."
+            )
+        return place, _loaded(place)
+    beside = _folder(place) / CONFIG_NAME
+    if config is None and isinstance(place, Path) and beside.is_file():
+        return (beside if place.is_dir() else place), _loaded(beside)
+    return place, _loaded(config)
+
+
+def _loaded(config: Path | None) -> Settings:
+    from churnlens.config import Settings, load
+
+    if config is None:
+        return Settings()
+    settings = load(config)
+    return settings.model_copy(update={"report": _anchored(settings.report, config.parent)})
+
+
+def _anchored(report: ReportSettings, folder: Path) -> ReportSettings:
+    """Files that a config names are found from where the config lies."""
+    named = {key: getattr(report, key) for key in ("css", "logo", "remedies")}
+    return report.model_copy(
+        update={key: str(folder / name) for key, name in named.items() if name is not None}
+    )
+
+
+def _overridden(settings: Settings, **options: Any) -> Settings:
+    return settings.model_copy(update={k: v for k, v in options.items() if v is not None})
+
+
+def _inputs(place: Path | str, settings: Settings) -> tuple[Path, ...]:
+    from churnlens.tables.sources import locate
+
+    return tuple(p.path for p in locate(place, settings).values() if p.path is not None)
+
+
+def _rejects(tables: Tables, folder: Path) -> None:
+    for name, refused in tables.rejects.items():
+        refused.to_csv(folder / f"{name}.csv")
+
+
+def _versions() -> dict[str, str]:
+    """Return the versions of the packages that can change a figure."""
+    names = ("churnlens", "duckdb", "ibis-framework", "numpy", "pandas", "scikit-learn", "scipy")
+    return {"python": sys.version.split()[0], **{name: metadata.version(name) for name in names}}
+
+
+def main() -> NoReturn:
+    """Run the command line; every ending has an exit code and at most one message."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that cannot show a sign is no error
+    with _interruptible():
+        sys.exit(_answer())
+
+
+def _answer() -> int:
+    try:
+        app(prog_name="churnlens")
+    except ChurnlensError as error:
+        return _say(str(error), 2)
+    except Exception as error:  # the outermost door: one message, never a traceback
+        if os.environ.get(DEBUG):
+            raise
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return _say(f"{error.strerror}; nothing was written.", 1)
+        first = (str(error).strip().splitlines() or ["no message"])[0]
+        return _say(
+            f"something went wrong in churnlens itself ({type(error).__name__}: {first}). "
+            f"Please report it in the project's issue tracker, with what {DEBUG}=1 prints.",
+            1,
+        )
+    return 0
+
+
+def _say(message: str, code: int) -> int:
+    print(f"Error: {message}", file=sys.stderr)
+    return code
+
+
+@contextlib.contextmanager
+def _interruptible() -> Iterator[None]:
+    """Let Ctrl-C end a step of the engine too, which does not look up while it computes."""
+    listening, waking = socket.socketpair()
+    waking.setblocking(False)
+    signal.set_wakeup_fd(waking.fileno(), warn_on_full_buffer=False)
+    threading.Thread(target=_end_on_interrupt, args=(listening,), daemon=True).start()
+    try:
+        yield
+    finally:
+        signal.set_wakeup_fd(-1)
+
+
+def _end_on_interrupt(listening: socket.socket) -> None:
+    while listening.recv(1) != bytes([signal.SIGINT]):
+        pass
+    time.sleep(GRACE)  # usually the command has ended by itself before this is over
+    if sys.stderr.isatty():
+        os.write(sys.stderr.fileno(), b"\x1b[?25h\n")  # the bar had hidden the cursor
+    os._exit(130)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,103 @@
+"""What the user sees while a command runs, and when it has run.
+
+Progress goes to stderr: a bar on a terminal, plain lines otherwise. The summary is for stdout.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from churnlens.config import Settings
+    from churnlens.results import Review, RowCounts
+    from churnlens.tables import Tables
+
+Progress = Callable[[str, int, int], None]
+
+
+@contextlib.contextmanager
+def progress() -> Iterator[Progress]:
+    """Give a callable that shows (step, how many are done, of how many)."""
+    if sys.stderr.isatty():
+        with _bar() as show:
+            yield show
+    else:
+        yield _lines()
+
+
+@contextlib.contextmanager
+def _bar() -> Iterator[Progress]:
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (BarColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("starting", total=None)
+        yield lambda step, done, total: bar.update(
+            task, description=step, completed=done, total=total
+        )
+
+
+def _lines() -> Progress:
+    said: set[str] = set()
+
+    def show(step: str, done: int, total: int) -> None:
+        if step not in said:
+            said.add(step)
+            print(f"[{min(done + 1, total)}/{total}] {step}", file=sys.stderr, flush=True)
+
+    return show
+
+
+def summary(review: Review, lang: str) -> str:
+    """Return the verdict and one line an issue, with its money.
+
+    Parameters
+    ----------
+    review
+        What a run found.
+    lang
+        ``"en"`` or ``"zh"``.
+    """
+    from churnlens.report.language import Language
+    from churnlens.report.words import verdict
+
+    language = Language(lang, review.currency, review.period)
+    lines = [" ".join(language.say(sentence) for sentence in verdict(review))]
+    for issue in review.issues:
+        money = language.money(issue.revenue_per_year.value)
+        interval = language.interval(issue.revenue_per_year, "money")
+        title = language.say(issue.title_text) or issue.title
+        cost = language.gettext("Cost a year")
+        lines.append(f"{issue.rank}. {title}\n   {cost}: {money} ({interval})")
+    return "\n".join(lines)
+
+
+def data_summary(tables: Tables, settings: Settings) -> str:
+    """Return the sum of rows of each table, then the findings about the data.
+
+    Parameters
+    ----------
+    tables
+        The opened source.
+    settings
+        Their language, currency and period.
+    """
+    from churnlens.report.language import Language
+
+    language = Language(settings.lang, settings.currency, settings.period)
+    lines = [f"Orders from {tables.first_date} to {tables.as_of}."]
+    lines += [_sum_of_rows(name, counts) for name, counts in tables.rows.items()]
+    marks = {"warning": "!", "info": "-"}
+    lines += [f"{marks[f.severity]} {language.say(f.text)}" for f in tables.findings]
+    return "\n".join(lines)
+
+
+def _sum_of_rows(name: str, counts: RowCounts) -> str:
+    return (
+        f"{name}: {counts.read:,} rows read = {counts.accepted:,} accepted + "
+        f"{counts.rejected:,} rejected + {counts.after_as_of:,} dated later"
+    )
