@@ -1,0 +1,387 @@
+"""What does it look like: Vega-Lite specifications, and the static SVG made from them.
+
+A specification is a plain dict. Colours are CSS variables of the page, so that one drawing
+serves light, dark and print; what differs by colour differs also by shape, dash or place, so
+that it can be read in grey. Words are written by the caller in the reader's language.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+Spec = dict[str, Any]
+Rows = Sequence[Mapping[str, Any]]
+
+INK, MUTED, RULE = "var(--ink)", "var(--muted)", "var(--rule)"
+ACCENT, BAND, ONSET = "var(--accent)", "var(--band)", "var(--onset)"
+
+WIDE, HALF, THIRD, NARROW = (1120, 250), (530, 200), (340, 220), (340, 230)
+FONT_SIZE = 13
+_THREADS = 2
+
+_CONFIG: Spec = {
+    "aria": False,
+    "background": None,
+    "font": "inherit",
+    "view": {"stroke": None},
+    "axis": {
+        "labelColor": MUTED,
+        "labelFontSize": FONT_SIZE,
+        "labelPadding": 6,
+        "gridColor": RULE,
+        "domain": False,
+        "ticks": False,
+        "title": None,
+    },
+    "axisX": {"grid": False, "labelFlush": False, "domain": True, "domainColor": RULE},
+    "text": {"fontSize": FONT_SIZE, "color": INK},
+}
+
+
+def svgs(specs: Sequence[Spec]) -> list[str]:
+    """Draw Vega-Lite specifications as SVG elements, in their order.
+
+    Each element scales with its box and leaves its description to the page around it.
+    """
+    if not specs:
+        return []
+    with ThreadPoolExecutor(_THREADS) as pool:
+        return list(pool.map(_svg, specs))
+
+
+def _svg(spec: Spec) -> str:
+    import vl_convert  # starts a JavaScript engine; only readers of charts pay
+
+    drawn = vl_convert.vegalite_to_svg({**spec, "config": _CONFIG}, allowed_base_urls=[])
+    return re.sub(
+        r'^<svg [^>]*?width="([\d.]+)" height="([\d.]+)"[^>]*>',
+        r'<svg class="drawing" viewBox="0 0 \1 \2" aria-hidden="true" focusable="false">',
+        drawn,
+        count=1,
+    )
+
+
+def over_time(
+    rows: Rows, ticks: Mapping[int, str], onset: Mapping[str, Any] | None, size: tuple[int, int]
+) -> Spec:
+    """Departures seen against departures expected, period by period.
+
+    Parameters
+    ----------
+    rows
+        One mapping a period: ``x`` (0, 1, …), ``observed``, ``expected``, ``low``, ``high``.
+    ticks
+        Labels by ``x``.
+    onset
+        ``x``, ``low``, ``high`` (in periods, may be fractions) and ``label``; None: no change.
+    """
+    x = _periods(len(rows), ticks)
+    layers = _onset(onset, len(rows))
+    if all(row.get("low") is not None for row in rows):
+        layers.append(
+            _mark({"type": "area", "color": BAND}, x, _y("low"), {"y2": {"field": "high"}})
+        )
+    layers += [
+        _mark(
+            {"type": "line", "color": MUTED, "strokeWidth": 1.5, "strokeDash": [5, 4]},
+            x,
+            _y("expected"),
+        ),
+        _mark({"type": "line", "color": ACCENT, "strokeWidth": 2.5}, x, _y("observed")),
+    ]
+    if len(rows) <= 60:
+        layers.append(
+            _mark(
+                {"type": "point", "filled": True, "size": 26, "color": ACCENT, "opacity": 1},
+                x,
+                _y("observed"),
+            )
+        )
+    return _layered(rows, layers, size)
+
+
+def inside_outside(
+    rows: Rows, ticks: Mapping[int, str], onset: Mapping[str, Any] | None, size: tuple[int, int]
+) -> Spec:
+    """A driver's mean inside the segment and elsewhere.
+
+    Parameters
+    ----------
+    rows
+        One mapping a period: ``x``, ``inside``, ``outside`` (None where not recorded).
+    """
+    x = _periods(len(rows), ticks)
+    layers = [
+        *_onset(onset, len(rows)),
+        _mark(
+            {"type": "line", "color": MUTED, "strokeWidth": 1.5, "strokeDash": [5, 4]},
+            x,
+            _y("outside"),
+        ),
+        _mark({"type": "line", "color": INK, "strokeWidth": 2.5}, x, _y("inside")),
+    ]
+    return _layered(rows, layers, size)
+
+
+def dose(rows: Rows, size: tuple[int, int]) -> Spec:
+    """Departure rate by band of the driver, each with its interval.
+
+    Parameters
+    ----------
+    rows
+        One mapping a band: ``band`` (its label), ``rate``, ``low``, ``high``, ``label``.
+    """
+    x = {
+        "x": {
+            "field": "band",
+            "type": "ordinal",
+            "sort": None,
+            "axis": {"labelAngle": 0, "labelLimit": size[0] / max(len(rows), 1) - 4},
+            "scale": {"padding": 0.4},
+        }
+    }
+    layers = [
+        _mark(
+            {"type": "rule", "color": MUTED, "strokeWidth": 1.5},
+            x,
+            _y("low"),
+            {"y2": {"field": "high"}},
+        ),
+        _mark({"type": "line", "color": RULE, "strokeWidth": 2}, x, _y("rate")),
+        _mark(
+            {"type": "point", "filled": True, "size": 90, "color": INK, "opacity": 1}, x, _y("rate")
+        ),
+        _mark(
+            {"type": "text", "align": "left", "dx": 9, "fontWeight": 600},
+            x,
+            _y("rate"),
+            {"text": {"field": "label"}},
+        ),
+    ]
+    return _layered(rows, layers, size)
+
+
+def around(rows: Rows, ticks: Mapping[float, str], size: tuple[int, int], zero: str) -> Spec:
+    """An excess by periods before and after a moment, with its interval.
+
+    Parameters
+    ----------
+    rows
+        One mapping a lag: ``lag`` (negative: before), ``value``, ``low``, ``high``.
+    zero
+        What happens at lag 0, written above the upright line.
+    """
+    lags = [row["lag"] for row in rows]
+    axis = {"values": list(ticks), "labelExpr": _labels(ticks), "labelOverlap": True}
+    x = {
+        "x": {
+            "field": "lag",
+            "type": "quantitative",
+            "axis": axis,
+            "scale": {"domain": [min(lags), max(lags)], "nice": False},
+        }
+    }
+    moment = {"x": {"datum": 0, "type": "quantitative"}}
+    layers = [
+        {
+            "mark": {"type": "rule", "color": RULE, "strokeWidth": 1},
+            "encoding": {"y": {"datum": 0}},
+        },
+        _mark({"type": "area", "color": BAND}, x, _y("low"), {"y2": {"field": "high"}}),
+        {"mark": {"type": "rule", "color": INK, "strokeDash": [2, 3]}, "encoding": moment},
+        {
+            "mark": {
+                "type": "text",
+                "align": "center",
+                "baseline": "bottom",
+                "dy": -4,
+                "color": MUTED,
+            },
+            "encoding": {**moment, "y": {"value": 0}, "text": {"value": zero}},
+        },
+        _mark({"type": "line", "color": INK, "strokeWidth": 2}, x, _y("value")),
+        _mark(
+            {"type": "point", "filled": True, "size": 34, "color": INK, "opacity": 1},
+            x,
+            _y("value"),
+        ),
+    ]
+    return _layered(rows, layers, size)
+
+
+_ROW_HEIGHT = 46
+_PATTERNS = {
+    "start": {"fill": MUTED, "stroke": MUTED},
+    "end": {"fill": MUTED, "stroke": MUTED},
+    "cause": {"fill": ACCENT, "stroke": ACCENT},
+    "unexplained": {"fill": "transparent", "stroke": ACCENT, "strokeDash": [4, 3]},
+    "mix": {"fill": BAND, "stroke": MUTED},
+    "season": {"fill": BAND, "stroke": MUTED},
+}
+
+
+def waterfall(rows: Rows, width: int) -> Spec:
+    """From one total to another, step by step; what is left unexplained is an empty bar.
+
+    Parameters
+    ----------
+    rows
+        One mapping a bar, in order: ``label``, ``role``, ``from``, ``to``, ``amount`` (text).
+    """
+    order = {
+        "y": {
+            "field": "n",
+            "type": "quantitative",
+            "axis": None,
+            "scale": {"domain": [0, len(rows)], "reverse": True, "nice": False},
+        }
+    }
+    numbered = [
+        {**row, "n": n + 0.45, "top": n + 0.45, "bottom": n + 0.82, "text": n + 0.22}
+        for n, row in enumerate(rows)
+    ]
+    across = {
+        "field": "from",
+        "type": "quantitative",
+        "axis": None,
+        "scale": {"nice": False, "zero": True},
+    }
+    layers: list[Spec] = []
+    for role, look in _PATTERNS.items():
+        if any(row["role"] == role for row in rows):
+            layers.append(
+                {
+                    "transform": [{"filter": f"datum.role == '{role}'"}],
+                    "mark": {"type": "rect", "cornerRadius": 1, "strokeWidth": 1.2, **look},
+                    "encoding": {
+                        "x": across,
+                        "x2": {"field": "to"},
+                        "y": {**order["y"], "field": "top"},
+                        "y2": {"field": "bottom"},
+                    },
+                }
+            )
+    layers += [
+        {
+            "mark": {"type": "text", "align": "left", "baseline": "middle", "limit": width - 60},
+            "encoding": {
+                "x": {"value": 0},
+                "y": {**order["y"], "field": "text"},
+                "text": {"field": "label"},
+            },
+        },
+        {
+            "mark": {"type": "text", "align": "right", "baseline": "middle", "fontWeight": 600},
+            "encoding": {
+                "x": {"value": width},
+                "y": {**order["y"], "field": "text"},
+                "text": {"field": "amount"},
+            },
+        },
+    ]
+    return _layered(numbered, layers, (width, _ROW_HEIGHT * len(rows)))
+
+
+_DASHES: tuple[list[int], ...] = ([1, 0], [7, 4], [2, 3], [9, 3, 2, 3], [14, 4])
+
+
+def dash_of(number: int) -> list[int]:
+    """Return the dash pattern of the n-th line of a chart with several."""
+    return _DASHES[number % len(_DASHES)]
+
+
+def steps(
+    curves: Sequence[tuple[str, Rows]], ticks: Mapping[float, str], size: tuple[int, int]
+) -> Spec:
+    """Several falling shares over a span, told apart by dash and by the name at their end.
+
+    Parameters
+    ----------
+    curves
+        Name and points (``x``, ``y`` in 0 to 1) of each.
+    """
+    rows = [{**p, "curve": n} for n, (_, points) in enumerate(curves) for p in points]
+    axis = {"values": list(ticks), "labelExpr": _labels(ticks)}
+    x = {"x": {"field": "x", "type": "quantitative", "axis": axis, "scale": {"nice": False}}}
+    y = {
+        "y": {
+            "field": "y",
+            "type": "quantitative",
+            "axis": {"format": "%", "tickCount": 4},
+            "scale": {"domain": [0, 1]},
+        }
+    }
+    layers: list[Spec] = []
+    for n in range(len(curves)):
+        look = {
+            "type": "line",
+            "interpolate": "step-after",
+            "color": ACCENT if n == 0 else INK,
+            "strokeWidth": 2.2,
+            "strokeDash": dash_of(n),
+        }
+        layers.append({"transform": [{"filter": f"datum.curve == {n}"}], **_mark(look, x, y)})
+    return _layered(rows, layers, size)
+
+
+def _periods(count: int, ticks: Mapping[int, str]) -> Spec:
+    axis = {"values": list(ticks), "labelExpr": _labels(ticks), "labelOverlap": False}
+    scale = {"domain": [-0.3, max(count - 0.7, 0.7)], "nice": False}
+    return {"x": {"field": "x", "type": "quantitative", "axis": axis, "scale": scale}}
+
+
+def _labels(ticks: Mapping[Any, str]) -> str:
+    """Return a Vega expression that writes our own labels: no locale inside the drawing."""
+    pairs = ", ".join(f"'{key}': '{_quoted(label)}'" for key, label in ticks.items())
+    return f"{{{pairs}}}[datum.value]"
+
+
+def _quoted(label: str) -> str:
+    return label.replace("\\", " ").replace("'", "’")
+
+
+def _onset(onset: Mapping[str, Any] | None, count: int) -> list[Spec]:
+    if onset is None:
+        return []
+    at = {"x": {"datum": onset["x"], "type": "quantitative"}}
+    late = onset["x"] > count * 0.6
+    side = {"align": "right", "dx": -6} if late else {"align": "left", "dx": 6}
+    return [
+        {
+            "mark": {"type": "rect", "color": ONSET},
+            "encoding": {
+                "x": {"datum": onset["low"], "type": "quantitative"},
+                "x2": {"datum": onset["high"]},
+            },
+        },
+        {"mark": {"type": "rule", "color": INK, "strokeWidth": 1.2}, "encoding": at},
+        {
+            "mark": {"type": "text", "baseline": "top", "dy": 2, "fontWeight": 600, **side},
+            "encoding": {**at, "y": {"value": 0}, "text": {"value": onset["label"]}},
+        },
+    ]
+
+
+def _y(field: str) -> Spec:
+    axis = {"tickCount": 4, "format": ",~g"}
+    return {"y": {"field": field, "type": "quantitative", "axis": axis, "scale": {"zero": True}}}
+
+
+def _mark(mark: Spec, *channels: Mapping[str, Any]) -> Spec:
+    encoding: Spec = {}
+    for channel in channels:
+        encoding.update(channel)
+    return {"mark": mark, "encoding": encoding}
+
+
+def _layered(rows: Rows, layers: list[Spec], size: tuple[int, int]) -> Spec:
+    return {
+        "$schema": "https://vega.github.io/schema/vega-lite/v6.json",
+        "width": size[0],
+        "height": size[1],
+        "data": {"values": [dict(row) for row in rows]},
+        "layer": layers,
+    }

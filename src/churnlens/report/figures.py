@@ -1,0 +1,433 @@
+"""What does each chart say: its data, its title, its description in words, its table."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from typing import Any
+
+from churnlens.report import charts
+from churnlens.report.language import Language
+from churnlens.results import (
+    Bar,
+    DateEstimate,
+    DosePoint,
+    DriverPoint,
+    LagPoint,
+    PeriodPoint,
+    ReturnCurve,
+    SurvivalCurve,
+    Text,
+)
+
+Figure = dict[str, Any]
+
+_TICKS = 5  # labels on a time axis, at most
+_SINCE = Text("since {when}")
+
+_PERIOD = {"week": Text("Week"), "month": Text("Month"), "quarter": Text("Quarter")}
+_LEFT, _EXPECTED, _BAND = Text("Left"), Text("Expected"), Text("What chance alone would give")
+_BETWEEN = Text("Chance gives, low to high")
+_AT_RISK = Text("Clients")
+_OVER_TIME = Text(
+    "Line chart of departures by {period}. {observed} clients left in all where {expected} were "
+    "expected."
+)
+_PERIOD_WORD = {"week": Text("week"), "month": Text("month"), "quarter": Text("quarter")}
+_ONSET_SAID = Text("The change is dated {date}; it lies between {low} and {high} (95%).")
+
+_INSIDE, _OUTSIDE = Text("These clients"), Text("All others")
+_DRIVER_SAID = Text(
+    "Line chart of {driver}, mean by {period}, for these clients and for all others."
+)
+
+_DOSE_BAND, _DOSE_RATE = Text("Band"), Text("Leave in a year, of 100")
+_DOSE_CLIENTS, _DOSE_LEFT = Text("Clients"), Text("Left")
+_DOSE_INTERVAL = Text("95% interval")
+_DOSE_SAID = Text(
+    "Dot chart: of 100 clients, {first} leave in a year at {low} of {driver} and {last} at {high}."
+)
+
+_LAG, _LAG_EXCESS = Text("Periods from the start of leaving"), Text("Above comparable clients")
+_LAG_SAID = Text(
+    "Line chart of how far leavers stood above comparable clients in {driver}, by periods before "
+    "and after their ordering first fell, in standard deviations."
+)
+_LAG_ZERO = Text("ordering falls")
+_START_ZERO = Text("remedy starts")
+_TREND_SAID = Text(
+    "Line chart of the difference in departures between clients in the remedy's scope and "
+    "comparable clients outside it, by periods before and after its start."
+)
+_TREND_LAG, _TREND_VALUE = Text("Periods from the start"), Text("Difference")
+
+_STEP, _AMOUNT = Text("Step"), Text("Departures")
+_BAR_LABELS = {
+    "start": Text("Before"),
+    "end": Text("Now"),
+    "mix": Text("Who we serve"),
+    "season": Text("Season"),
+    "unexplained": Text("Unexplained"),
+}
+_WATERFALL_SAID = Text("Waterfall from {start} departures to {end}: {steps}.")
+_STEP_SAID = Text("{label} {amount}")
+
+_TENURE, _STILL_HERE, _GROUP = Text("Time since the first order"), Text("Still here"), Text("Group")
+_SURVIVAL_SAID = Text(
+    "Step chart of the share of clients still here by time since the first order."
+)
+_YEARS = Text("{n} years")
+_YEAR = Text("1 year")
+_EVERYONE = Text("All clients")
+
+_SILENCE, _CHANCE = (
+    Text("Silence, in multiples of the client’s own rhythm"),
+    Text("Chance of a return"),
+)
+_RETURNS_SAID = Text(
+    "Line chart of the chance that a client orders again, by length of silence. At {threshold} "
+    "times the client’s own rhythm it falls to {level}."
+)
+_TIMES_RHYTHM = Text("{n}×")
+
+
+def _figure(
+    spec: charts.Spec, said: str, head: list[str], rows: list[list[str]], **more: Any
+) -> Figure:
+    return {"spec": spec, "said": said, "head": head, "rows": rows, "legend": [], **more}
+
+
+def departures(
+    points: Sequence[PeriodPoint],
+    onset: DateEstimate | None,
+    language: Language,
+    size: tuple[int, int],
+) -> Figure | None:
+    """Departures seen against expected, period by period, with the onset and its band."""
+    if len(points) < 2:
+        return None
+    say = language.say
+    rows = [
+        {"x": n, "observed": p.observed, "expected": p.expected, "low": p.low, "high": p.high}
+        for n, p in enumerate(points)
+    ]
+    periods = [p.period for p in points]
+    spec = charts.over_time(rows, _ticks(periods, language), _onset(onset, periods, language), size)
+    said = say(
+        _OVER_TIME,
+        period=_PERIOD_WORD[language.period],
+        observed=sum(p.observed for p in points),
+        expected=round(sum(p.expected for p in points)),
+    )
+    banded = points[0].low is not None
+    legend = [("line", say(_LEFT)), ("dash", say(_EXPECTED))]
+    head = [say(_PERIOD[language.period]), say(_LEFT), say(_EXPECTED)]
+    head += [say(_BETWEEN)] * banded + [say(_AT_RISK)]
+    return _figure(
+        spec,
+        f"{said} {_onset_said(onset, language)}".strip(),
+        head,
+        [_period_row(p, banded, language) for p in points],
+        legend=legend + [("band", say(_BAND))] * banded,
+    )
+
+
+def _period_row(point: PeriodPoint, banded: bool, language: Language) -> list[str]:
+    row = [language.period_name(point.period), language.number(point.observed)]
+    row.append(language.number(point.expected, 1))
+    if banded:
+        low, high = (language.number(v, 1) for v in (point.low, point.high))
+        row.append(language.span(low, high))
+    return [*row, language.number(point.at_risk)]
+
+
+def _onset_said(onset: DateEstimate | None, language: Language) -> str:
+    if onset is None:
+        return ""
+    when = {name: language.when(getattr(onset, name)) for name in ("date", "low", "high")}
+    return language.say(_ONSET_SAID, **when)
+
+
+def driver(
+    points: Sequence[DriverPoint],
+    name: str,
+    onset: DateEstimate | None,
+    language: Language,
+    size: tuple[int, int],
+) -> Figure | None:
+    """A driver's mean inside the segment and outside, period by period."""
+    if len(points) < 2:
+        return None
+    say = language.say
+    rows = [{"x": n, "inside": p.inside, "outside": p.outside} for n, p in enumerate(points)]
+    periods = [p.period for p in points]
+    spec = charts.inside_outside(
+        rows, _ticks(periods, language), _onset(onset, periods, language), size
+    )
+    words = {"driver": name, "period": _PERIOD_WORD[language.period]}
+    return _figure(
+        spec,
+        f"{say(_DRIVER_SAID, **words)} {_onset_said(onset, language)}".strip(),
+        [say(_PERIOD[language.period]), say(_INSIDE), say(_OUTSIDE)],
+        [
+            [language.period_name(p.period), language.number(p.inside), language.number(p.outside)]
+            for p in points
+        ],
+        legend=[("ink", say(_INSIDE)), ("dash", say(_OUTSIDE))],
+    )
+
+
+def dose(points: Sequence[DosePoint], name: str, language: Language) -> Figure | None:
+    """Departures of 100 clients a year by band of the driver."""
+    if len(points) < 2:
+        return None
+    say, number = language.say, language.number
+    bands = [language.span(number(p.low), number(p.high)) for p in points]
+    rows = [
+        {
+            "band": band,
+            "rate": p.rate.value,
+            "low": p.rate.low,
+            "high": p.rate.high,
+            "label": number(p.rate.value, 0),
+        }
+        for band, p in zip(bands, points, strict=True)
+    ]
+    said = say(
+        _DOSE_SAID,
+        first=round(points[0].rate.value),
+        last=round(points[-1].rate.value),
+        low=bands[0],
+        high=bands[-1],
+        driver=name,
+    )
+    return _figure(
+        charts.dose(rows, charts.THIRD),
+        said,
+        [say(t) for t in (_DOSE_BAND, _DOSE_CLIENTS, _DOSE_LEFT, _DOSE_RATE, _DOSE_INTERVAL)],
+        [
+            [
+                band,
+                number(p.clients),
+                number(p.departures),
+                number(p.rate.value, 1),
+                language.interval(p.rate),
+            ]
+            for band, p in zip(bands, points, strict=True)
+        ],
+    )
+
+
+def lead_lag(points: Sequence[LagPoint], name: str, language: Language) -> Figure | None:
+    """How far leavers stood above comparable clients before and after their ordering fell."""
+    words = (language.say(_LAG_SAID, driver=name), language.say(_LAG_ZERO))
+    return _around(points, words, (_LAG, _LAG_EXCESS), language)
+
+
+def event_study(points: Sequence[LagPoint], language: Language) -> Figure | None:
+    """The remedy's scope against comparable clients outside it, before and after its start."""
+    words = (language.say(_TREND_SAID), language.say(_START_ZERO))
+    return _around(points, words, (_TREND_LAG, _TREND_VALUE), language)
+
+
+def _around(
+    points: Sequence[LagPoint], words: tuple[str, str], head: tuple[Text, Text], language: Language
+) -> Figure | None:
+    if len(points) < 2:
+        return None
+    rows = [
+        {"lag": p.lag, "value": p.excess.value, "low": p.excess.low, "high": p.excess.high}
+        for p in points
+    ]
+    lags = [p.lag for p in points]
+    step = max(1, (max(lags) - min(lags)) // 6)
+    ticks: dict[float, str] = {
+        lag: language.number(lag) if lag <= 0 else f"+{language.number(lag)}"
+        for lag in range(-(-min(lags) // step) * step, max(lags) + 1, step)
+    }
+    return _figure(
+        charts.around(rows, ticks, charts.THIRD, words[1]),
+        words[0],
+        [language.say(t) for t in (*head, _DOSE_INTERVAL, _AT_RISK)],
+        [
+            [
+                language.number(p.lag),
+                language.number(p.excess.value, 2),
+                language.interval(p.excess),
+                language.number(p.clients),
+            ]
+            for p in points
+        ],
+    )
+
+
+def waterfall(bars: Sequence[Bar], language: Language) -> Figure | None:
+    """From one year's departures to the next, step by step, with what is unexplained."""
+    if len(bars) < 2:
+        return None
+    rows: list[dict[str, Any]] = []
+    level = 0.0
+    for bar in bars:
+        start = 0.0 if bar.role in ("start", "end") else level
+        level = start + bar.value
+        total = bar.role in ("start", "end")
+        rows.append(
+            {
+                "label": _bar_label(bar, language),
+                "role": bar.role,
+                "from": start,
+                "to": level,
+                "amount": language.number(bar.value, 0) if total else _signed(bar.value, language),
+            }
+        )
+    steps = language.listed(
+        [language.say(_STEP_SAID, label=r["label"], amount=r["amount"]) for r in rows[1:-1]]
+        or ["–"]
+    )
+    said = language.say(
+        _WATERFALL_SAID, start=rows[0]["amount"], end=rows[-1]["amount"], steps=steps
+    )
+    return _figure(
+        charts.waterfall(rows, charts.THIRD[0]),
+        said,
+        [language.say(_STEP), language.say(_AMOUNT)],
+        [[row["label"], row["amount"]] for row in rows],
+    )
+
+
+def _bar_label(bar: Bar, language: Language) -> str:
+    if bar.text is not None:
+        return language.say(bar.text)
+    if bar.role == "cause":
+        return language.driver(bar.label, 40)
+    return language.say(_BAR_LABELS[bar.role])
+
+
+def _signed(value: float, language: Language) -> str:
+    written = language.number(abs(value), 0 if abs(value) >= 1 or value == 0 else 1)
+    return f"+{written}" if value >= 0 else f"−{written}"
+
+
+def survival(
+    curves: Sequence[SurvivalCurve], language: Language, size: tuple[int, int]
+) -> Figure | None:
+    """Share of clients still here by tenure, a line a group."""
+    curves = [curve for curve in curves if len(curve.tenure) > 1][:5]
+    if not curves:
+        return None
+    a_year = {"week": 52, "month": 12, "quarter": 4}[language.period]
+    longest = max(curve.tenure[-1] for curve in curves)
+    step = max(1, round(longest / a_year / _TICKS))
+    ticks: dict[float, str] = {
+        years * a_year: _years(years, language)
+        for years in range(0, int(longest // a_year) + 1, step)
+    }
+    named = [
+        (
+            _curve_name(curve, language),
+            [{"x": x, "y": y} for x, y in zip(curve.tenure, curve.survival, strict=True)],
+        )
+        for curve in curves
+    ]
+    return _figure(
+        charts.steps(named, ticks, size),
+        language.say(_SURVIVAL_SAID),
+        [language.say(t) for t in (_GROUP, _TENURE, _STILL_HERE, _DOSE_INTERVAL, _AT_RISK)],
+        [row for curve in curves for row in _curve_rows(curve, a_year, language)],
+        legend=[(f"curve{n}", name) for n, (name, _) in enumerate(named)],
+    )
+
+
+def _years(years: int, language: Language) -> str:
+    return language.say(_YEAR) if years == 1 else language.say(_YEARS, n=years)
+
+
+def _curve_name(curve: SurvivalCurve, language: Language) -> str:
+    if not curve.attribute:
+        return language.say(_EVERYONE)
+    return language.segment({curve.attribute: (curve.value,)})
+
+
+def _curve_rows(curve: SurvivalCurve, a_year: int, language: Language) -> list[list[str]]:
+    rows = []
+    for years in range(1, int(curve.tenure[-1] // a_year) + 1):
+        at = max(n for n, tenure in enumerate(curve.tenure) if tenure <= years * a_year)
+        low, high = (language.percent(v[at]) for v in (curve.low, curve.high))
+        rows.append(
+            [
+                _curve_name(curve, language),
+                _years(years, language),
+                language.percent(curve.survival[at]),
+                language.span(low, high),
+                language.number(curve.clients),
+            ]
+        )
+    return rows
+
+
+def returns(curve: ReturnCurve | None, language: Language) -> Figure | None:
+    """Chance that a silent client orders again, by length of silence."""
+    if curve is None or len(curve.silence) < 2:
+        return None
+    points = [{"x": x, "y": y} for x, y in zip(curve.silence, curve.chance, strict=True)]
+    whole = range(0, int(curve.silence[-1]) + 1, max(1, int(curve.silence[-1]) // _TICKS))
+    ticks: dict[float, str] = {n: language.say(_TIMES_RHYTHM, n=n) for n in whole}
+    said = language.say(
+        _RETURNS_SAID, threshold=curve.threshold, level={"type": "percent", "value": curve.level}
+    )
+    return _figure(
+        charts.steps([(language.say(_CHANCE), points)], ticks, charts.HALF),
+        said,
+        [language.say(t) for t in (_SILENCE, _CHANCE, _DOSE_INTERVAL)],
+        [
+            [
+                language.number(x),
+                language.percent(y),
+                language.span(language.percent(low), language.percent(high)),
+            ]
+            for x, y, low, high in zip(
+                curve.silence, curve.chance, curve.low, curve.high, strict=True
+            )
+        ],
+    )
+
+
+# --- where a date stands on an axis of periods ------------------------------------------------
+
+
+def _ticks(periods: Sequence[str], language: Language) -> dict[int, str]:
+    """Label a few periods, on round months (January, July, …) where there are such."""
+    for months in (3, 6, 12, 24, 60):
+        marks = [n for n, p in enumerate(periods) if _starts(periods, n, months)]
+        if len(marks) <= _TICKS:
+            break
+    if len(marks) < 2:
+        marks = list(range(0, len(periods), max(1, len(periods) // 3)))
+    return {n: language.short_date(periods[n]) for n in marks}
+
+
+def _starts(periods: Sequence[str], n: int, months: int) -> bool:
+    """Is this the first period of a block of so many months?"""
+    if n == 0:
+        return dt.date.fromisoformat(periods[0]).day == 1 and _block(periods[0], months)[1] == 0
+    return _block(periods[n], months)[0] != _block(periods[n - 1], months)[0]
+
+
+def _block(iso: str, months: int) -> tuple[int, int]:
+    day = dt.date.fromisoformat(iso)
+    return divmod(12 * day.year + day.month - 1, months)
+
+
+def _onset(
+    onset: DateEstimate | None, periods: Sequence[str], language: Language
+) -> dict[str, Any] | None:
+    if onset is None:
+        return None
+    at, low, high = (_place(getattr(onset, k), periods) for k in ("date", "low", "high"))
+    label = language.say(_SINCE, when=language.short_date(onset.date))
+    return {"x": at - 0.5, "low": low - 0.5, "high": high + 0.5, "label": label}
+
+
+def _place(iso: str, periods: Sequence[str]) -> int:
+    """Return the index of the period that holds a date (the ends for dates outside)."""
+    return max(0, sum(period <= iso[:10] for period in periods) - 1)

@@ -1,0 +1,248 @@
+"""How is it said in the reader's language: sentences, names, dates, numbers and money."""
+
+from __future__ import annotations
+
+import datetime as dt
+import functools
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib import resources
+from typing import Any
+
+from babel import Locale, dates, numbers
+from babel.messages import pofile
+
+from churnlens.results import Estimate, Segment, Text
+
+LOCALES = {"en": "en_GB", "zh": "zh_Hans_CN"}
+LONGEST_NAME = 60  # characters of a user's own name shown inside a sentence
+MOST_VALUES = 3  # values of one attribute spelt out before "and n more"
+
+# Marks that reorder the text around them, and control characters: a value may not rearrange a page.
+_UNSEEN = re.compile(
+    "[\u0000-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]"
+)
+_RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]")
+_FIRST_ISOLATE, _POP_ISOLATE = "\u2068", "\u2069"
+
+_ALL = Text("all clients")
+_OR = Text("{first} or {last}")
+_AND = Text("{first} and {last}")
+_MORE = Text("{first} and {count} more")
+_PART = Text("{attribute} {values}")
+_RANGE = Text("{low} to {high}")
+_WEEK = Text("the week of {day}")
+_JOIN = Text("{first}, {last}")
+
+
+@dataclass(frozen=True)
+class Language:
+    """The reader's language: catalogue and locale, with the review's currency and period.
+
+    Parameters
+    ----------
+    code
+        ``"en"`` or ``"zh"``.
+    currency
+        ISO 4217 code, such as ``"EUR"``.
+    period
+        ``"week"``, ``"month"`` or ``"quarter"``: how a period is named.
+    """
+
+    code: str
+    currency: str
+    period: str
+
+    @property
+    def locale(self) -> Locale:
+        """The Babel locale behind numbers, dates and money."""
+        return _locale(LOCALES[self.code])
+
+    def gettext(self, message: str) -> str:
+        """Return the translation of a template, or the template where there is none."""
+        return catalogue(self.code).get(message, message)
+
+    def ngettext(self, one: str, many: str, count: int) -> str:
+        """Return the singular or plural form; Chinese has one form, kept under the singular."""
+        if self.code == "en":
+            return one if count == 1 else many
+        return catalogue(self.code).get(one, many)
+
+    def say(self, text: Text | None, **more: Any) -> str:
+        """Return a sentence in the reader's language, its values written by the locale.
+
+        Strings among the text's own values are names from the data; strings in `more` have been
+        written by this language already and stand as they are.
+        """
+        if text is None:
+            return ""
+        values = {key: self.value(v) for key, v in text.values.items()}
+        values |= {key: v if isinstance(v, str) else self.value(v) for key, v in more.items()}
+        return self.gettext(text.template).format_map(values)
+
+    def value(self, value: Any) -> str:
+        """Write one value of a `Text`: a typed mapping, a number, a `Text` or a user's string."""
+        if isinstance(value, Mapping) and "type" in value:
+            return self._typed(value["type"], value["value"])
+        if isinstance(value, Text):
+            return self.say(value)
+        if isinstance(value, bool | int | float):
+            return self.number(value)
+        return self.name(value)
+
+    def _typed(self, kind: str, value: Any) -> str:
+        writers = {
+            "date": self.when,
+            "percent": self.percent,
+            "money": self.money,
+            "number": self.number,
+            "segment": self.segment,
+            "driver": self.driver,
+        }
+        return writers[kind](value) if kind in writers else self.value(value)
+
+    # --- names that the user's data bring -----------------------------------------------------
+
+    def name(self, raw: Any, longest: int = LONGEST_NAME) -> str:
+        """Return a user's own string fit for a sentence: one line, shortened, unable to reorder."""
+        text = " ".join(_UNSEEN.sub(" ", str(raw)).split())
+        if len(text) > longest:
+            text = text[: longest - 1].rstrip() + "…"
+        if _RIGHT_TO_LEFT.search(text):
+            text = f"{_FIRST_ISOLATE}{text}{_POP_ISOLATE}"
+        return text
+
+    def driver(self, raw: str | None, longest: int = LONGEST_NAME) -> str:
+        """Return a driver's name as words: `approval_days` becomes `approval days`."""
+        return self.name(str(raw or "").replace("_", " "), longest)
+
+    def segment(self, segment: Segment) -> str:
+        """Return a segment in words: `size key, region north or south`; `all clients` for `{}`."""
+        if not segment:
+            return self.say(_ALL)
+        return self.listed([self._part(a, tuple(v)) for a, v in sorted(segment.items())])
+
+    def listed(self, parts: Sequence[str]) -> str:
+        """Join words with the comma of the language."""
+        return functools.reduce(lambda first, last: self.say(_JOIN, first=first, last=last), parts)
+
+    def _part(self, attribute: str, values: tuple[str, ...]) -> str:
+        return self.say(
+            _PART, attribute=self.driver(attribute, 40), values=self.alternatives(values)
+        )
+
+    def alternatives(self, values: Sequence[str]) -> str:
+        """Return `north, south or east`; beyond a few, `north, south, east and 37 more`."""
+        names = [self.name(v, 40) for v in values]
+        if len(names) > MOST_VALUES + 1:
+            head, rest = self.listed(names[:MOST_VALUES]), len(names) - MOST_VALUES
+            return self.say(_MORE, first=head, count=rest)
+        if len(names) == 1:
+            return names[0]
+        head = self.listed(names[:-1])
+        return self.say(_OR, first=head, last=names[-1])
+
+    def both(self, first: str, last: str) -> str:
+        """Return `first and last`."""
+        return self.say(_AND, first=first, last=last)
+
+    # --- dates --------------------------------------------------------------------------------
+
+    def when(self, iso: str) -> str:
+        """Name a date: by its period where it is the first day of one, else the full day."""
+        day = dt.date.fromisoformat(iso[:10])
+        if self.period == "quarter" and day.day == 1 and day.month % 3 == 1:
+            return str(dates.format_skeleton("yQQQ", day, locale=self.locale))
+        if self.period != "week" and day.day == 1:
+            return str(dates.format_skeleton("yMMMM", day, locale=self.locale))
+        return self.day(iso)
+
+    def day(self, iso: str) -> str:
+        """Write a calendar day in full: `31 December 2024`."""
+        return str(dates.format_date(dt.date.fromisoformat(iso[:10]), "long", locale=self.locale))
+
+    def period_name(self, iso: str) -> str:
+        """Name a period by its first day: month, quarter, or `the week of …`."""
+        if self.period == "week":
+            return self.say(_WEEK, day=self.day(iso))
+        return self.when(iso)
+
+    def short_date(self, iso: str) -> str:
+        """Name a period for a chart axis: `Jan 2024`, `Q1 2024`; weeks by their month."""
+        day = dt.date.fromisoformat(iso[:10])
+        skeleton = "yQQQ" if self.period == "quarter" else "yMMM"
+        return str(dates.format_skeleton(skeleton, day, locale=self.locale))
+
+    # --- numbers ------------------------------------------------------------------------------
+
+    def number(self, value: float | None, digits: int | None = None) -> str:
+        """Write a number with as many decimals as it bears: 1,234 - 12.3 - 0.45."""
+        if value is None:
+            return "–"
+        if digits is None:
+            digits = 0 if float(value).is_integer() or abs(value) >= 100 else _decimals(value)
+        pattern = "#,##0" + ("." + "0" * digits if digits else "")
+        return str(numbers.format_decimal(value, pattern, locale=self.locale))
+
+    def percent(self, share: float | None, digits: int = 0) -> str:
+        """Write a share (0.12) as a percentage (12%)."""
+        if share is None:
+            return "–"
+        pattern = "#,##0" + ("." + "0" * digits if digits else "") + "%"
+        return str(numbers.format_percent(share, pattern, locale=self.locale))
+
+    def money(self, value: float | None) -> str:
+        """Write money, rounded to what a meeting can hold: €4,210 - €84K - €1.2M."""
+        if value is None:
+            return "–"
+        if abs(value) < 10_000:
+            amount = float(f"{value:.3g}")
+            return str(
+                numbers.format_currency(
+                    amount, self.currency, "¤#,##0", locale=self.locale, currency_digits=False
+                )
+            )
+        return str(
+            numbers.format_compact_currency(
+                float(f"{value:.2g}"), self.currency, locale=self.locale, fraction_digits=1
+            )
+        )
+
+    def interval(self, estimate: Estimate | None, kind: str = "number") -> str:
+        """Write the 95 % interval of an estimate as `low to high`."""
+        if estimate is None:
+            return "–"
+        write = getattr(self, kind)
+        return self.say(_RANGE, low=write(estimate.low), high=write(estimate.high))
+
+    def span(self, low: str, high: str) -> str:
+        """Write `low to high` for two words already written."""
+        return self.say(_RANGE, low=low, high=high)
+
+
+def _decimals(value: float) -> int:
+    return 2 if abs(value) < 1 else 1
+
+
+@functools.cache
+def _locale(identifier: str) -> Locale:
+    return Locale.parse(identifier)
+
+
+@functools.cache
+def catalogue(code: str) -> dict[str, str]:
+    """Return msgid -> msgstr of a language, read from the packaged gettext catalogue.
+
+    The `.po` file is read as it is: there is no compiled twin that could fall behind it.
+    """
+    if code == "en":
+        return {}
+    path = resources.files("churnlens.report") / "locale" / code / "LC_MESSAGES" / "churnlens.po"
+    with path.open("rb") as file:
+        entries = pofile.read_po(file, locale=code)
+    return {_first(m.id): _first(m.string) for m in entries if m.id and _first(m.string)}
+
+
+def _first(message: Any) -> str:
+    return str(message if isinstance(message, str) else message[0])

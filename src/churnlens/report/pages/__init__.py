@@ -1,0 +1,1 @@
+"""The pages of the report: one module a part, each from a `Review` to plain dicts."""

@@ -1,0 +1,248 @@
+"""The rest of the report: ruled out, why the best stay, tiers, remedies, last quarter, data, method."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from churnlens.report import charts, figures, words
+from churnlens.report.language import Language
+from churnlens.report.pages.issue import check
+from churnlens.results import (
+    Association,
+    DefinitionSummary,
+    RemedyResult,
+    Review,
+    RuledOut,
+    Text,
+    TierRow,
+)
+
+_TIERS = {
+    "top": Text("The fifth that brings most of the profit"),
+    "middle": Text("The middle"),
+    "bottom": Text("The fifth that costs more than it brings"),
+    "discount": Text("Loyal only to discounts"),
+    "discount_only": Text("Loyal only to discounts"),
+    "one_off": Text("One-off bulk buyers"),
+}
+_TABLES = {
+    "orders": Text("orders"),
+    "clients": Text("clients"),
+    "events": Text("events"),
+    "remedies": Text("remedies"),
+}
+_TIMES = Text("{n} times as likely to leave ({low} to {high})")
+_OF_ALL = Text("All clients")
+_TOLD = Text("{n} checks passed, {m} failed")
+_AGAINST = Text("from {before} to {after}")
+_READABLE = Text("can be read from {date}")
+_NOT_CARRIED_OUT = Text("Announced, but what it was to change did not change.")
+
+
+def ruled_out(review: Review, language: Language) -> list[dict[str, Any]]:
+    """Return the page of drivers that were looked at and are not an issue."""
+    drivers = [_ruled_out(driver, language) for driver in review.ruled_out]
+    skipped = [language.say(s.text) or language.name(s.reason, 400) for s in review.skipped]
+    return [{"drivers": drivers, "skipped": skipped}] if drivers or skipped else []
+
+
+def _ruled_out(driver: RuledOut, language: Language) -> dict[str, Any]:
+    return {
+        "driver": language.driver(driver.driver),
+        "verdict": driver.verdict,
+        "verdict_name": language.say(words.DRIVER_VERDICTS[driver.verdict]),
+        "meaning": language.say(words.DRIVER_VERDICTS_MEANING[driver.verdict]),
+        "why": language.say(driver.text) or language.name(driver.why, 400),
+        "checks": [check(evidence, language) for evidence in driver.evidence],
+    }
+
+
+def stay(review: Review, language: Language) -> list[dict[str, Any]]:
+    """Return the page on what marks the loyal, and how long clients stay."""
+    book = review.book
+    whole = [c for c in book.survival if not c.attribute]
+    parts = [c for c in book.survival if c.attribute]
+    chart = figures.survival([*whole[:1], *parts[:4]], language, charts.HALF)
+    tiers = [_tier(tier, language) for tier in book.tiers]
+    marks = [_mark(mark, language) for mark in book.stay]
+    if not (chart or tiers or marks):
+        return []
+    margin = any(tier.margin_share is not None for tier in book.tiers)
+    mix = figures.waterfall(book.mix, language)
+    return [{"tiers": tiers, "margin": margin, "marks": marks, "chart": chart, "mix": mix}]
+
+
+def _tier(tier: TierRow, language: Language) -> dict[str, str]:
+    name = _TIERS.get(tier.tier)
+    return {
+        "name": language.say(name) if name else language.driver(tier.tier),
+        "clients": language.number(tier.clients),
+        "revenue": language.percent(tier.revenue_share),
+        "margin": language.percent(tier.margin_share),
+        "departures": language.number(tier.departures),
+        "rate": language.number(tier.rate_per_year.value, 1),
+        "interval": language.interval(tier.rate_per_year),
+    }
+
+
+def _mark(mark: Association, language: Language) -> dict[str, str]:
+    ratio = mark.risk_ratio
+    return {
+        "sentence": language.say(mark.text),
+        "feature": language.driver(mark.feature),
+        "stayers": language.number(mark.stayers),
+        "leavers": language.number(mark.leavers),
+        "ratio": language.say(
+            _TIMES, n=round(ratio.value, 2), low=round(ratio.low, 2), high=round(ratio.high, 2)
+        ),
+    }
+
+
+def remedies(review: Review, language: Language) -> list[dict[str, Any]]:
+    """Return the page of remedies under way, their results, and the outlook."""
+    results = [_remedy(remedy, language) for remedy in review.remedies]
+    titles = {
+        i.id: language.say(i.title_text) or language.name(i.title, 200) for i in review.issues
+    }
+    outlook = [
+        {
+            "group": _group(row.group, titles, language),
+            "departures": language.number(round(row.departures.value)),
+            "departures_interval": language.span(
+                language.number(round(row.departures.low)),
+                language.number(round(row.departures.high)),
+            ),
+            "revenue": language.money(row.revenue.value),
+            "revenue_interval": language.interval(row.revenue, "money"),
+        }
+        for row in review.book.outlook
+    ]
+    return [{"results": results, "outlook": outlook}] if results or outlook else []
+
+
+def _group(group: str, titles: dict[str, str], language: Language) -> str:
+    if group == "all":
+        return language.say(_OF_ALL)
+    tier = _TIERS.get(group)
+    return titles.get(group) or (language.say(tier) if tier else language.driver(group))
+
+
+def _remedy(remedy: RemedyResult, language: Language) -> dict[str, Any]:
+    readable = remedy.readable_from
+    moved = remedy.driver_moved
+    return {
+        "action": language.name(remedy.action, 200),
+        "owner": language.name(remedy.owner) if remedy.owner else "",
+        "who": language.segment(remedy.segment),
+        "start": language.when(remedy.start_date),
+        "verdict": remedy.verdict,
+        "verdict_name": language.say(words.REMEDY_VERDICTS[remedy.verdict]),
+        "readable": language.say(_READABLE, date=language.when(readable)) if readable else "",
+        "detail": language.say(remedy.detail),
+        "not_carried_out": language.say(_NOT_CARRIED_OUT) if moved is False else "",
+        "avoided": _whole(remedy.departures_avoided, language),
+        "saved": language.money(remedy.money_saved.value) if remedy.money_saved else "",
+        "saved_interval": language.interval(remedy.money_saved, "money"),
+        "chart": figures.event_study(remedy.pre_trend, language),
+    }
+
+
+def _whole(estimate: Any, language: Language) -> str:
+    if estimate is None:
+        return ""
+    low, high = (language.number(round(v)) for v in (estimate.low, estimate.high))
+    return f"{language.number(round(estimate.value))} ({language.span(low, high)})"
+
+
+def past(review: Review, language: Language) -> list[dict[str, Any]]:
+    """Return the page on what became of the last review's issues; none without one."""
+    if review.previous_as_of is None:
+        return []
+    still = [
+        {
+            "title": language.say(i.title_text) or language.name(i.title, 300),
+            "href": f"issue-{i.rank}",
+            "status": i.status,
+            "status_name": language.say(words.STATUS[i.status]),
+        }
+        for i in review.issues
+        if i.status
+    ]
+    gone = [
+        {
+            "title": language.name(g.title, 300),
+            "href": "",
+            "status": g.reason,
+            "status_name": language.say(words.STATUS[g.reason]),
+        }
+        for g in review.gone
+    ]
+    return [{"since": language.day(review.previous_as_of), "rows": [*still, *gone]}]
+
+
+def data(review: Review, language: Language) -> list[dict[str, Any]]:
+    """Return the page of data findings with the sum of rows, table by table."""
+    rows = [
+        {
+            "table": language.say(_TABLES[t]) if t in _TABLES else language.name(t),
+            **{
+                key: language.number(getattr(count, key))
+                for key in ("read", "accepted", "rejected", "after_as_of")
+            },
+        }
+        for t, count in review.rows.items()
+    ]
+    found = [
+        {
+            "severity": f.severity,
+            "text": language.say(f.text),
+            "count": language.number(f.count) if f.count is not None else "",
+        }
+        for f in sorted(review.data_findings, key=lambda f: f.severity != "warning")
+    ]
+    book = review.book
+    return [
+        {
+            "rows": rows,
+            "findings": found,
+            "first": language.day(book.first_date),
+            "last": language.day(book.last_date),
+            "clients": language.number(book.clients),
+            "orders": language.number(book.orders),
+            "set_apart": language.number(book.set_apart),
+        }
+    ]
+
+
+def method(review: Review, language: Language) -> list[dict[str, Any]]:
+    """Return the page on how it was worked out, on what assumptions, and where they may fail."""
+    book = review.book
+    rise = book.smallest_visible_rise
+    return [
+        {
+            "definition": language.say(review.definition_text)
+            or language.name(review.departure_definition.detail, 400),
+            "definition_name": language.driver(review.departure_definition.name),
+            "definitions": [_definition(d, language) for d in book.definitions],
+            "returns": figures.returns(book.returns, language),
+            "segments": language.number(book.segments_looked_at),
+            "starts": language.number(book.starts_looked_at),
+            "looked": bool(book.segments_looked_at),
+            "rise": language.percent(rise - 1) if rise is not None else "",
+            "change": language.say(words.chance(book.change_p)),
+        }
+    ]
+
+
+def _definition(definition: DefinitionSummary, language: Language) -> dict[str, str]:
+    counts = ("departures", "lapsed", "shrunk", "closed", "undecided")
+    return {
+        "name": language.driver(definition.name),
+        "detail": language.say(definition.detail),
+        **{key: language.number(getattr(definition, key)) for key in counts},
+    }
+
+
+def glossary(review: Review, language: Language) -> list[dict[str, Any]]:  # noqa: ARG001
+    """Return the page of terms."""
+    return [{"terms": [(language.say(t), language.say(m)) for t, m in words.GLOSSARY]}]

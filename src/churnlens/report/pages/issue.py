@@ -1,0 +1,180 @@
+"""One page an issue: who, since when, why, how sure, what it costs, what to do, how we shall know."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from churnlens.report import charts, figures, words
+from churnlens.report.language import Language
+from churnlens.report.pages.verdict import issue_line
+from churnlens.results import Evidence, Issue, Review, Text
+
+_BETWEEN = Text("between {low} and {high}")
+_ALL_ALONG = Text("All along, in every period looked at")
+_RAMP = Text("It came on step by step, not at once.")
+_DRIVER_MOVED = Text("{driver}: from {before} to {after} on average, changed in {date}.")
+_DRIVER_CHANGED = Text("{driver}: from {before} to {after} on average.")
+_LAG = {
+    "week": Text("Departures followed about {n} weeks later."),
+    "month": Text("Departures followed about {n} months later."),
+    "quarter": Text("Departures followed about {n} quarters later."),
+}
+_EXCESS = Text(
+    "{observed} left where {expected} were expected; {excess} ({interval}) come from this."
+)
+_CLIENTS = Text("{n} clients")
+_RIVALS = Text("Cannot be told apart from {drivers}: they moved together.")
+_ALSO = Text("Nearly the same: {segments}.")
+_MARGIN = Text("Margin: {money} a year ({interval}).")
+_ACCOUNTS = Text("From {n} accounts.")
+_READABLE = Text("First to be seen {date}, by {measure}.")
+_FULL_REACH = Text(
+    "With the remedy in full reach, departures here would fall to {percent} of what they are now."
+)
+_NOT_WRITTEN = Text(
+    "No test has been written down, because nothing could yet be measured against a cause."
+)
+_DEPARTURES = Text("Departures of these clients, {period} by {period}")
+_DRIVER = Text("{driver}, on average")
+_LEAD_LAG = Text("Leavers against comparable clients, before and after their ordering fell")
+_DOSE = Text("Of 100 clients, how many leave in a year, by {driver}")
+_WATERFALL = Text("From the departures before to those now")
+_PERIOD = {"week": Text("week"), "month": Text("month"), "quarter": Text("quarter")}
+
+
+def issues(review: Review, language: Language) -> list[dict[str, Any]]:
+    """Return one page an issue, in the order of their rank."""
+    return [issue_page(issue, language) for issue in review.issues]
+
+
+def issue_page(issue: Issue, language: Language) -> dict[str, Any]:
+    """Return all that one issue's page shows."""
+    return {
+        **issue_line(issue, language),
+        "title": language.say(issue.title_text) or language.name(issue.title, 300),
+        "kind_name": language.say(words.KINDS[issue.kind]),
+        "members": [
+            {"attribute": language.driver(a), "values": [language.name(v, 200) for v in values]}
+            for a, values in sorted(issue.segment.items())
+        ],
+        "who_more": _who_more(issue, language),
+        "since_more": _since_more(issue, language),
+        "why_more": _why_more(issue, language),
+        "sure_more": [language.say(text) for text in _sure_more(issue)],
+        "cost_more": _cost_more(issue, language),
+        "charts": _charts(issue, language),
+        "checks": [check(evidence, language) for evidence in issue.evidence],
+        "unknown": [language.say(text) for text in issue.unknown],
+        "remedies": [language.gettext(action) for action in issue.recommendation],
+        "test": _test(issue, language),
+    }
+
+
+def check(evidence: Evidence, language: Language) -> dict[str, str]:
+    """Return one check: its question, its answer in a word, its sentence."""
+    label = words.CHECKS.get(evidence.check)
+    name = language.driver(evidence.check)
+    return {
+        "outcome": evidence.outcome,
+        "answer": language.say(words.OUTCOMES[evidence.outcome]),
+        "question": language.say(label) if label else name[:1].upper() + name[1:],
+        "detail": language.say(evidence.text) or language.name(evidence.detail, 400),
+    }
+
+
+def _who_more(issue: Issue, language: Language) -> list[str]:
+    found = [language.say(_CLIENTS, n=issue.clients)] if issue.clients else []
+    if issue.also_matches:
+        parts = language.listed([language.segment(s) for s in issue.also_matches[:3]])
+        found.append(language.say(_ALSO, segments=parts))
+    return found
+
+
+def _since_more(issue: Issue, language: Language) -> list[str]:
+    if issue.onset is None:
+        return [language.say(_ALL_ALONG)] if issue.kind == "standing" else []
+    low, high = language.when(issue.onset.low), language.when(issue.onset.high)
+    found = [language.say(_BETWEEN, low=low, high=high)] if low != high else []
+    return found + ([language.say(_RAMP)] if issue.gradual else [])
+
+
+def _why_more(issue: Issue, language: Language) -> list[str]:
+    driver = language.driver(issue.driver)
+    found = []
+    if issue.driver_change:
+        before, after = issue.driver_change
+        values = {"driver": driver[:1].upper() + driver[1:], "before": before, "after": after}
+        if issue.driver_onset:
+            values["date"] = {"type": "date", "value": issue.driver_onset.date}
+        found.append(
+            language.say(_DRIVER_MOVED if issue.driver_onset else _DRIVER_CHANGED, **values)
+        )
+    if issue.lag_periods:
+        found.append(language.say(_LAG[language.period], n=round(issue.lag_periods, 1)))
+    if issue.rivals:
+        rivals = language.listed([language.driver(name) for name in issue.rivals])
+        found.append(language.say(_RIVALS, drivers=rivals))
+    return [*found, language.say(words.effect(issue))] if issue.effect else found
+
+
+def _sure_more(issue: Issue) -> list[Text]:
+    chance = words.chance(issue.p_value)
+    return [*words.grounds(issue), *([chance] if chance else [])]
+
+
+def _cost_more(issue: Issue, language: Language) -> list[str]:
+    departures = issue.departures
+    values = {
+        "observed": departures.observed,
+        "expected": round(departures.expected),
+        "excess": round(departures.attributable.value),
+        "interval": language.span(
+            language.number(round(departures.attributable.low)),
+            language.number(round(departures.attributable.high)),
+        ),
+    }
+    found = [language.say(_EXCESS, **values)]
+    if issue.accounts:
+        found.append(language.say(_ACCOUNTS, n=issue.accounts))
+    if issue.margin_per_year:
+        money = language.money(issue.margin_per_year.value)
+        interval = language.interval(issue.margin_per_year, "money")
+        found.append(language.say(_MARGIN, money=money, interval=interval))
+    return found
+
+
+def _charts(issue: Issue, language: Language) -> list[dict[str, Any]]:
+    """Return the charts that the issue has data for, in reading order."""
+    name = language.driver(issue.driver, 40) if issue.driver else ""
+    period = _PERIOD[language.period]
+    drawn = [
+        (
+            "half",
+            language.say(_DEPARTURES, period=period),
+            figures.departures(issue.series, issue.onset, language, charts.HALF),
+        ),
+        (
+            "half",
+            language.say(_DRIVER, driver=name[:1].upper() + name[1:]),
+            figures.driver(
+                issue.driver_series, name, issue.driver_onset or issue.onset, language, charts.HALF
+            ),
+        ),
+        ("third", language.say(_LEAD_LAG), figures.lead_lag(issue.lead_lag, name, language)),
+        ("third", language.say(_DOSE, driver=name), figures.dose(issue.dose, name, language)),
+        ("third", language.say(_WATERFALL), figures.waterfall(issue.waterfall, language)),
+    ]
+    return [{"size": s, "title": t, "chart": figure} for s, t, figure in drawn if figure]
+
+
+def _test(issue: Issue, language: Language) -> list[str]:
+    plan = issue.test_plan
+    if plan is None:
+        return [language.say(_NOT_WRITTEN)]
+    percent = {"type": "percent", "value": plan.risk_ratio_full_reach}
+    date = {"type": "date", "value": plan.readable_from}
+    return [
+        language.say(plan.text),
+        language.say(_FULL_REACH, percent=percent),
+        language.say(_READABLE, date=date, measure=language.gettext(plan.measure)),
+    ]

@@ -1,0 +1,77 @@
+"""The first page: what is wrong, since when, and what it costs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from churnlens.report import charts, figures, words
+from churnlens.report.language import Language
+from churnlens.results import Issue, Review, Text
+
+_PER_YEAR = Text("a year")
+_CLIENTS = Text("clients at the end")
+_LEFT_YEAR = Text("left in the last year")
+_EXPECTED_YEAR = Text("expected")
+_AT_STAKE = Text("lost a year to these issues")
+_CHART = Text("Departures, {period} by {period}, against what was expected")
+_PERIOD = {"week": Text("week"), "month": Text("month"), "quarter": Text("quarter")}
+_A_YEAR = {"week": 52, "month": 12, "quarter": 4}
+
+
+def verdict(review: Review, language: Language) -> list[dict[str, Any]]:
+    """Return the page of verdict: two sentences, departures over time, issues by money."""
+    return [
+        {
+            "sentences": [language.say(text) for text in words.verdict(review)],
+            "figures": _key_figures(review, language),
+            "chart_title": language.say(_CHART, period=_PERIOD[review.period]),
+            "chart": _chart(review, language, charts.WIDE),
+            "narrow": _chart(review, language, charts.NARROW),
+            "issues": [issue_line(issue, language) for issue in review.issues],
+        }
+    ]
+
+
+def _chart(review: Review, language: Language, size: tuple[int, int]) -> figures.Figure | None:
+    return figures.departures(review.book.series, _onset(review), language, size)
+
+
+def _onset(review: Review) -> Any:
+    """Mark the book's own change, else the onset of the costliest issue that has one."""
+    dated = [issue.onset for issue in review.issues if issue.onset]
+    return review.book.change or (dated[0] if dated else None)
+
+
+def _key_figures(review: Review, language: Language) -> list[dict[str, str]]:
+    """Return up to four figures: the number as written, and what it counts."""
+    last = review.book.series[-_A_YEAR[review.period] :]
+    found = [(language.number(review.book.clients), _CLIENTS)]
+    if last:
+        found.append((language.number(sum(p.observed for p in last)), _LEFT_YEAR))
+        found.append((language.number(round(sum(p.expected for p in last))), _EXPECTED_YEAR))
+    if review.issues:
+        lost = sum(issue.revenue_per_year.value for issue in review.issues)
+        found.append((language.money(lost), _AT_STAKE))
+    return [{"number": number, "counts": language.say(text)} for number, text in found]
+
+
+def issue_line(issue: Issue, language: Language) -> dict[str, Any]:
+    """Return one line on an issue: who, since when, why, how sure, what it costs."""
+    waiting = issue.revenue_per_month_of_waiting
+    return {
+        "id": f"issue-{issue.rank}",
+        "rank": issue.rank,
+        "kind": issue.kind,
+        "who": _sentence_case(language.segment(issue.segment)),
+        "since": language.when(issue.onset.date) if issue.onset else "",
+        "why": language.say(words.why(issue)),
+        "sure": language.say(words.how_sure(issue)),
+        "status": language.say(words.STATUS[issue.status]) if issue.status else "",
+        "cost": language.money(issue.revenue_per_year.value),
+        "interval": language.interval(issue.revenue_per_year, "money"),
+        "month": language.money(waiting.value) if waiting else "",
+    }
+
+
+def _sentence_case(text: str) -> str:
+    return text[:1].upper() + text[1:]

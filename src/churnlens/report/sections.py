@@ -1,0 +1,84 @@
+"""Which sections does the report have, in which order; where an analyst adds one.
+
+A section is one function from the review to a list of pages (plain dicts) and one template; an
+empty list leaves it out. Add a line to `SECTIONS`, or name a `Section` in the settings as
+``"my_module:my_section"``; its template may then be the `Path` of a file of your own, which
+sees ``page`` (your dict) and may import ``"parts.html"`` for charts.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from churnlens.errors import ConfigError
+from churnlens.report.language import Language
+from churnlens.report.pages import book, issue, verdict
+from churnlens.results import Review, Text
+
+Build = Callable[[Review, Language], list[dict[str, Any]]]
+
+
+@dataclass(frozen=True)
+class Section:
+    """One part of the report.
+
+    Parameters
+    ----------
+    name
+        Identifier; the pages' anchors begin with it.
+    title
+        What the list of contents calls it. A page that brings ``nav`` is called that instead.
+    build
+        From the review and the reader's language to one dict a page.
+    template
+        A template of the package by name, or the path of one's own.
+    """
+
+    name: str
+    title: Text
+    build: Build
+    template: str | Path
+
+
+SECTIONS: tuple[Section, ...] = (
+    Section("verdict", Text("Verdict"), verdict.verdict, "verdict.html"),
+    Section("issue", Text("Issue"), issue.issues, "issue.html"),
+    Section("past", Text("Last time"), book.past, "past.html"),
+    Section("remedies", Text("Remedies"), book.remedies, "remedies.html"),
+    Section("ruled-out", Text("Ruled out"), book.ruled_out, "ruled_out.html"),
+    Section("stay", Text("Who stays"), book.stay, "stay.html"),
+    Section("data", Text("Data"), book.data, "data.html"),
+    Section("method", Text("Method"), book.method, "method.html"),
+    Section("glossary", Text("Glossary"), book.glossary, "glossary.html"),
+)
+
+
+def chosen(plugins: Iterable[str] = ()) -> tuple[Section, ...]:
+    """Return the sections in order: the analyst's own stand before the method.
+
+    Raises
+    ------
+    ConfigError
+        When a plug-in string names nothing that is a `Section`.
+    """
+    own = tuple(_load(plugin) for plugin in plugins)
+    at = next(n for n, section in enumerate(SECTIONS) if section.name == "method")
+    return (*SECTIONS[:at], *own, *SECTIONS[at:])
+
+
+def _load(plugin: str) -> Section:
+    module, _, name = plugin.partition(":")
+    try:
+        section = getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise ConfigError(
+            f"plugins.sections: '{plugin}' cannot be loaded ({error}). "
+            "Write it as 'my_module:my_section' and put the module on PYTHONPATH."
+        ) from error
+    if not isinstance(section, Section):
+        raise ConfigError(f"plugins.sections: '{plugin}' is no churnlens.report.sections.Section.")
+    return section

@@ -1,0 +1,322 @@
+"""How sure are we, in words: verdicts, checks and chance for readers who are no statisticians."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+from churnlens.results import Evidence, Issue, Review, Text
+
+SURE_P = 0.001
+
+KINDS: Mapping[str, Text] = {
+    "shift": Text("A change"),
+    "unexplained": Text("A change without a known cause"),
+    "standing": Text("A standing loss"),
+    "mix": Text("A change in who we serve"),
+}
+
+STATUS: Mapping[str, Text] = {
+    "new": Text("new"),
+    "worse": Text("worse than last time"),
+    "same": Text("same as last time"),
+    "better": Text("better than last time"),
+    "gone": Text("gone"),
+    "cannot_be_seen": Text("can no longer be seen"),
+}
+
+DRIVER_VERDICTS: Mapping[str, Text] = {
+    "symptom": Text("symptom"),
+    "bystander": Text("bystander"),
+    "no_effect": Text("no effect"),
+    "cannot_tell": Text("cannot tell"),
+}
+
+DRIVER_VERDICTS_MEANING: Mapping[str, Text] = {
+    "symptom": Text("It follows clients who are already leaving. It does not make them leave."),
+    "bystander": Text("It changed at the same time, but those it changed for left no more."),
+    "no_effect": Text("Clients with more of it and clients with less of it left alike."),
+    "cannot_tell": Text("The records do not part it from something else."),
+}
+
+REMEDY_VERDICTS: Mapping[str, Text] = {
+    "worked": Text("It worked"),
+    "did_not": Text("It did not work"),
+    "too_early": Text("Too early to tell"),
+    "cannot_tell": Text("Cannot tell"),
+}
+
+OUTCOMES: Mapping[str, Text] = {
+    "pass": Text("passed"),
+    "fail": Text("failed"),
+    "skip": Text("could not be asked"),
+}
+
+# Each check as the question that it answers; a check of an analyst's own shows its name.
+CHECKS: Mapping[str, Text] = {
+    "lead_lag": Text("Did it come before the leaving?"),
+    "peers": Text("Does it hold for what was done to everyone, not to this client alone?"),
+    "dose_response": Text("The more of it, the more leave?"),
+    "placebo": Text("Does it vanish when the records are shuffled?"),
+    "negative_control": Text("Is a record that cannot matter found harmless?"),
+    "channel": Text("Is it the source, not only the way another cause works?"),
+    "overlap": Text("Are there comparable clients with more and with less of it?"),
+    "sensitivity": Text("Would it take a strong hidden cause to explain it away?"),
+    "e_value": Text("Would it take a strong hidden cause to explain it away?"),
+    "leave_one_out": Text("Does it hold without the largest account?"),
+    "leave_one_account_out": Text("Does it hold without the largest account?"),
+    "definitions": Text("Does it hold however leaving is defined?"),
+    "holdout": Text("Is it found again on clients left out of the search?"),
+    "confirmed": Text("Is it found again on clients left out of the search?"),
+    "second_opinion": Text("Does a second method agree?"),
+    "scope": Text("Did it change where the departures rose?"),
+    "timing": Text("Did it change when the departures rose?"),
+    "driver_moved": Text("Did it change there and then?"),
+    "contribution": Text("Does it account for a real part of the rise?"),
+}
+
+_CAUSED = Text("Caused by {driver}")
+_GOES_WITH = Text("Goes with {driver}; whether it is the cause cannot be told")
+_UNKNOWN = Text("Cannot tell: no record explains it")
+_MIX = Text("Not worse service: the book holds more clients of a kind that always left more")
+
+_MORE = Text("more {driver}")
+_LESS = Text("less {driver}")
+
+_VERY_SURE = Text("Very sure")
+_SURE = Text("Sure")
+_FAIRLY_SURE = Text("Fairly sure")
+_NOT_SURE = Text("Sure that they leave, not why")
+_MIX_SURE = Text("Sure, by counting")
+_HINT = Text("A hint")
+
+_CHECKS_PASSED = Text("{passed} of {asked} checks passed")
+_HOLDS = Text("holds in {agree} of {of} ways to define leaving")
+_RARE = Text(
+    "Chance alone would show a rise like this in fewer than 1 of 1,000 such searches, "
+    "with all the looking counted."
+)
+_ONE_IN = Text(
+    "Chance alone would show a rise like this in about 1 of {n} such searches, "
+    "with all the looking counted."
+)
+_EFFECT = Text(
+    "With {per} more, a client is {times} times as likely to leave ({low} to {high} times)."
+)
+_EFFECT_LESS = Text(
+    "With {per} more, a client is {times} times as likely to leave ({low} to {high} times): "
+    "it keeps clients."
+)
+
+_QUIET = Text(
+    "Nothing has got worse: departures up to {as_of} are what tenure, season and the make-up "
+    "of the book would lead one to expect."
+)
+_QUIET_POWER = Text("A rise of {rise} or more over the last year would have been seen.")
+_QUIET_NO_POWER = Text("How small a rise could have been seen is not known for this book.")
+_LEAVE_CAUSE = Text("{who} have left more than expected since {since}, because of {driver}.")
+_LEAVE_GOES = Text(
+    "{who} have left more than expected since {since}; it goes with {driver}, "
+    "but the cause cannot be told yet."
+)
+_LEAVE_UNKNOWN = Text(
+    "{who} have left more than expected since {since}, and no record that we keep says why."
+)
+_LEAVE_STANDING = Text("All along, {who} leave because of {driver}.")
+_LEAVE_MIX = Text(
+    "More clients leave because the book has changed, not because anyone is served worse."
+)
+_COST_ONE = Text("It costs about {money} a year.")
+_COST_ONE_WAIT = Text(
+    "It costs about {money} a year, and each month of waiting loses another {month} a year."
+)
+_COST_MANY = Text("Together, {count} issues cost about {money} a year.")
+
+
+def fill(text: Text, **values: Any) -> Text:
+    """Return a text with its values filled in."""
+    return dataclasses.replace(text, values={**text.values, **values})
+
+
+def why(issue: Issue) -> Text:
+    """Say what an issue comes from, in words as strong as its verdict and no stronger."""
+    if issue.kind == "mix":
+        return _MIX
+    if issue.driver is None:
+        return _UNKNOWN
+    return fill(_CAUSED if issue.verdict == "cause" else _GOES_WITH, driver=driver_phrase(issue))
+
+
+def driver_phrase(issue: Issue) -> Text:
+    """Return `more approval days` or `less visits`, or the bare driver without a direction."""
+    driver = {"type": "driver", "value": issue.driver or ""}
+    if issue.direction is None:
+        return Text("{driver}", {"driver": driver})
+    return fill(_MORE if issue.direction == "more" else _LESS, driver=driver)
+
+
+def how_sure(issue: Issue) -> Text:
+    """Grade an issue by its verdict, its checks and the definitions in which it holds.
+
+    `Very sure` is a cause that failed no check and holds under every definition of leaving;
+    one failed check or one definition against makes it `Sure`, more makes it `Fairly sure`.
+    """
+    if issue.kind == "mix":
+        return _MIX_SURE
+    if issue.verdict != "cause":
+        return _NOT_SURE if (issue.p_value or 0.0) <= 0.05 else _HINT
+    against = _count(issue.evidence, "fail")
+    against += issue.definitions_agreeing.of - issue.definitions_agreeing.agree
+    return (_VERY_SURE, _SURE)[against] if against < 2 else _FAIRLY_SURE
+
+
+def grounds(issue: Issue) -> tuple[Text, ...]:
+    """Say what the grade rests on: checks passed, definitions that agree."""
+    passed, failed = _count(issue.evidence, "pass"), _count(issue.evidence, "fail")
+    said: list[Text] = []
+    if passed + failed:
+        said.append(fill(_CHECKS_PASSED, passed=passed, asked=passed + failed))
+    agreeing = issue.definitions_agreeing
+    if agreeing.of:
+        said.append(fill(_HOLDS, agree=agreeing.agree, of=agreeing.of))
+    return tuple(said)
+
+
+def _count(evidence: tuple[Evidence, ...], outcome: str) -> int:
+    return sum(e.outcome == outcome for e in evidence)
+
+
+def chance(p_value: float | None) -> Text | None:
+    """Say a p-value of the search in words; None where there is none."""
+    if p_value is None:
+        return None
+    if p_value <= SURE_P * 1.5:
+        return _RARE
+    return fill(_ONE_IN, n=round(1 / p_value))
+
+
+def effect(issue: Issue) -> Text | None:
+    """Say how much likelier a departure is per step of the driver."""
+    found = issue.effect
+    if found is None:
+        return None
+    return fill(
+        _EFFECT if found.value >= 1 else _EFFECT_LESS,
+        per=found.per,
+        times=_times(found.value),
+        low=_times(found.low),
+        high=_times(found.high),
+    )
+
+
+def _times(ratio: float) -> float:
+    return round(ratio, 2 if ratio < 2 else 1)
+
+
+def verdict(review: Review) -> tuple[Text, ...]:
+    """Return the two sentences of the first page: the review's own, or made from its issues."""
+    if review.verdict:
+        return review.verdict
+    if not review.issues:
+        return _quiet(review)
+    return (_first_sentence(review.issues[0]), _cost(review))
+
+
+def _quiet(review: Review) -> tuple[Text, ...]:
+    rise = review.book.smallest_visible_rise
+    first = fill(_QUIET, as_of={"type": "date", "value": review.as_of})
+    if rise is None:
+        return first, _QUIET_NO_POWER
+    return first, fill(_QUIET_POWER, rise={"type": "percent", "value": rise - 1})
+
+
+def _first_sentence(issue: Issue) -> Text:
+    if issue.kind == "mix":
+        return _LEAVE_MIX
+    who = {"type": "segment", "value": issue.segment}
+    if issue.onset is None:
+        return fill(_LEAVE_STANDING, who=who, driver=driver_phrase(issue))
+    since = {"type": "date", "value": issue.onset.date}
+    if issue.driver is None:
+        return fill(_LEAVE_UNKNOWN, who=who, since=since)
+    said = _LEAVE_CAUSE if issue.verdict == "cause" else _LEAVE_GOES
+    return fill(said, who=who, since=since, driver=driver_phrase(issue))
+
+
+def _cost(review: Review) -> Text:
+    total = sum(issue.revenue_per_year.value for issue in review.issues)
+    money = {"type": "money", "value": total}
+    if len(review.issues) > 1:
+        return fill(_COST_MANY, money=money, count=len(review.issues))
+    waiting = review.issues[0].revenue_per_month_of_waiting
+    if waiting is None:
+        return fill(_COST_ONE, money=money)
+    return fill(_COST_ONE_WAIT, money=money, month={"type": "money", "value": waiting.value})
+
+
+GLOSSARY: tuple[tuple[Text, Text], ...] = (
+    (
+        Text("Departure"),
+        Text(
+            "A client that stopped ordering, or whose orders fell by half or more and stayed low."
+        ),
+    ),
+    (
+        Text("Onset"),
+        Text(
+            "When ordering first fell. What is done after that is an answer to the leaving, not its cause."
+        ),
+    ),
+    (
+        Text("Expected"),
+        Text(
+            "Departures that tenure, season and the make-up of the book would lead one to expect."
+        ),
+    ),
+    (
+        Text("Driver"),
+        Text("Something recorded that may make clients leave, such as a delay or a price."),
+    ),
+    (
+        Text("Cause"),
+        Text(
+            "A driver that moved before they left, where they left, and the more of it the more left."
+        ),
+    ),
+    (
+        Text("Symptom"),
+        Text(
+            "Something that follows the leaving, such as a discount offered to win a client back."
+        ),
+    ),
+    (Text("Bystander"), Text("Something that changed at the same time and does nothing.")),
+    (
+        Text("Cannot tell"),
+        Text("The records do not decide. The page says which record or trial would."),
+    ),
+    (
+        Text("Unexplained"),
+        Text("Departures above what was expected for which no recorded driver accounts."),
+    ),
+    (
+        Text("95% interval"),
+        Text("Made in this way, 19 of 20 such intervals hold the true figure."),
+    ),
+    (
+        Text("Cost a year"),
+        Text(
+            "What the clients who left because of the issue brought in the year before their ordering fell; for those who left in part, that part."
+        ),
+    ),
+    (
+        Text("Comparable clients"),
+        Text("Clients of the same kind, tenure and period who differ in the thing looked at."),
+    ),
+    (
+        Text("Waterfall"),
+        Text(
+            "A chart that steps from one total to the next and shows what each part adds or takes away."
+        ),
+    ),
+)
