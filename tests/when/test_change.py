@@ -1,0 +1,166 @@
+"""Dating a change: Nile, size under the null, coverage, ramps, several changes."""
+
+import numpy as np
+import pytest
+
+from churnlens.results import Skipped
+from churnlens.when import change, shapes
+
+PERIODS = 36
+EXPECTED = np.linspace(1.0, 1.6, PERIODS)
+
+
+def _worlds(rng, level, ratio=1.0, start=20, ramp=0, scatter=1.0):
+    share = shapes.shape(PERIODS, (ramp,))[0, start]
+    mean = level * EXPECTED * (1 + (ratio - 1) * share)
+    if scatter == 1.0:
+        return rng.poisson(mean)
+    return rng.negative_binomial(mean / (scatter - 1), 1 / scatter)
+
+
+def test_nile():
+    """One break, after observation 28 (1898); strucchange's interval is 25 to 32."""
+    from statsmodels.datasets import nile
+
+    flow = nile.load_pandas().data["volume"].to_numpy()
+    found = change.date_series(flow, rng=np.random.default_rng(0), longest_ramp=0)
+    assert found.start == 28
+    assert found.before == pytest.approx(1097.75, abs=0.005)
+    assert found.after == pytest.approx(849.97, abs=0.005)
+    assert 24 <= found.low <= 27
+    assert 29 <= found.high <= 32
+    assert found.p_value <= 0.002
+    ramps_too = change.date_series(flow, rng=np.random.default_rng(0))
+    assert ramps_too.low <= 28 <= ramps_too.high
+    assert ramps_too.ramp == 0
+
+
+@pytest.mark.parametrize(("level", "scatter"), [(2, 1.0), (30, 1.0), (30, 2.0)])
+@pytest.mark.parametrize("direction", ["rise", "either"])
+def test_counts_without_a_change_pass_one_time_in_twenty(level, scatter, direction):
+    rng = np.random.default_rng(5)
+    p = [
+        change.date_counts(
+            _worlds(rng, level, scatter=scatter), EXPECTED, rng=rng, draws=99, direction=direction
+        ).p_value
+        for _ in range(300)
+    ]
+    assert np.mean(np.array(p) <= 0.05) < 0.05 + 3 * np.sqrt(0.05 * 0.95 / 300)
+    assert 0.38 < np.mean(p) < 0.65
+
+
+def test_the_search_alone_is_exact_under_the_null():
+    rng = np.random.default_rng(6)
+    null, fresh = (
+        change._largest_ratio(change._draw(500, EXPECTED, 8_000, rng), EXPECTED, "rise", edge=2)
+        for _ in range(2)
+    )
+    p = np.array([change._exceeded(ratio, null) for ratio in fresh])
+    assert np.mean(p <= 0.05) == pytest.approx(0.05, abs=0.012)
+    assert np.mean(p <= 0.5) == pytest.approx(0.5, abs=0.03)
+
+
+@pytest.mark.parametrize("carried", [0.0, 0.3])
+def test_a_series_without_a_shift_seldom_passes(carried):
+    rng = np.random.default_rng(7)
+    passed = []
+    for _ in range(300):
+        noise = rng.standard_normal(PERIODS + 20)
+        for t in range(1, len(noise)):
+            noise[t] += carried * noise[t - 1]
+        passed.append(change.date_series(noise[20:], rng=rng, draws=99).p_value <= 0.05)
+    assert 0.0 < np.mean(passed) <= 0.09
+
+
+@pytest.mark.parametrize(
+    ("level", "ratio", "ramp"), [(10, 2.5, 0), (40, 1.5, 0), (10, 2.5, 4), (40, 2.0, 6)]
+)
+def test_the_interval_holds_the_start(level, ratio, ramp):
+    rng = np.random.default_rng(8)
+    found = [
+        change.date_counts(_worlds(rng, level, ratio, 20, ramp), EXPECTED, rng=rng, draws=19)
+        for _ in range(120)
+    ]
+    assert np.mean([f.low <= 20 <= f.high for f in found]) >= 0.90
+    assert np.mean([abs(f.start - 20) for f in found]) < 1.5
+    assert np.mean([f.ratio for f in found]) == pytest.approx(ratio, rel=0.1)
+
+
+def test_a_ramp_is_told_from_a_step():
+    rng = np.random.default_rng(9)
+    called = {
+        ramp: np.mean(
+            [
+                change.date_counts(
+                    _worlds(rng, 60, 2.0, 16, ramp), EXPECTED, rng=rng, draws=19
+                ).ramp
+                > 0
+                for _ in range(60)
+            ]
+        )
+        for ramp in (0, 5)
+    }
+    assert called[0] <= 0.1
+    assert called[5] >= 0.9
+
+
+def test_a_fall_is_no_rise():
+    rng = np.random.default_rng(10)
+    counts = _worlds(rng, 40, 0.5)
+    assert change.date_counts(counts, EXPECTED, rng=rng).p_value > 0.5
+    either = change.date_counts(counts, EXPECTED, rng=rng, direction="either")
+    assert either.p_value <= 0.002
+    assert either.low <= 20 <= either.high
+    assert either.ratio == pytest.approx(0.5, rel=0.2)
+
+
+def test_two_changes_are_found_and_dated():
+    rng = np.random.default_rng(11)
+    periods = np.arange(60)
+    level = np.where(periods < 18, 30, np.where(periods < 40, 60, 25))
+    found = change.date_changes(rng.poisson(level), np.ones(60), rng=rng)
+    assert len(found) == 2
+    assert all(abs(f.start - truth) <= 1 for f, truth in zip(found, (18, 40), strict=True))
+    assert all(f.low <= truth <= f.high for f, truth in zip(found, (18, 40), strict=True))
+    assert change.date_changes(rng.poisson(np.full(60, 30)), np.ones(60), rng=rng) == ()
+
+
+def test_only_the_proportions_of_what_was_expected_matter():
+    counts = _worlds(np.random.default_rng(12), 20, 2.0)
+    one = change.date_counts(counts, EXPECTED, rng=np.random.default_rng(0))
+    ten = change.date_counts(counts, 10 * EXPECTED, rng=np.random.default_rng(0))
+    assert (one.start, one.low, one.high, one.p_value) == (
+        ten.start,
+        ten.low,
+        ten.high,
+        ten.p_value,
+    )
+    assert one.ratio == pytest.approx(ten.ratio)
+
+
+def test_chances_sum_to_one_and_levels_follow_the_shape():
+    counts = _worlds(np.random.default_rng(13), 60, 2.0, 16, 5)
+    found = change.date_counts(counts, EXPECTED, rng=np.random.default_rng(0))
+    assert sum(found.chances) == pytest.approx(1)
+    assert found.level()[0] == pytest.approx(found.before)
+    assert found.level()[-1] == pytest.approx(found.after)
+    assert (found.level() * EXPECTED).sum() == pytest.approx(counts.sum())
+
+
+def test_gaps_in_a_series_are_left_out():
+    rng = np.random.default_rng(14)
+    values = np.where(np.arange(PERIODS) < 20, 0.0, 3.0) + rng.standard_normal(PERIODS) * 0.5
+    values[[3, 9, 30]] = np.nan
+    found = change.date_series(values, rng=rng)
+    assert (found.low, found.start, found.high) == (20, 20, 20)
+    assert len(found.chances) == PERIODS
+
+
+def test_too_little_to_date_is_an_answer():
+    rng = np.random.default_rng(15)
+    few = change.date_counts(np.r_[np.ones(7), np.zeros(29)], EXPECTED, rng=rng)
+    assert isinstance(few, Skipped)
+    assert "7" in few.reason
+    short = change.date_series([1.0, 2.0, np.nan], rng=rng)
+    assert isinstance(short, Skipped)
+    assert short.code == "too_few_periods"
