@@ -61,6 +61,8 @@ def draw(rng: np.random.Generator, n: int, days: float, *, plain: bool, turnover
     attributes = _plain_attributes(rng, n) if plain else _attributes(rng, n)
     first = next(iter(attributes.values()))
     big = _per_value(rng, first, spread=0.35)
+    if plain:
+        big = np.select([first == "key", first == "mid"], [1.7, 1.0], 0.7)
     shape = rng.uniform(1.2, 2.5)
     monthly = np.exp(rng.uniform(np.log(0.5), np.log(3.5))) if not plain else 1.6
     rate = monthly * big * rng.gamma(shape, 1 / shape, n)
@@ -74,11 +76,11 @@ def draw(rng: np.random.Generator, n: int, days: float, *, plain: bool, turnover
         entry=_entries(rng, n, days, turnover),
         rate=rate,
         regularity=rng.choice([1, 2, 4], n, p=[0.5, 0.35, 0.15]),
-        basket=amount * _per_value(rng, first, spread=0.6) * rng.lognormal(0, 0.5, n),
+        basket=amount * big * _per_value(rng, first, spread=0.4) * rng.lognormal(0, 0.5, n),
         margin=rng.beta(6, 18, n),
         hazard=rng.gamma(3.0, 1 / 3.0, n) * _per_value(rng, first, spread=0.12),
         sensitivity=rng.lognormal(0, rng.uniform(0.2, 0.5), n),
-        peak=_peaks(rng, list(attributes.values())[-1]),
+        peak=_peaks(rng, list(attributes.values())[2]),
         one_off=np.zeros(n, dtype=bool),
     )
 

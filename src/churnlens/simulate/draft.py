@@ -54,8 +54,11 @@ class _Draft:
         self.rng, self.made, self.strength = rng, made, strength
         self.world, self.seed = world, seed
         self.namer = names.Namer(rng, plain=made.plain)
-        n = clients or (700 if made.plain else int(np.exp(rng.uniform(np.log(400), np.log(3000)))))
-        months = 36 if made.plain else int(rng.integers(24, 49))
+        self.judged = made.remedy in ("works", "announced")  # long enough to judge a remedy
+        fewest, most = (1500, 5000) if self.judged else (400, 3000)
+        drawn = int(np.exp(rng.uniform(np.log(fewest), np.log(most))))
+        n = clients or (700 if made.plain else drawn)
+        months = 36 if made.plain else int(rng.integers(42 if self.judged else 24, 49))
         self.start, self.days = self._span(months)
         self.baseline = 0.18 if made.plain else float(rng.uniform(0.15, 0.30))
         self.clients = book.draw(rng, n, self.days, plain=made.plain, turnover=self.baseline)
@@ -65,8 +68,11 @@ class _Draft:
         self.mediators: list[str] = []
         self.twins: list[str] = []
         self.remedy: Remedy | None = None
-        self.lag = float(rng.uniform(1, 5)) * MONTH if not made.plain else 2.0 * MONTH
-        self.oddities = Oddities(season=float(rng.uniform(0.1, 0.35)))
+        longest = 2.5 if self.judged else 5.0
+        self.lag = float(rng.uniform(1, longest)) * MONTH if not made.plain else 2.0 * MONTH
+        self.oddities = Oddities(
+            season=float(rng.uniform(0.1, 0.35)), leaving_season=float(rng.uniform(0, 0.3))
+        )
 
     def plan(self) -> Plan:
         """Draw everything in turn."""
@@ -112,6 +118,8 @@ class _Draft:
 
     def _when(self) -> float:
         """Draw the day of a move: from 3/8 of the span on, leaving half a year to be felt."""
+        if self.judged:
+            return self._month_start(self.rng.uniform(0.25, 0.35) * self.days)
         latest = min(0.62 * self.days, self.days - self.lag - 6.5 * MONTH)
         day = self.rng.uniform(0.36 * self.days, max(latest, 0.40 * self.days))
         if self.made.plain:
@@ -175,8 +183,9 @@ class _Draft:
         day = -5 * YEAR if self.made.standing else self._when()
         move = self._move(driver, scope, day, self._dose(scope))
         via = self._channel(move) if self.made.via_complaints else None
-        shape = int(rng.choice([1, 2, 3])) if not self.made.standing else 1
-        forgets = not self.made.standing and rng.random() < 0.4
+        steady = self.made.standing or self.judged
+        shape = 1 if steady else int(rng.choice([1, 2, 3]))
+        forgets = not steady and rng.random() < 0.4
         self.causes.append(
             Cause(
                 move=move,
@@ -207,11 +216,12 @@ class _Draft:
         years = max((self.days - max(day, 0) - self.lag) / YEAR, 0.3)
         seen = 18 / max(members * self.baseline * years, 1e-9)
         drawn = 2.4 if self.made.plain else float(self.rng.uniform(1.6, 2.6))
+        drawn *= 1.4 if self.judged else 1.0
         return self.strength * max(drawn, min(seen, 6.0))
 
     def _scope(self, place: int = 0) -> Segment:
         beside = self.clients.members(self.causes[0].move.scope) if place else None
-        return scopes.draw(self.rng, self.clients, beside)
+        return scopes.draw(self.rng, self.clients, beside, large=self.judged)
 
     # -- what does nothing -----------------------------------------------------------------------
 
@@ -262,7 +272,8 @@ class _Draft:
             return self.oddities.risky[0]
         taken = {a for c in self.causes for a in c.move.scope}
         every = scopes.candidates(self.clients)
-        single = [s for s, m in every if len(s) == 1 and m.mean() < 0.5]
+        low = 0.2 if self.made.oddity == "mix" else 0.05
+        single = [s for s, m in scopes.of_share(every, low, 0.5) if len(s) == 1]
         free = [s for s in single if not set(s) & taken] or single or [self._scope()]
         group = free[int(self.rng.integers(len(free)))]
         factor = float(self.rng.uniform(1.5, 2.2))
@@ -336,8 +347,9 @@ class _Draft:
             return
         cause = self.causes[0]
         latest = self.days - 7 * MONTH
-        early = min(cause.move.day + self.lag + 4 * MONTH, latest)
-        day = self._month_start(self.rng.uniform(early, max(latest, early + 1)))
+        early = min(cause.move.day + self.lag + 8 * MONTH, latest)
+        late = min(0.68 * self.days, latest)
+        day = self._month_start(self.rng.uniform(early, max(late, early + 1)))
         works = self.made.remedy == "works"
         scope = scopes.part_of(self.clients, cause.move.scope) if works else cause.move.scope
         cut = float(self.rng.uniform(0.8, 1.0)) if works else 0.0

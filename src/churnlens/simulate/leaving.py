@@ -9,7 +9,7 @@ about is known client by client.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -31,7 +31,9 @@ class Leaving:
     keep: Floats  # share of volume kept; 0 for a whole departure, 1 for one who stays
     shrinks_basket: Bools  # partial leavers: smaller baskets instead of fewer orders
     fade: Floats  # days over which ordering falls
+    returns: Floats  # day a lapsed client comes back; inf: never
     expected: Floats  # per cause: caused departures expected before chance
+    rises: Floats  # per cause: day from which a step in the expected rate fits best
     expected_any: float
     remedy_ratio: float | None  # true risk ratio in the remedy's scope after its start
 
@@ -41,7 +43,13 @@ class Leaving:
         return np.isfinite(self.onset)
 
 
-def run(plan: Plan, rng: np.random.Generator, felt: list[Floats], untreated: Floats) -> Leaving:
+def run(
+    plan: Plan,
+    rng: np.random.Generator,
+    felt: list[Floats],
+    untreated: Floats,
+    first: Floats,
+) -> Leaving:
     """Play the departures.
 
     Parameters
@@ -54,42 +62,66 @@ def run(plan: Plan, rng: np.random.Generator, felt: list[Floats], untreated: Flo
         For every cause the exposure as felt, clients × weeks.
     untreated
         The first cause's, had there been no remedy; the same where there is none.
+    first
+        Day of each client's first order in the data; nobody leaves before it. inf: none.
     """
     n = len(plan.clients)
     limit = np.minimum(_closed(plan, rng), plan.days)
-    calm = _baseline(plan)
+    known = _known(plan, first)
+    calm = _baseline(plan, known)
     times = [_crossing(calm, rng.exponential(1.0, n))]
-    survived = [np.exp(-_at(calm, limit))]
+    survived = [np.exp(-calm)]
+    rises: list[float] = []
     ratio = None if plan.remedy is None else 1.0
     for place, (cause, exposure) in enumerate(zip(plan.causes, felt, strict=True)):
-        alone = _store(cause, exposure if place else untreated)
+        alone = _store(cause, (exposure if place else untreated) * known)
         scale = _scale(plan, cause, alone, calm)
-        fill = _store(cause, exposure) * scale
+        fill = _store(cause, exposure * known) * scale
+        rises.append(_rise(calm, fill, cause))
         times.append(_crossing(fill, rng.gamma(cause.shape, 1.0, n)))
-        survived.append(_erlang(cause.shape, _at(fill, limit)))
+        survived.append(_erlang(cause.shape, fill))
         if plan.remedy is not None and place == 0:
             there = np.array(times).min(0) > plan.remedy.day
             ratio = _remedy_ratio(plan, cause, there, limit, (calm, fill, alone * scale))
-    return _settle(plan, rng, np.array(times), np.array(survived), limit, ratio)
+    settled = _settle(plan, rng, np.array(times), limit)
+    by_cause, by_any = _expected(plan, survived, limit)
+    return replace(
+        settled,
+        expected=by_cause,
+        expected_any=by_any,
+        rises=np.array(rises),
+        remedy_ratio=ratio,
+    )
+
+
+def _expected(plan: Plan, survived: list[Floats], limit: Floats) -> tuple[Floats, float]:
+    """Caused departures expected before chance, by cause and together."""
+    open_still = grid(plan)[None, 1:] < limit[:, None]
+    open_still &= ~plan.clients.one_off[:, None]
+
+    def leave(parts: list[Floats]) -> float:
+        return float((-np.diff(np.prod(parts, axis=0), axis=1) * open_still).sum())
+
+    everything = leave(survived)
+    without = [leave(survived[: c + 1] + survived[c + 2 :]) for c in range(len(plan.causes))]
+    return everything - np.array(without), everything - leave(survived[:1])
 
 
 def _settle(
     plan: Plan,
     rng: np.random.Generator,
     times: Floats,
-    survived: Floats,
     limit: Floats,
-    ratio: float | None,
 ) -> Leaving:
     """Earliest reason wins; the world without a cause leaves its times out."""
     n, causes = len(plan.clients), len(plan.causes)
     live = np.where(times < limit, times, NEVER)
     live[:, plan.clients.one_off] = NEVER
-    survived[:, plan.clients.one_off] = 1.0
     onset = live.min(0)
     partial = rng.random(n) < plan.partial
     kept = np.where(partial, rng.uniform(0.15, 0.45, n), 0.0)
-    every = survived.prod(0)
+    fade = plan.fade * rng.uniform(0.5, 1.5, n)
+    back = np.isfinite(onset) & (kept == 0) & (rng.random(n) < 0.05)
     return Leaving(
         onset=onset,
         without=np.array([np.delete(live, c + 1, 0).min(0) for c in range(causes)] + [live[0]]),
@@ -97,12 +129,12 @@ def _settle(
         closed=np.where((limit < plan.days) & ~np.isfinite(onset), limit, NEVER),
         keep=np.where(np.isfinite(onset), kept, 1.0),
         shrinks_basket=rng.random(n) < plan.basket_share,
-        fade=plan.fade * rng.uniform(0.5, 1.5, n),
-        expected=np.array(
-            [(np.delete(survived, c + 1, 0).prod(0) - every).sum() for c in range(causes)]
-        ),
-        expected_any=float((survived[0] - every).sum()),
-        remedy_ratio=ratio,
+        fade=fade,
+        returns=np.where(back, onset + fade + rng.uniform(6, 15, n) * MONTH, NEVER),
+        expected=np.zeros(causes),
+        expected_any=0.0,
+        rises=np.zeros(causes),
+        remedy_ratio=None,
     )
 
 
@@ -135,10 +167,15 @@ def _store(cause: Cause, felt: Floats) -> Floats:
     return np.asarray(np.maximum.accumulate(level, axis=1))
 
 
-def _baseline(plan: Plan) -> Floats:
+def _known(plan: Plan, first: Floats) -> Floats:
+    """Share of each week, clients × weeks, after the client's first order in the data."""
+    start = np.minimum(first, 2 * plan.days)[:, None]
+    return np.asarray(np.clip((grid(plan)[None, :] - start) / STEP, 0.0, 1.0))
+
+
+def _baseline(plan: Plan, known: Floats) -> Floats:
     """Cumulative baseline hazard, clients × weeks: frailty, tenure, the churn-prone group."""
     clients = plan.clients
-    since = np.maximum(grid(plan)[None, :] - clients.entry[:, None], 0.0)
     before = np.maximum(-clients.entry, 0.0)[:, None]
     settling = YEAR / 2
     extra = plan.new_client_factor - 1
@@ -150,8 +187,28 @@ def _baseline(plan: Plan) -> Floats:
     if plan.oddities.risky is not None:
         group, times = plan.oddities.risky
         factor = factor * np.where(clients.members(group), times, 1.0)
-    hazard = factor[:, None] * (total(np.maximum(since, before)) - total(before))
-    return np.asarray(hazard * plan.baseline / YEAR)
+    turn = 2 * np.pi * grid(plan) / YEAR + clients.peak[0]
+    calendar = 1 + plan.oddities.leaving_season * np.cos(turn)
+    since = np.maximum(grid(plan)[None, :] - clients.entry[:, None], before)
+    weekly = np.diff(total(since), axis=1, prepend=total(since[:, :1])) * calendar * known
+    return np.asarray(factor[:, None] * np.cumsum(weekly, axis=1) * plan.baseline / YEAR)
+
+
+def _rise(calm: Floats, fill: Floats, cause: Cause) -> float:
+    """Day from which a step explains the expected departures of the scope best.
+
+    The maximum of the expected Poisson log-likelihood ratio over start days: what a scan would
+    find, were there no chance. Exposure that ramps up and stores that fill make it later than
+    the first day on which the cause is felt.
+    """
+    inside = cause.move.dose > 0
+    there = np.exp(-calm[inside]) * _erlang(cause.shape, fill[inside])
+    usual = (there[:, :-1] * np.diff(calm[inside], axis=1)).sum(0)
+    gone = there[:, :-1].sum(0) - there[:, 1:].sum(0)
+    seen, expected = np.cumsum(gone[::-1])[::-1], np.cumsum(usual[::-1])[::-1]
+    seen, expected = np.maximum(seen, expected), np.maximum(expected, 1e-9)
+    ratio = seen * np.log(np.maximum(seen, 1e-9) / expected) - (seen - expected)
+    return float(STEP * ratio.argmax())
 
 
 def _crossing(level: Floats, threshold: Floats) -> Floats:
@@ -204,7 +261,7 @@ def _scale(plan: Plan, cause: Cause, store: Floats, calm: Floats) -> float:
 
 
 def _closed(plan: Plan, rng: np.random.Generator) -> Floats:
-    """Draw exits that are given: a hundredth or two of the clients a year, unrelated to anything."""
+    """Draw exits that are given: one or two in a hundred clients a year, by chance."""
     rate = rng.uniform(0.008, 0.02) / YEAR
     day = (
         np.maximum(plan.clients.entry, 0) + 2 * MONTH + rng.exponential(1 / rate, len(plan.clients))
@@ -219,10 +276,10 @@ def _remedy_ratio(
     limit: Floats,
     levels: tuple[Floats, Floats, Floats],
 ) -> float:
-    """Return the true risk ratio: departures expected in the remedy's scope with it over without it.
+    """Return the true risk ratio: departures expected with the remedy over those without it.
 
-    Taken over those still there at its start, from then to the end of the data; `levels` are
-    the baseline and the store with and without the remedy.
+    Taken over those of its scope still there at its start, from then to the end of the data;
+    `levels` are the baseline and the store with and without the remedy.
     """
     if plan.remedy is None:
         return 1.0

@@ -96,6 +96,7 @@ class Oddities:
     """Harmless things that look like trouble."""
 
     season: float = 0.25  # relative amplitude of ordering over the year
+    leaving_season: float = 0.0  # relative amplitude of baseline departures over the year
     gap: tuple[float, float] | None = None  # days without records
     gap_scope: Segment | None = None
     recall: tuple[float, Segment] | None = None  # day, whose orders come back

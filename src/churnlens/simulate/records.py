@@ -168,8 +168,8 @@ def _event_columns(
 # -- orders ----------------------------------------------------------------------------------------
 
 
-def order_stream(plan: Plan, leaving: Leaving, rng: np.random.Generator) -> Stream:
-    """When orders fall: by season and regularity, falling off from the client's onset."""
+def order_stream(plan: Plan, rng: np.random.Generator) -> Stream:
+    """When orders would fall if nobody left: by season and regularity."""
     clients, top = plan.clients, 1 + plan.oddities.season
     begin = np.maximum(clients.entry, 0.0)
     end = np.where(clients.one_off, begin + 14, plan.days)
@@ -179,7 +179,11 @@ def order_stream(plan: Plan, leaving: Leaving, rng: np.random.Generator) -> Stre
     turn = 2 * np.pi * (points.day + _day_of_year(plan) - clients.peak[points.client]) / YEAR
     season = (1 + plan.oddities.season * np.cos(turn)) / top
     points = points.where(rng.random(len(points.day)) < season)
-    points = points.where(_every(points.client, shape, rng))
+    return points.where(_every(points.client, shape, rng))
+
+
+def placed(leaving: Leaving, points: Stream, rng: np.random.Generator) -> Stream:
+    """Keep the orders that are placed although clients leave."""
     stays = rng.random(len(points.day)) < _activity(leaving, points)
     return points.where(stays & (points.day < leaving.closed[points.client]))
 
@@ -206,7 +210,8 @@ def _faded(leaving: Leaving, points: Stream) -> Floats:
 def _activity(leaving: Leaving, points: Stream) -> Floats:
     """Share of the usual orders still placed at each point."""
     floor = np.where(leaving.shrinks_basket & (leaving.keep > 0), 1.0, leaving.keep)
-    return np.asarray(1 - (1 - floor[points.client]) * _faded(leaving, points))
+    share = 1 - (1 - floor[points.client]) * _faded(leaving, points)
+    return np.where(points.day >= leaving.returns[points.client], 1.0, share)
 
 
 def orders(plan: Plan, leaving: Leaving, points: Stream, rng: np.random.Generator) -> Columns:

@@ -40,11 +40,14 @@ def overlapping(found: Found, other: Bools) -> Found:
     return [(s, m) for s, m in found if 0.1 <= (m & other).sum() / max((m | other).sum(), 1) <= 0.6]
 
 
-def draw(rng: np.random.Generator, clients: Clients, beside: Bools | None = None) -> Segment:
+def draw(
+    rng: np.random.Generator, clients: Clients, beside: Bools | None = None, *, large: bool = False
+) -> Segment:
     """Draw a scope of one or two attributes; with `beside`, one that overlaps those members."""
     n = len(clients)
+    low, high = (0.25, 0.45) if large else (max(0.1, min(40 / n, 0.2)), 0.4)
     every = candidates(clients)
-    fits = of_share(every, max(0.1, min(40 / n, 0.2)), 0.4)
+    fits = of_share(every, low, high)
     if beside is not None:
         fits = overlapping(fits, beside) or overlapping(every, beside) or fits
     if not fits:

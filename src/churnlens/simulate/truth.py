@@ -57,6 +57,7 @@ class Truth:
     mediators: tuple[str, ...] = ()
     twins: tuple[str, ...] = ()  # drivers nobody can tell apart: "cannot tell" is right
     remedies: tuple[TrueRemedy, ...] = ()
+    mix: Segment | None = None  # whose share of the book grew, where only the mix moved
     clients: int | None = None
     orders: int | None = None
     first_date: str | None = None
@@ -85,11 +86,19 @@ def from_json(text: str, origin: str = "truth.json") -> Truth:
     except json.JSONDecodeError as error:
         raise ReviewError(f"{origin} is not JSON (line {error.lineno}): {error.msg}.") from error
     try:
-        return TypeAdapter(Truth).validate_python(raw)
+        return TypeAdapter(Truth).validate_python(_as_lists(raw))
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         raise ReviewError(f"{origin}: {where}: {first['msg']}.") from error
+
+
+def _as_lists(raw: Any) -> Any:
+    """Let a scope name a single value without a list."""
+    for cause in raw.get("causes", []) if isinstance(raw, dict) else []:
+        scope = cause.get("scope") or {}
+        cause["scope"] = {k: [v] if isinstance(v, str) else v for k, v in scope.items()}
+    return raw
 
 
 def read_truth(path: Path) -> Truth:

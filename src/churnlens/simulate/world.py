@@ -57,23 +57,22 @@ def play(world: str, clients: int | None, seed: int, strength: float = 1.0) -> W
     plan = draw(world, clients, seed, strength)
     chance = _chances(plan)
     streams = records.event_streams(plan, chance["events"])
+    wanted = records.order_stream(plan, chance["orders"])
+    first = _first_order(plan, wanted)
     felt, untreated = _exposures(plan, streams)
-    leaving = departures.run(plan, chance["leaving"], felt, untreated)
+    leaving = departures.run(plan, chance["leaving"], felt, untreated, first)
     if recipe(world).remedy == "trough":
         plan = dataclasses.replace(plan, remedy=_at_the_trough(plan, leaving))
-    points = records.order_stream(plan, leaving, chance["orders"])
-    here = np.zeros(len(plan.clients), dtype=bool)
-    here[points.client] = True
+    here = np.isfinite(first)
+    points = records.placed(leaving, wanted, chance["fading"])
     orders = records.orders(plan, leaving, points, chance["columns"])
     events = records.events(plan, leaving, streams, chance["contact"])
-    first = _first_order(plan, points)
-    counted = here & (first < leaving.onset)
     return World(
         orders=orders,
         clients=_clients(plan, leaving, here, chance["books"]),
         events={name: values[_known(events, plan, here)] for name, values in events.items()},
         remedies=_remedies(plan),
-        truth=_truth(plan, leaving, counted, len(orders["order_id"]), int(here.sum())),
+        truth=_truth(plan, leaving, len(orders["order_id"]), int(here.sum())),
         truth_clients=_truth_clients(plan, leaving, here),
     )
 
@@ -146,7 +145,7 @@ def _arrow(pa: Any, values: Any) -> Any:
 
 def _chances(plan: Plan) -> dict[str, np.random.Generator]:
     """Give each part a source of chance of its own."""
-    parts = ("events", "leaving", "orders", "columns", "contact", "books")
+    parts = ("events", "leaving", "orders", "fading", "columns", "contact", "books")
     key = zlib.crc32(plan.world.encode())
     return {p: np.random.default_rng([plan.seed, key, i + 1]) for i, p in enumerate(parts)}
 
@@ -239,7 +238,7 @@ def _remedies(plan: Plan) -> Columns:
 # -- truth -----------------------------------------------------------------------------------------
 
 
-def _truth(plan: Plan, leaving: Leaving, counted: Bools, orders: int, clients: int) -> Truth:
+def _truth(plan: Plan, leaving: Leaving, orders: int, clients: int) -> Truth:
     roles = {s.driver for s in plan.symptoms} | set(plan.mediators)
     roles |= {c.move.driver for c in plan.causes if c.move.driver}
     innocent = tuple(name for name in plan.drivers if name not in roles)
@@ -247,16 +246,17 @@ def _truth(plan: Plan, leaving: Leaving, counted: Bools, orders: int, clients: i
     return Truth(
         scenario=plan.world,
         seed=plan.seed,
-        causes=tuple(_true_cause(plan, leaving, counted, i) for i in range(len(plan.causes))),
-        caused_departures=float(_net(leaving, counted, -1).sum()),
-        departures=int((leaving.leaves & counted).sum()),
+        causes=tuple(_true_cause(plan, leaving, i) for i in range(len(plan.causes))),
+        caused_departures=float(_net(leaving, -1).sum()),
+        departures=int(leaving.leaves.sum()),
         symptoms=tuple(s.driver for s in plan.symptoms),
         innocent=innocent,
         caused_departures_expected=round(expected, 2),
-        revenue_lost_per_year=_lost(plan, leaving, _net(leaving, counted, -1)),
+        revenue_lost_per_year=_lost(plan, leaving, _net(leaving, -1)),
         mediators=plan.mediators,
         twins=plan.twins,
         remedies=_true_remedies(plan, leaving),
+        mix=plan.oddities.newcomers,
         clients=clients,
         orders=orders,
         first_date=str(plan.start),
@@ -267,10 +267,10 @@ def _truth(plan: Plan, leaving: Leaving, counted: Bools, orders: int, clients: i
     )
 
 
-def _net(leaving: Leaving, counted: Bools, place: int) -> Floats:
+def _net(leaving: Leaving, place: int) -> Floats:
     """Per client: 1 if it leaves within the data only because of a cause (-1: of any)."""
     without = np.isfinite(leaving.without[place])
-    return np.asarray((leaving.leaves.astype(float) - without) * counted)
+    return np.asarray(leaving.leaves.astype(float) - without)
 
 
 def _lost(plan: Plan, leaving: Leaving, net: Floats) -> float:
@@ -278,19 +278,19 @@ def _lost(plan: Plan, leaving: Leaving, net: Floats) -> float:
     return round(float((net * yearly * (1 - leaving.keep)).sum()), 2)
 
 
-def _true_cause(plan: Plan, leaving: Leaving, counted: Bools, place: int) -> TrueCause:
+def _true_cause(plan: Plan, leaving: Leaving, place: int) -> TrueCause:
     cause = plan.causes[place]
     recorded = cause.move.driver is not None
-    felt = _date(plan, cause.move.day + cause.lag)
+    rises = _date(plan, leaving.rises[place])
     moved = _date(plan, cause.move.day)
-    net = _net(leaving, counted, place)
+    net = _net(leaving, place)
     kind = "standing" if cause.standing else "shift" if recorded else "unexplained"
     return TrueCause(
         driver=cause.move.driver,
         scope=cause.move.scope,
-        onset=None if cause.standing else moved if recorded else felt,
+        onset=None if cause.standing else moved if recorded else rises,
         direction=cause.direction if recorded else None,
-        departures_onset=None if cause.standing else felt,
+        departures_onset=None if cause.standing else rises,
         kind=kind,
         caused_departures=float(net.sum()),
         caused_departures_expected=round(float(leaving.expected[place]), 2),
@@ -327,6 +327,12 @@ def _parameters(plan: Plan) -> dict[str, float]:
     }
 
 
+def _names_of(plan: Plan) -> Any:
+    """Name the causes by index; the last two are for those who stay and for no cause."""
+    named = [cause.move.driver or "unrecorded" for cause in plan.causes]
+    return np.array([*named, "", ""])
+
+
 def _truth_clients(plan: Plan, leaving: Leaving, here: Bools) -> Columns:
     kind = np.where(leaving.keep > 0, "shrunk", "lapsed")
     kind = np.where(leaving.leaves, kind, np.where(np.isfinite(leaving.closed), "closed", ""))
@@ -337,7 +343,7 @@ def _truth_clients(plan: Plan, leaving: Leaving, here: Bools) -> Columns:
         "onset_date": _dates_or_blank(plan, day),
         "kind": kind,
         "caused": (leaving.leaves & ~np.isfinite(leaving.without[-1])).astype(int),
-        "cause": leaving.by,
+        "cause": _names_of(plan)[leaving.by],
         "share_kept": np.round(leaving.keep, 3),
         "fade_days": np.round(leaving.fade).astype(int),
     }
