@@ -1,0 +1,255 @@
+"""How much would each client order if nothing changed? Season, rhythm and scatter of ordering."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from churnlens.panel.periods import Calendar, ClientPeriods
+
+Array = npt.NDArray[Any]
+PRIOR_GAPS = 8.0  # pseudo-gaps by which a client's own regularity is shrunk to the book's
+
+
+@dataclass(frozen=True)
+class Activity:
+    """What departures are read from: n clients × T periods.
+
+    `orders` (order days) and `volume` (capped amount, in units of the client's mean order day)
+    are float32[n, T]. `exposure` is the ordering expected of a steady client, in average periods:
+    season × share of the period covered, 0 before the first order; float32[n, T].
+    `order_scatter` and `volume_scatter` are variance over mean of the two per client
+    (quasi-Poisson), float32[n]; 1 is a Poisson buyer, below 1 a regular one. `first` and `last`
+    are the periods of the first and the last order; `days` is the number of order days.
+    """
+
+    calendar: Calendar
+    orders: Array
+    volume: Array
+    exposure: Array
+    order_scatter: Array
+    volume_scatter: Array
+    first: Array
+    last: Array
+    days: Array
+
+    def rows(self, keep: Array) -> Activity:
+        """Return the activity of some clients only (`keep` is an index or mask)."""
+        return replace(
+            self,
+            orders=self.orders[keep],
+            volume=self.volume[keep],
+            exposure=self.exposure[keep],
+            order_scatter=self.order_scatter[keep],
+            volume_scatter=self.volume_scatter[keep],
+            first=self.first[keep],
+            last=self.last[keep],
+            days=self.days[keep],
+        )
+
+
+def measure(data: ClientPeriods, attributes: pd.DataFrame) -> Activity:
+    """Return the activity of every client, its season and scatter estimated from the book.
+
+    `attributes` (n rows, categorical columns) lets the season differ by, say, industry: the one
+    attribute whose values differ most in season gives each value a season of its own.
+    """
+    cal = data.calendar
+    first = np.array([cal.index(day) for day in _dates(data.clients["first"])])
+    last = np.array([cal.index(day) for day in _dates(data.clients["last"])])
+    days = data.clients["days"].to_numpy()
+    active = (np.arange(len(cal.starts)) >= first[:, None]) & (
+        np.arange(len(cal.starts)) <= last[:, None]
+    )
+    season = seasonal_index(data.orders, active, cal, attributes)
+    covered = cal.share * calendar_gaps(data.orders, active, season, cal)
+    exposure = season * covered * (np.arange(len(cal.starts)) >= first[:, None])
+    mean_day = data.clients["mean_day"].to_numpy(dtype=float)
+    volume = data.volume / np.maximum(mean_day, 1e-9)[:, None].astype(np.float32)
+    scatter = _order_scatter(data.clients)
+    slow = _slow_scatter(data.orders, exposure, active, scatter, cal)
+    cv2 = np.nan_to_num(data.clients["amount_cv2"].to_numpy(dtype=float), nan=1.0).clip(0, 2)
+    return Activity(
+        calendar=cal,
+        orders=data.orders,
+        volume=volume,
+        exposure=exposure.astype(np.float32),
+        order_scatter=(scatter * slow).astype(np.float32),
+        volume_scatter=((scatter + cv2) * slow).astype(np.float32),
+        first=first,
+        last=last,
+        days=days,
+    )
+
+
+def _dates(column: pd.Series[Any]) -> list[Any]:
+    return [pd.Timestamp(day).date() for day in column]
+
+
+def _order_scatter(clients: pd.DataFrame) -> Array:
+    """Variance over mean of order counts from the local variation of gaps.
+
+    Local variation (Shinomoto et al. 2003) compares neighbouring gaps only, so a client that
+    slows down does not pass for an irregular one. For gamma gaps of shape k it is 3/(2k+1), and
+    counts have variance over mean 1/k.
+    """
+    lv = clients["local_variation"].to_numpy(dtype=float)
+    pairs = np.maximum(clients["days"].to_numpy(dtype=float) - 2, 0)
+    known = np.isfinite(lv) & (pairs > 0)
+    book = np.average(lv[known], weights=np.minimum(pairs[known], 20)) if known.any() else 1.0
+    shrunk = (PRIOR_GAPS * book + pairs * np.where(known, lv, 0)) / (
+        PRIOR_GAPS + np.where(known, pairs, 0)
+    )
+    shrunk = shrunk.clip(0.2, 2.0)
+    return np.asarray(2 * shrunk / (3 - shrunk))
+
+
+def _slow_scatter(
+    orders: Array, exposure: Array, active: Array, scatter: Array, cal: Calendar
+) -> float:
+    """Factor by which neighbouring quarters scatter more than the gaps alone would make them."""
+    width = cal.span(3)
+    blocks = orders.shape[1] // width
+    if blocks < 3:
+        return 1.0
+    cut = blocks * width
+
+    def sums(a: Array) -> Array:
+        return a[:, :cut].reshape(len(a), blocks, width).sum(axis=2)
+
+    count, expected, inside = sums(orders), sums(exposure), sums(active.astype(np.float32))
+    a, b, ea, eb = count[:, :-1], count[:, 1:], expected[:, :-1], expected[:, 1:]
+    total = a + b
+    steady = (
+        (inside[:, :-1] == width) & (inside[:, 1:] == width) & (total >= 4) & (ea > 0) & (eb > 0)
+    )
+    if steady.sum() < 50:
+        return 1.0
+    share = np.where(ea + eb > 0, ea / np.maximum(ea + eb, 1e-9), 0.5)
+    chi2 = (a - total * share) ** 2 / np.maximum(total * share * (1 - share), 1e-9)
+    ratio = (chi2 / scatter[:, None])[steady]
+    # Real changes sit in the upper tail; the median of a chi-square with 1 df is 0.455.
+    return float(np.clip(np.median(ratio) / 0.455, 1.0, 4.0))
+
+
+def calendar_gaps(orders: Array, active: Array, season: Array, cal: Calendar) -> Array:
+    """Return the part of each period in which the whole book could order, float[T].
+
+    1 but where the book as a whole sags for a period or two and comes back (data lost, a strike, a
+    recall): then what it brought over what its neighbours brought. A lasting fall is none.
+    """
+    due = (_steady_orders(orders, active, cal) * season).sum(axis=0)
+    ratio = (orders * active).sum(axis=0) / np.maximum(due, 1e-9)
+    padded = np.pad(ratio, 3, mode="reflect") if len(ratio) > 3 else np.pad(ratio, 3, mode="edge")
+    around = np.median(np.lib.stride_tricks.sliding_window_view(padded, 7), axis=1)
+    part = ratio / np.maximum(around, 1e-9)
+    part[[0, -1]] = 1.0  # at the edges a gap cannot be told from a change
+    return np.where((part < 0.6) & (due > 30), part, 1.0)
+
+
+def seasonal_index(orders: Array, active: Array, cal: Calendar, attributes: pd.DataFrame) -> Array:
+    """Return expected ordering by client and period relative to an average period, float32[n, T].
+
+    Ratio to trend: orders of clients between their first and last order, over what their mean
+    rate would bring, detrended by year, averaged by season. Under two years of data a season
+    cannot be told from a trend and all is 1.
+    """
+    seasons = cal.per_year if cal.period != "week" else 12
+    if len(cal.starts) < 2 * cal.per_year:
+        return np.ones(orders.shape, np.float32)
+    expected = _steady_orders(orders, active, cal)
+    book = _profile(orders, expected, active, cal, seasons, np.ones(seasons), prior=0.0)
+    groups = _season_groups(orders, expected, active, cal, seasons, book, attributes)
+    if groups is None:
+        return np.broadcast_to(book[cal.season], orders.shape).astype(np.float32)
+    profiles = np.stack(
+        [
+            _profile(
+                orders[groups == g],
+                expected[groups == g],
+                active[groups == g],
+                cal,
+                seasons,
+                book,
+                prior=30.0,
+            )
+            for g in range(groups.max() + 1)
+        ]
+    )
+    return profiles[groups][:, cal.season].astype(np.float32)
+
+
+def _steady_orders(orders: Array, active: Array, cal: Calendar) -> Array:
+    total = (orders * active).sum(axis=1)
+    length = (active * cal.share).sum(axis=1)
+    rate = total / np.maximum(length, 1e-9)
+    return np.asarray(rate[:, None] * active * cal.share, dtype=np.float32)
+
+
+def _profile(
+    orders: Array,
+    expected: Array,
+    active: Array,
+    cal: Calendar,
+    seasons: int,
+    base: Array,
+    prior: float,
+) -> Array:
+    """Season factors, mean 1, shrunk to `base` by `prior` expected orders a season."""
+    seen, due = (orders * active).sum(axis=0), expected.sum(axis=0)
+    trend = _trend(seen, due, cal.per_year)
+    s = cal.season
+    seen_s = np.bincount(s, seen, minlength=seasons)
+    due_s = np.bincount(s, due * trend, minlength=seasons)
+    factors = (seen_s + prior * base) / np.maximum(due_s + prior, 1e-9)
+    factors = np.where(due_s + prior > 0, factors, 1.0)
+    return np.asarray(factors / factors.mean()).clip(0.05, 20.0)
+
+
+def _trend(seen: Array, due: Array, per_year: int) -> Array:
+    """Centred moving ratio over one year, the ends held level."""
+    kernel = np.ones(per_year + 1)
+    kernel[[0, -1]] = 0.5
+    top, bottom = np.convolve(seen, kernel, "same"), np.convolve(due, kernel, "same")
+    trend = top / np.maximum(bottom, 1e-9)
+    half = per_year // 2
+    trend[:half], trend[len(trend) - half :] = trend[half], trend[len(trend) - half - 1]
+    return np.where(trend > 0, trend, 1.0)
+
+
+def _season_groups(
+    orders: Array,
+    expected: Array,
+    active: Array,
+    cal: Calendar,
+    seasons: int,
+    book: Array,
+    attributes: pd.DataFrame,
+) -> Array | None:
+    """The attribute whose values differ most in season, as codes; None where none does."""
+    best, codes = 4.0, None  # mean chi-square per degree of freedom that must be passed
+    for name in attributes:
+        column = attributes[name].cat.codes.to_numpy()
+        values = column.max() + 1
+        if values < 2 or values > 40 or (column < 0).any():
+            continue
+        chi2 = 0.0
+        for g in range(values):
+            rows = column == g
+            seen = (orders[rows] * active[rows]).sum(axis=0)
+            due = expected[rows].sum(axis=0)
+            due = due * _trend(seen, due, cal.per_year) * book[cal.season]
+            by_season = np.bincount(cal.season, seen - due, minlength=seasons)
+            chi2 += float(
+                (
+                    by_season**2 / np.maximum(np.bincount(cal.season, due, minlength=seasons), 1)
+                ).sum()
+            )
+        gain = chi2 / (values * (seasons - 1))
+        if gain > best:
+            best, codes = gain, column.astype(int)
+    return codes

@@ -1,0 +1,78 @@
+"""What did each client live through? Drivers as exposures by client and period.
+
+A driver is a name the report may blame: an order measure or an event type. It has one or more
+exposures (how it is measured: the mean over a period's orders, how many events, their value, a
+visit's level). A period in which a measure was not recorded is missing, never zero; a period in
+which no event was recorded counts none.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from churnlens.config import Settings
+from churnlens.panel.periods import ClientPeriods, EventCounts
+from churnlens.plugins import load_plugin
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Exposure:
+    """One way to measure a driver: `values` is float32[n, T], NaN where not recorded."""
+
+    driver: str
+    measure: str  # "mean", "count", "value", or "level <name>"
+    source: str  # "orders" or "events"
+    values: Array
+    role: str = "candidate"
+
+    @property
+    def name(self) -> str:
+        """Driver and measure, unique among exposures."""
+        return (
+            self.driver if self.measure in ("mean", "count") else f"{self.driver} ({self.measure})"
+        )
+
+    def rows(self, keep: Array) -> Exposure:
+        """Return the exposure of some clients only."""
+        return replace(self, values=self.values[keep])
+
+
+def exposures(
+    data: ClientPeriods, events: tuple[EventCounts, ...], settings: Settings
+) -> tuple[Exposure, ...]:
+    """Return every candidate exposure, the analyst's own drivers included, by driver name.
+
+    A driver that the config marks `ignore` or `outcome` is left out.
+
+    Raises
+    ------
+    ConfigError
+        When a driver plugin cannot be loaded.
+    """
+    found = [Exposure(n, "mean", "orders", values) for n, values in data.measures.items()]
+    for event in events:
+        found += _event_exposures(event)
+    for name in settings.plugins.drivers:
+        driver = load_plugin(name, "driver")
+        found.append(Exposure(name.partition(":")[2], "mean", "orders", driver(data, events)))
+    roles = settings.drivers
+    kept = [replace(e, role=roles.get(e.driver, "candidate")) for e in found]
+    return tuple(e for e in kept if e.role in ("candidate", "negative_control"))
+
+
+def _event_exposures(event: EventCounts) -> list[Exposure]:
+    if event.level is not None:
+        return [Exposure(event.event_type, f"level {event.level}", "events", event.count)]
+    found = [Exposure(event.event_type, "count", "events", event.count)]
+    if event.value is not None:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            mean = np.where(event.count > 0, event.value / event.count, np.nan)
+        if np.nanstd(mean) > 0:
+            found.append(Exposure(event.event_type, "value", "events", event.value))
+    return found

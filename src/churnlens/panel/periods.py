@@ -1,0 +1,258 @@
+"""What did each client order in each period? The only place where orders are aggregated.
+
+Everything here is one Ibis expression per question, run by the engine; what comes back is a few
+columns of integers and floats, one row a client or a client and period with orders.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import Any
+
+import ibis
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from churnlens.config import PeriodName
+from churnlens.tables import Tables
+
+Array = npt.NDArray[Any]
+CAP = 4.0  # a day's amount counts at most this many times the client's median day as volume
+
+
+@dataclass(frozen=True)
+class Calendar:
+    """The periods from the first order to the as-of date.
+
+    `starts` are the first days of the T periods; `share[t]` is the part of period t that the data
+    cover (1 but for the first and the last).
+    """
+
+    period: PeriodName
+    starts: tuple[dt.date, ...]
+    share: Array
+
+    @property
+    def per_year(self) -> int:
+        """Periods in a year."""
+        return {"week": 52, "month": 12, "quarter": 4}[self.period]
+
+    @property
+    def season(self) -> Array:
+        """Season of each period: month of year (0–11), or quarter (0–3), as int[T]."""
+        months = np.array([start.month - 1 for start in self.starts])
+        return months // 3 if self.period == "quarter" else months
+
+    def index(self, day: dt.date) -> int:
+        """Return the period that `day` falls in; below 0 or above T−1 outside the data."""
+        return _index(self.period, day) - _index(self.period, self.starts[0])
+
+    def span(self, periods_in_months: float) -> int:
+        """Return a length given in months as a whole number of periods, at least 1."""
+        return max(1, round(periods_in_months * self.per_year / 12))
+
+
+def _index(period: PeriodName, day: dt.date) -> int:
+    if period == "week":
+        return (day.toordinal() - 1) // 7  # ordinal 1 was a Monday
+    months = day.year * 12 + day.month - 1
+    return months if period == "month" else months // 3
+
+
+def _start(period: PeriodName, index: int) -> dt.date:
+    if period == "week":
+        return dt.date.fromordinal(index * 7 + 1)
+    months = index if period == "month" else index * 3
+    return dt.date(months // 12, months % 12 + 1, 1)
+
+
+def calendar(period: PeriodName, first: dt.date, as_of: dt.date) -> Calendar:
+    """Return the calendar of periods from the first order to the as-of date."""
+    low, high = _index(period, first), _index(period, as_of)
+    edges = [_start(period, i) for i in range(low, high + 2)]
+    days = np.diff([e.toordinal() for e in edges]).astype(float)
+    share = np.ones(len(days))
+    share[0] = (edges[1] - max(first, edges[0])).days / days[0]
+    share[-1] -= (edges[-1] - as_of).days / days[-1] - 1 / days[-1]
+    return Calendar(period, tuple(edges[:-1]), np.clip(share, 0.0, 1.0))
+
+
+def period_index(column: Any, cal: Calendar) -> Any:
+    """Return an Ibis expression: the period (0 … T−1) a date column falls in."""
+    if cal.period == "week":
+        first = ibis.literal(cal.starts[0])
+        return (column.delta(first, unit="day") // 7).cast("int32")
+    months = column.year() * 12 + column.month() - 1
+    if cal.period == "quarter":
+        months = months // 3
+    return (months - _index(cal.period, cal.starts[0])).cast("int32")
+
+
+@dataclass(frozen=True)
+class ClientPeriods:
+    """Orders by client and period, dense.
+
+    `clients` has one row a client with orders (its row number is the client's code):
+    `client_id`, `first`, `last` (dates), `days` (days with an order), `local_variation` (of the
+    gaps between them, NaN below three gaps), `amount_cv2` (squared variation of a day's amount).
+    `orders` counts order days, `volume` is gross amount with each day capped at four times the
+    client's median day, `revenue` is net of returns, `margin` is net or None; all float32[n, T].
+    `measures[name]` is the mean of an order measure over the lines of the period, NaN without
+    orders, float32[n, T].
+    """
+
+    codes: Any  # Ibis table of client_id and code
+    calendar: Calendar
+    clients: pd.DataFrame
+    orders: Array
+    volume: Array
+    revenue: Array
+    margin: Array | None
+    measures: dict[str, Array]
+
+
+def aggregate(tables: Tables, cal: Calendar) -> ClientPeriods:
+    """Bring the order table to clients × periods in the engine.
+
+    Orders of one client on one day count as one occasion, as is usual for repeat-buying models
+    (Fader, Hardie & Lee 2005).
+    """
+    connection = tables.connection
+    days = connection.create_table(_name("order_days"), _order_days(tables), temp=True)
+    coded = connection.create_table(_name("client_codes"), _client_stats(days), temp=True)
+    clients = coded.order_by("code").to_pandas()
+    rows = _per_period(days, coded, cal, tables).to_pandas()
+    shape = (len(clients), len(cal.starts))
+    at = (rows["code"].to_numpy(), rows["period"].to_numpy())
+    names = {name: f"m_{i}" for i, name in enumerate(tables.measures)}
+    return ClientPeriods(
+        codes=coded,
+        calendar=cal,
+        clients=clients,
+        orders=_dense(rows["orders"], at, shape),
+        volume=_dense(rows["volume"], at, shape),
+        revenue=_dense(rows["net"], at, shape),
+        margin=_dense(rows["margin"], at, shape) if "margin" in rows else None,
+        measures={name: _dense(rows[col], at, shape, np.nan) for name, col in names.items()},
+    )
+
+
+def _name(stem: str) -> str:
+    return str(ibis.util.gen_name(stem))
+
+
+def _dense(
+    values: pd.Series[Any], at: tuple[Array, Array], shape: tuple[int, int], empty: float = 0.0
+) -> Array:
+    out = np.full(shape, empty, dtype=np.float32)
+    out[at] = values.to_numpy(dtype=np.float32)
+    return out
+
+
+def _order_days(tables: Tables) -> Any:
+    """One row a client and day: gross, net, margin, and sum and count of every measure."""
+    o = tables.orders
+    real = ~o.is_return
+    sums = {
+        "occasion": real.cast("int32").max(),
+        "gross": ibis.ifelse(real, o.amount, 0.0).sum(),
+        "net": o.amount.sum(),
+    }
+    if "margin" in o.columns:
+        sums["margin"] = o.margin.sum()
+    for i, name in enumerate(tables.measures):
+        value = ibis.ifelse(real, o[name], None)
+        sums[f"s_{i}"], sums[f"n_{i}"] = value.sum(), value.count()
+    return o.group_by("client_id", "order_date").aggregate(**sums)
+
+
+def _client_stats(days: Any) -> Any:
+    """One row a client that ever ordered, with the rhythm of its order days."""
+    order = ibis.window(group_by="client_id", order_by="order_date")
+    real = days.filter(days.occasion == 1)
+    gap = real.mutate(
+        gap=real.order_date.delta(real.order_date.lag().over(order), unit="day").cast("float64")
+    )
+    pair = gap.mutate(before=gap.gap.lag().over(order))
+    lv = 3 * ((pair.gap - pair.before) / (pair.gap + pair.before)) ** 2
+    stats = pair.group_by("client_id").aggregate(
+        first=pair.order_date.min(),
+        last=pair.order_date.max(),
+        days=pair.count(),
+        local_variation=lv.mean(),
+        median_day=pair.gross.median(),
+        amount_cv2=(pair.gross.var() / pair.gross.mean() ** 2).cast("float64"),
+        mean_day=pair.gross.mean(),
+    )
+    return stats.mutate(
+        code=(ibis.row_number().over(ibis.window(order_by="client_id"))).cast("int32")
+    )
+
+
+def _per_period(days: Any, coded: Any, cal: Calendar, tables: Tables) -> Any:
+    known = coded.select("client_id", "code", "median_day")
+    joined = days.inner_join(known, "client_id").mutate(period=period_index(days.order_date, cal))
+    sums = {
+        "orders": joined.occasion.sum(),
+        "volume": ibis.least(joined.gross, CAP * joined.median_day).sum(),
+        "net": joined.net.sum(),
+    }
+    if "margin" in joined.columns:
+        sums["margin"] = joined.margin.sum()
+    for i, _ in enumerate(tables.measures):
+        sums[f"m_{i}"] = joined[f"s_{i}"].sum() / joined[f"n_{i}"].sum().nullif(0)
+    return joined.group_by("code", "period").aggregate(**sums)
+
+
+@dataclass(frozen=True)
+class EventCounts:
+    """One event type (or one level of it) by client and period: how many, and the sum of value."""
+
+    event_type: str
+    level: str | None
+    count: Array  # float32[n, T]
+    value: Array | None  # float32[n, T]; None where no value was ever given
+
+
+def events(tables: Tables, data: ClientPeriods) -> tuple[EventCounts, ...]:
+    """Count events by client, period and type, and by level where levels are given."""
+    if tables.events is None:
+        return ()
+    coded, cal = data.codes.select("client_id", "code"), data.calendar
+    e = tables.events
+    joined = e.inner_join(coded, "client_id").mutate(period=period_index(e.event_date, cal))
+    joined = joined.filter((joined.period >= 0) & (joined.period < len(cal.starts)))
+    rows = (
+        joined.group_by("event_type", "level", "code", "period")
+        .aggregate(count=joined.count(), value=joined.value.sum(), values=joined.value.count())
+        .order_by("event_type", "level", "code", "period")
+        .to_pandas()
+    )
+    return _by_type(rows, (len(data.clients), len(cal.starts)))
+
+
+def _by_type(rows: pd.DataFrame, shape: tuple[int, int]) -> tuple[EventCounts, ...]:
+    out = []
+    for event_type, of_type in rows.groupby("event_type", sort=True):
+        out.append(_event_counts(str(event_type), None, of_type, shape))
+        levels = of_type["level"].dropna().unique()
+        if len(levels) > 1:
+            out += [
+                _event_counts(
+                    str(event_type), str(level), of_type[of_type["level"] == level], shape
+                )
+                for level in sorted(levels)
+            ]
+    return tuple(out)
+
+
+def _event_counts(
+    event_type: str, level: str | None, rows: pd.DataFrame, shape: tuple[int, int]
+) -> EventCounts:
+    count, value = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
+    at = (rows["code"].to_numpy(), rows["period"].to_numpy())
+    np.add.at(count, at, rows["count"].to_numpy(np.float32))
+    np.add.at(value, at, rows["value"].fillna(0).to_numpy(np.float32))
+    return EventCounts(event_type, level, count, value if rows["values"].sum() else None)

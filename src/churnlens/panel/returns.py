@@ -1,0 +1,96 @@
+"""How long a silence means that a client has left? Read from who came back.
+
+For every silence in the book, measured in orders missed (the client's own rate × season × time)
+over the client's own scatter, a Kaplan–Meier curve of its ending gives the chance that a client
+silent for so long still comes back: the part of the curve above its plateau. The limit is the
+silence at which that chance drops to a set level.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from churnlens.panel.activity import Activity
+from churnlens.panel.detect import cumulative
+
+Array = npt.NDArray[Any]
+LEAST_ORDERS = 3.0  # orders before anybody counts as a client who can leave
+LEVEL = 0.25  # one in four; most who return from so long a silence order far less than before
+STEP, LONGEST = 0.25, 12.0  # grid of silences, in orders missed over scatter
+SANE = (2.0, 8.0)  # limits between which the threshold is kept
+
+
+@dataclass(frozen=True)
+class Returns:
+    """Chance of a return by silence (orders missed over scatter) with its 95 % interval."""
+
+    silence: Array
+    chance: Array
+    low: Array
+    high: Array
+    threshold: float
+    level: float
+
+
+def silence_threshold(activity: Activity, level: float = LEVEL) -> Returns:
+    """Return the curve of returns and the silence at which the chance of one falls to `level`."""
+    ended, open_ = _silences(activity)
+    grid = np.arange(STEP, LONGEST + STEP, STEP)
+    bins = len(grid)
+    done = np.bincount(np.minimum((ended / STEP).astype(int), bins), minlength=bins + 1)
+    left = np.bincount(np.minimum((open_ / STEP).astype(int), bins), minlength=bins + 1)
+    at_risk = np.cumsum((done + left)[::-1])[::-1]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        hazard = np.where(at_risk > 0, done / np.maximum(at_risk - left / 2, 1), 0.0)
+    survival = np.cumprod(1 - hazard[:bins].clip(0, 1))
+    plateau = survival[-1] * (1 - hazard[bins] if at_risk[bins] else 1.0)
+    chance = 1 - plateau / np.maximum(survival, 1e-12)
+    spread = 1.96 * np.sqrt(chance * (1 - chance) / np.maximum(at_risk[1:], 1))
+    below = chance <= level
+    limit = grid[below.argmax()] if below.any() else SANE[1]
+    return Returns(
+        silence=grid,
+        chance=chance,
+        low=np.clip(chance - spread, 0, 1),
+        high=np.clip(chance + spread, 0, 1),
+        threshold=float(np.clip(limit, *SANE)),
+        level=level,
+    )
+
+
+def missed(activity: Activity, begin: Array) -> tuple[Array, Array]:
+    """Return the orders missed since the last one, over scatter, and the period after that one.
+
+    With x orders in exposure e before the silence and exposure s since, the chance that nothing
+    came although nothing changed is (e / (e + s))^x when the rate is not known but estimated; its
+    negative log, x·log(1 + s/e), is the number of orders missed that the past bears out. Both are
+    [n, T], read at the end of each period; 0 and 0 before any order since `begin`.
+    """
+    t = np.arange(activity.orders.shape[1])
+    live = t >= begin[:, None]
+    x, e = cumulative(activity.orders * live), cumulative(activity.exposure * live)
+    last = np.maximum.accumulate(np.where((activity.orders > 0) & live, t, -1), axis=1)
+    after = last + 1
+    rows = np.arange(len(x))[:, None]
+    back = np.maximum(after - activity.calendar.span(24), 0)
+    orders = x[rows, after] - x[rows, back]
+    past = np.maximum(e[rows, after] - e[rows, back], 0.5)
+    due = orders * np.log1p((e[:, 1:] - e[rows, after]) / past)
+    enough = orders >= LEAST_ORDERS
+    return np.where(enough, due / activity.order_scatter[:, None], 0), after
+
+
+def _silences(activity: Activity) -> tuple[Array, Array]:
+    """Silences that ended in an order, and those still open, in orders missed over scatter.
+
+    Silences shorter than a period do not matter for the limit and are left out.
+    """
+    due, after = missed(activity, activity.first)
+    t = np.arange(due.shape[1])
+    ended = (activity.orders[:, 1:] > 0) & (after[:, :-1] < t[1:]) & (due[:, :-1] > 0)
+    open_ = due[:, -1]
+    return due[:, :-1][ended], open_[open_ > 0]

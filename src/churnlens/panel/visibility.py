@@ -1,0 +1,97 @@
+"""How likely would a departure at this moment have been seen by now?
+
+A departure shows only after some orders were missed, so recent ones are undercounted, and more so
+for clients who order seldom. This is the reporting delay of epidemiology. The delay is counted in
+units of the client's own clock: one period plus the time in which it would order four times (over
+its scatter). Its distribution is read from departures with the reverse-time hazard (Lagakos,
+Barraj & De Gruttola 1988), which is right although long delays of recent departures are cut off.
+What is expected is then multiplied by the chance of being seen, and a period where that chance is
+small is not counted at all.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from churnlens.panel.activity import Activity
+from churnlens.panel.departures import Departures
+from churnlens.panel.detect import cumulative
+
+Array = npt.NDArray[Any]
+LEAST_CHANCE = 0.35  # below this a period does not count: too little of it can be seen
+FOLLOW_UP = 18  # months after an onset in which a departure must show
+MISSED = 4.0  # orders on a client's clock, besides one period
+LONGEST = 4.0  # clock units after which every departure that will show has shown
+
+
+@dataclass(frozen=True)
+class Visibility:
+    """`seen` bool[m, T]; `log_seen` float32[m, T]; the delay's distribution on `grid`."""
+
+    seen: Array
+    log_seen: Array
+    grid: Array
+    chance: Array
+
+
+def visibility(activity: Activity, spells: Departures) -> Visibility:
+    """Return the chance that a departure of each spell in each period is seen by the end."""
+    left, clock = _time_left(activity, spells)
+    gone = np.flatnonzero(spells.onset >= 0)
+    e = cumulative(activity.exposure)
+    c, onset = spells.client[gone], spells.onset[gone]
+    delay = (e[c, spells.declared[gone] + 1] - e[c, onset]) / clock[gone, onset]
+    grid, chance = delay_distribution(
+        np.minimum(delay, LONGEST), np.minimum(np.maximum(left[gone, onset], delay), LONGEST)
+    )
+    prob = np.interp(left, grid, chance, left=0.0).astype(np.float32)
+    return Visibility(
+        seen=prob >= LEAST_CHANCE,
+        log_seen=np.log(np.maximum(prob, 1e-3)),
+        grid=grid,
+        chance=chance,
+    )
+
+
+def _time_left(activity: Activity, spells: Departures) -> tuple[Array, Array]:
+    """Time left to see a departure in, on the client's clock, and that clock in periods."""
+    cal, c = activity.calendar, spells.client
+    periods = len(cal.starts)
+    t = np.arange(periods)
+    x, e = cumulative(activity.orders)[c], cumulative(activity.exposure)[c]
+    rows = np.arange(len(c))[:, None]
+    back = np.minimum(np.maximum(np.maximum(t - cal.span(24), 0), spells.begin[:, None]), t)
+    past = (x[:, :-1] - x[rows, back]) / np.maximum(e[:, :-1] - e[rows, back], 1.0)
+    clock = 1 + MISSED * activity.order_scatter[c][:, None] / np.maximum(past, 1e-3)
+    end = np.minimum(t + cal.span(FOLLOW_UP), periods)
+    return np.asarray((e[:, end] - e[:, :-1]) / clock), np.asarray(clock)
+
+
+def delay_distribution(delay: Array, limit: Array) -> tuple[Array, Array]:
+    """Return the distribution of delays that were seen only because delay ≤ limit.
+
+    Reverse-time product limit: F(x) is the product over delays y > x of 1 − d(y)/n(y), where n(y)
+    counts delays ≤ y whose limit reaches y. Returns (grid, F on it), float arrays.
+    """
+    if len(delay) < 20:  # too few to learn from: four orders missed show a departure
+        return np.array([0.0, 2.0, 4.0, 6.0]), np.array([0.0, 0.3, 0.8, 1.0])
+    grid = np.unique(np.quantile(delay, np.linspace(0, 1, 200)))
+    at = np.searchsorted(grid, delay, side="left").clip(0, len(grid) - 1)
+    reach = np.searchsorted(grid, limit, side="right") - 1
+    d = np.bincount(at, minlength=len(grid))
+    add, drop = (
+        np.bincount(at, minlength=len(grid)),
+        np.bincount(np.minimum(reach + 1, len(grid)), minlength=len(grid) + 1)[:-1],
+    )
+    n = np.cumsum(add) - np.cumsum(drop)
+    factor = np.where(n > 0, 1 - d / np.maximum(n, 1), 1.0).clip(0.0, 1.0)
+    factor[0] = 1.0
+    above = np.concatenate([np.cumprod(factor[::-1])[::-1][1:], [1.0]])
+    return np.concatenate([[0.0], grid]), np.concatenate([[0.0], above])
+
+
+__all__ = ["Visibility", "delay_distribution", "visibility"]

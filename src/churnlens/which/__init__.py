@@ -1,0 +1,1 @@
+"""Which segments leave more than they used to, and since when?"""

@@ -1,0 +1,171 @@
+"""Which segments can be looked at? Values, unions of values, and conjunctions of two attributes.
+
+Sums over segments are made from one table for each pair of attributes (values × values × periods),
+so that looking at thousands of segments costs no more than a few dozen passes over the events.
+"""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from churnlens.panel import Panel
+from churnlens.panel.attributes import POOLED, TIER, TIERS, UNKNOWN
+
+Array = npt.NDArray[Any]
+UNION_UP_TO = 6  # attributes with at most so many values are also looked at in unions of them
+
+
+@dataclass(frozen=True)
+class Attribute:
+    """A segment attribute: `codes` int[n] or int[n, T]; `values` names its codes."""
+
+    name: str
+    codes: Array
+    values: tuple[str, ...]
+    ordered: bool = False
+
+    def at(self, rows: Array, cols: Array) -> Array:
+        """Return the codes of given client-periods."""
+        return self.codes[rows] if self.codes.ndim == 1 else self.codes[rows, cols]
+
+
+@dataclass(frozen=True)
+class Group:
+    """One attribute pair's segments: masks over the values of `a` and of `b`, all combinations.
+
+    `b` is None for segments of one attribute; both are None for the whole book.
+    """
+
+    a: Attribute | None
+    b: Attribute | None
+    masks_a: Array  # bool[A, values of a]
+    masks_b: Array  # bool[B, values of b]
+
+    @property
+    def segments(self) -> int:
+        """Number of segments in the group."""
+        return len(self.masks_a) * len(self.masks_b)
+
+    @property
+    def order(self) -> int:
+        """Number of attributes: 0, 1 or 2."""
+        return (self.a is not None) + (self.b is not None)
+
+    def cells(self, rows: Array, cols: Array) -> Array:
+        """Return the cell (value of a × value of b) of given client-periods."""
+        if self.a is None:
+            return np.zeros(len(rows), np.int64)
+        code = self.a.at(rows, cols).astype(np.int64)
+        return code if self.b is None else code * self.masks_b.shape[1] + self.b.at(rows, cols)
+
+    def add_up(self, cells: Array) -> Array:
+        """Sum cells [..., cells of a × b, T] to segments [..., A·B, T]."""
+        shape = (*cells.shape[:-2], self.masks_a.shape[1], self.masks_b.shape[1], cells.shape[-1])
+        by_a = np.einsum("sv,...vwt->...swt", self.masks_a.astype(np.float32), cells.reshape(shape))
+        both = np.einsum("rw,...swt->...srt", self.masks_b.astype(np.float32), by_a)
+        return np.asarray(both.reshape(*cells.shape[:-2], self.segments, cells.shape[-1]))
+
+    def segment(self, index: int) -> dict[str, tuple[str, ...]]:
+        """Return a segment as attribute -> values."""
+        i, j = divmod(index, len(self.masks_b))
+        out = {}
+        for attribute, mask in ((self.a, self.masks_a[i]), (self.b, self.masks_b[j])):
+            if attribute is not None:
+                out[attribute.name] = tuple(
+                    v for v, m in zip(attribute.values, mask, strict=True) if m
+                )
+        return out
+
+    @property
+    def n_cells(self) -> int:
+        """Number of cells."""
+        return self.masks_a.shape[1] * self.masks_b.shape[1]
+
+
+def attributes_of(panel: Panel, *, tiers: bool = True) -> tuple[Attribute, ...]:
+    """Return the attributes of a panel's clients, value tiers by period included."""
+    found = []
+    for name in panel.attributes:
+        column = panel.attributes[name].cat
+        found.append(
+            Attribute(
+                name,
+                column.codes.to_numpy().astype(np.int16),
+                tuple(map(str, column.categories)),
+                bool(column.ordered),
+            )
+        )
+    present = np.unique(panel.tiers[panel.at_risk & (panel.tiers >= 0)])
+    if tiers and len(present) > 1:
+        codes = np.where(panel.tiers < 0, len(TIERS), panel.tiers)
+        found.append(Attribute(TIER, codes, (*TIERS, UNKNOWN)))
+    return tuple(found)
+
+
+def groups(attributes: tuple[Attribute, ...]) -> tuple[Group, ...]:
+    """Return every group of segments: the book, single attributes, pairs of attributes."""
+    one = np.ones((1, 1), bool)
+    out = [Group(None, None, one, one)]
+    out += [Group(a, None, _masks(a, single=True), one) for a in attributes]
+    out += [
+        Group(a, b, _masks(a, single=False), _masks(b, single=False))
+        for a, b in itertools.combinations(attributes, 2)
+    ]
+    return tuple(out)
+
+
+def _masks(attribute: Attribute, *, single: bool) -> Array:
+    """Value sets to look at: each value, and unions where the attribute has few values.
+
+    Pooled and unknown values belong to no segment that is named.
+    """
+    named = [i for i, v in enumerate(attribute.values) if v not in (POOLED, UNKNOWN)]
+    k = len(named)
+    sizes = range(1, k) if single and k <= UNION_UP_TO else (1, 2) if 2 < k <= UNION_UP_TO else (1,)
+    sets = [c for size in sizes for c in itertools.combinations(named, size)]
+    if attribute.ordered:
+        sets = [c for c in sets if c[-1] - c[0] == len(c) - 1]
+    masks = np.zeros((max(len(sets), 1), len(attribute.values)), bool)
+    for i, chosen in enumerate(sets):
+        masks[i, list(chosen)] = True
+    return masks
+
+
+def members(
+    segment: dict[str, tuple[str, ...]], attributes: tuple[Attribute, ...], shape: tuple[int, int]
+) -> Array:
+    """Return which client-periods belong to a segment, bool[n, T] (broadcast where static)."""
+    inside = np.ones((1, 1), bool)
+    for attribute in attributes:
+        if attribute.name in segment:
+            wanted = np.array([v in segment[attribute.name] for v in attribute.values])
+            codes = attribute.codes if attribute.codes.ndim == 2 else attribute.codes[:, None]
+            inside = inside & wanted[codes]
+    return np.broadcast_to(inside, shape)
+
+
+def cell_sums(
+    group: Group, rows: Array, cols: Array, periods: int, weights: Array | None = None
+) -> Array:
+    """Sum weights (or count) of client-periods by cell and period: float32[cells, T]."""
+    at = group.cells(rows, cols) * periods + cols
+    sums = np.bincount(at, weights, minlength=group.n_cells * periods)
+    return sums.reshape(group.n_cells, periods).astype(np.float32)
+
+
+def dense_sums(group: Group, values: Array) -> Array:
+    """Sum a dense float32[n, T] by cell and period: float32[cells, T], without listing its cells."""
+    if all(x is None or x.codes.ndim == 1 for x in (group.a, group.b)):
+        code = group.cells(np.arange(len(values)), np.zeros(len(values), int))
+        frame = pd.DataFrame(values).groupby(code).sum()
+        out = np.zeros((group.n_cells, values.shape[1]), np.float32)
+        out[frame.index.to_numpy()] = frame.to_numpy()
+        return out
+    rows, cols = np.nonzero(values)
+    return cell_sums(group, rows, cols, values.shape[1], values[rows, cols])
