@@ -334,11 +334,14 @@ def _interruptible() -> Iterator[None]:
         yield
     finally:
         signal.set_wakeup_fd(-1)
+        waking.close()
 
 
 def _end_on_interrupt(listening: socket.socket) -> None:
-    while listening.recv(1) != bytes([signal.SIGINT]):
-        pass
+    with listening:
+        while (caught := listening.recv(1)) != bytes([signal.SIGINT]):
+            if not caught:
+                return  # the command has ended
     time.sleep(GRACE)  # usually the command has ended by itself before this is over
     if sys.stderr.isatty():
         os.write(sys.stderr.fileno(), b"\x1b[?25h\n")  # the bar had hidden the cursor

@@ -1,0 +1,423 @@
+"""The command line through its own door: a process, or `main()` with its arguments."""
+
+import gzip
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from typer.main import get_command
+
+from churnlens import cli
+
+ROOT = Path(__file__).resolve().parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+RUN_FILES = ["manifest.json", "rejects", "report.html", "review.json"]
+
+
+@pytest.fixture
+def call(monkeypatch, capfd):
+    """Run the command line in this process; gives (exit code, stdout, stderr)."""
+
+    def answer(*arguments):
+        monkeypatch.setattr(sys, "argv", ["churnlens", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        said = capfd.readouterr()
+        return ended.value.code or 0, said.out, said.err
+
+    return answer
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    """A small planted order book, with a setting that makes its run short."""
+    folder = tmp_path_factory.mktemp("world")
+    process("simulate", folder, "--clients", 300, "--seed", 5)
+    (folder / "churnlens.toml").write_text("draws = 99\n")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def finished(world, tmp_path_factory):
+    """The folder of a run of that book."""
+    out = tmp_path_factory.mktemp("out")
+    process("run", world, "--out", out)
+    return next(path for path in out.iterdir())
+
+
+def process(*arguments, check=True):
+    return subprocess.run(
+        [sys.executable, "-m", "churnlens.cli", *map(str, arguments)],
+        check=check,
+        capture_output=True,
+        text=True,
+    )
+
+
+def orders(folder, text="client_id,order_date,amount\nA,2024-01-05,10\n"):
+    (folder / "orders.csv").write_text(text)
+    return folder
+
+
+# --- what is documented ---------------------------------------------------------------------
+
+
+def commands():
+    return get_command(cli.app).commands
+
+
+@pytest.mark.parametrize("name", sorted(commands()))
+def test_every_command_and_option_is_in_the_readme(name):
+    assert f"`churnlens {name}`" in README
+    usage = re.search(rf"^churnlens {name} .*(\n {{5,}}.*)*", README, re.MULTILINE).group()
+    for parameter in commands()[name].params:
+        for option in parameter.opts:
+            if option.startswith("--") and option != "--help":
+                assert option in usage
+
+
+def test_the_readme_names_no_command_that_does_not_exist():
+    named = set(re.findall(r"^(?:uv run )?churnlens (\w+) [A-Zm]", README, re.MULTILINE))
+    assert named == set(commands())
+
+
+def test_ci_runs_what_the_readme_says():
+    ci = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    lines = re.findall(r"^python3 -m pip install uv && .*$", README, re.MULTILINE)
+    assert len(lines) == 2
+    assert all(f"\n{line}\n" in ci for line in lines)
+
+
+def test_help_imports_nothing_heavy():
+    heavy = {"pandas", "numpy", "ibis", "duckdb", "sklearn", "statsmodels", "altair", "pydantic"}
+    code = "import sys, churnlens.cli; print(*sys.modules)"
+    said = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert not heavy & set(said.stdout.split())
+
+
+# --- errors: one message, the right exit code, no traceback -----------------------------------
+
+
+def is_one_message(said):
+    assert said.startswith("Error: ")
+    assert len(said.strip().splitlines()) == 1
+    assert "Traceback" not in said
+
+
+def empty(folder):
+    return (folder,)
+
+
+def nowhere(folder):
+    return (folder / "nowhere",)
+
+
+def no_such_format(folder):
+    (folder / "orders.docx").write_text("client_id")
+    return (folder / "orders.docx",)
+
+
+def missing_column(folder):
+    return (orders(folder, "client_id,order_dat,amount\nA,2024-01-05,10\n"),)
+
+
+def header_only(folder):
+    return (orders(folder, "client_id,order_date,amount\n"),)
+
+
+def empty_file(folder):
+    return (orders(folder, ""),)
+
+
+def not_text(folder):
+    (folder / "orders.csv").write_bytes(b"client_id,order_date,amount\nA,2024-01-05,\xff\xfe\xe9\n")
+    return (folder,)
+
+
+def not_parquet(folder):
+    (folder / "orders.parquet").write_bytes(b"PAR1 or not")
+    return (folder,)
+
+
+def not_xlsx(folder):
+    (folder / "orders.xlsx").write_bytes(b"PK or not")
+    return (folder,)
+
+
+def broken_gzip(folder):
+    whole = gzip.compress(b"client_id,order_date,amount\n" + b"A,2024-01-05,10\n" * 10_000)
+    (folder / "orders.csv.gz").write_bytes(whole[: len(whole) // 2])
+    return (folder,)
+
+
+def no_date_can_be_read(folder):
+    return (orders(folder, "client_id,order_date,amount\nA,last May,10\n"),)
+
+
+def two_files(folder):
+    shutil.copy(orders(folder) / "orders.csv", folder / "orders.CSV")
+    return (folder,)
+
+
+def no_such_database(folder):
+    return ("sqlite:////nowhere/at/all.db",)
+
+
+def no_such_kind_of_database(folder):
+    return ("oracel://db",)
+
+
+def unknown_key(folder):
+    (orders(folder) / "churnlens.toml").write_text('curency = "GBP"\n')
+    return (folder,)
+
+
+def not_toml(folder):
+    (orders(folder) / "churnlens.toml").write_text("currency: GBP\n")
+    return (folder,)
+
+
+def no_such_config(folder):
+    return (orders(folder), "--config", folder / "none.toml")
+
+
+def two_configs(folder):
+    (orders(folder) / "churnlens.toml").write_text("")
+    return (folder / "churnlens.toml", "--config", folder / "churnlens.toml")
+
+
+def nothing_that_early(folder):
+    return (orders(folder), "--as-of", "1999-12-31")
+
+
+UNUSABLE = [
+    empty,
+    nowhere,
+    no_such_format,
+    missing_column,
+    header_only,
+    empty_file,
+    not_text,
+    not_parquet,
+    not_xlsx,
+    broken_gzip,
+    no_date_can_be_read,
+    no_such_database,
+    no_such_kind_of_database,
+    unknown_key,
+    not_toml,
+    no_such_config,
+    two_configs,
+    nothing_that_early,
+]
+
+
+@pytest.mark.parametrize("make", UNUSABLE)
+@pytest.mark.parametrize("command", ["run", "check"])
+def test_an_unusable_source_ends_with_one_message(call, tmp_path, command, make):
+    source = tmp_path / "source"
+    source.mkdir()
+    arguments = make(source)
+    out = ("--out", tmp_path / "out") if command == "run" else ()
+    code, said, error = call(command, *arguments, *out)
+    progress = [line for line in error.splitlines(keepends=True) if line.startswith("[")]
+    is_one_message(error.removeprefix("".join(progress)))
+    assert (code, said) == (2, "")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_missing_column_is_named_with_its_file_and_the_remedy(call, tmp_path):
+    _, _, error = call("check", *missing_column(tmp_path))
+    assert "orders.csv" in error
+    assert "order_date" in error
+    assert "order_dat" in error
+
+
+def no_review(folder):
+    return folder / "none.json"
+
+
+def no_json(folder):
+    (folder / "review.json").write_text("{")
+    return folder / "review.json"
+
+
+def other_schema(folder):
+    (folder / "review.json").write_text('{"schema_version": "99"}')
+    return folder / "review.json"
+
+
+@pytest.mark.parametrize("make", [no_review, no_json, other_schema])
+def test_a_review_that_cannot_be_read_ends_with_one_message(call, tmp_path, make):
+    path = make(tmp_path)
+    source = orders(tmp_path)
+    for arguments in (
+        ("render", path),
+        ("compare", path, path),
+        ("score", path, path),
+        ("run", source, "--previous", path, "--out", tmp_path / "out"),
+    ):
+        code, said, error = call(*arguments)
+        is_one_message(error)
+        assert (code, said) == (2, "")
+        assert path.name in error
+
+
+@pytest.mark.parametrize(
+    ("arguments", "hint"),
+    [
+        (("runn", "x"), "'run'"),
+        (("run", "x", "--as-off", "2024-01-01"), "--as-of"),
+        (("run", "x", "--as-of", "31.12.2024"), "2024-12-31"),
+        (("run", "x", "--lang", "fr"), "'zh'"),
+        (("run", "x", "--seed", "-1"), "--seed"),
+        (("run", "x", "--seed", "two"), "--seed"),
+        (("run", "x", "--engine", "duckdb"), "duckdb://"),
+        (("run",), "SOURCE"),
+        (("simulate", "OUT", "--world", "aproval"), "'approval'"),
+    ],
+)
+def test_a_wrong_call_says_what_would_be_right(call, tmp_path, arguments, hint):
+    code, said, error = call(*(str(tmp_path / "w") if a == "OUT" else a for a in arguments))
+    assert (code, said) == (2, "")
+    assert hint in error
+    assert "Traceback" not in error
+
+
+def test_an_output_that_cannot_be_written_is_said_before_anything_is_read(call, tmp_path):
+    (tmp_path / "out").write_text("a file")
+    code, _, error = call("run", tmp_path / "nowhere", "--out", tmp_path / "out")
+    is_one_message(error)
+    assert code == 2
+    assert "is a file" in error
+
+
+def test_what_was_not_foreseen_is_one_line_and_exit_code_1(call, monkeypatch, tmp_path):
+    def fail(*_arguments):
+        raise ZeroDivisionError("by\nzero")
+
+    monkeypatch.setattr(cli, "_settings", fail)
+    monkeypatch.delenv("CHURNLENS_DEBUG", raising=False)
+    code, said, error = call("check", tmp_path)
+    is_one_message(error)
+    assert (code, said) == (1, "")
+    assert "ZeroDivisionError: by" in error
+
+
+# --- what the commands do ---------------------------------------------------------------------
+
+
+def test_run_writes_one_folder_and_says_where(world, tmp_path):
+    done = process("run", world, "--out", tmp_path / "reports")
+    (run,) = (tmp_path / "reports").iterdir()
+    assert sorted(path.name for path in run.iterdir()) == RUN_FILES
+    assert str(run / "report.html") in done.stdout
+    assert len(done.stdout.splitlines()) < 30
+    assert done.stderr.startswith("[1/")
+    review = json.loads((run / "review.json").read_text(encoding="utf-8"))
+    assert review["as_of"] == run.name
+
+
+def test_the_same_call_gives_the_same_bytes(world, finished, tmp_path):
+    process("run", world, "--out", tmp_path)
+    (again,) = tmp_path.iterdir()
+    for name in ("review.json", "manifest.json", "report.html"):
+        assert (again / name).read_bytes() == (finished / name).read_bytes()
+
+
+def test_the_manifest_names_inputs_versions_seed_and_settings(finished, world):
+    manifest = json.loads((finished / "manifest.json").read_text(encoding="utf-8"))
+    assert {Path(entry["file"]).name for entry in manifest["inputs"]} == {
+        path.name for path in world.iterdir() if path.name.startswith(("orders", "clients", "even"))
+    }
+    assert manifest["seed"] == 0
+    assert manifest["settings"]["draws"] == 99
+    assert {"churnlens", "python", "numpy"} <= set(manifest["versions"])
+
+
+def test_options_override_the_configuration(world, finished, tmp_path):
+    process("run", world, "--out", tmp_path, "--lang", "zh", "--seed", 3, "--as-of", "2024-06-30")
+    manifest = json.loads((tmp_path / "2024-06-30" / "manifest.json").read_text(encoding="utf-8"))
+    assert (manifest["seed"], manifest["settings"]["lang"]) == (3, "zh")
+    html = (tmp_path / "2024-06-30" / "report.html").read_text(encoding="utf-8")
+    assert '<html lang="zh' in html
+
+
+def test_a_run_killed_at_any_moment_leaves_nothing_half(world, finished, tmp_path):
+    command = [sys.executable, "-m", "churnlens.cli", "run", str(world), "--out", str(tmp_path)]
+    started = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 120
+    while started.poll() is None and not list(tmp_path.glob(".churnlens-*")):
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
+    os.kill(started.pid, signal.SIGKILL)
+    started.wait()
+    for run in tmp_path.glob("[!.]*"):  # it may have been quicker than the kill
+        assert sorted(path.name for path in run.iterdir()) == RUN_FILES
+
+
+def test_ctrl_c_ends_quietly_with_130(world, tmp_path):
+    command = [sys.executable, "-m", "churnlens.cli", "run", str(world), "--out", str(tmp_path)]
+    started = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    first = started.stderr.readline()
+    started.send_signal(signal.SIGINT)
+    said, error = started.communicate(timeout=60)
+    assert first.startswith("[1/")
+    assert started.returncode == 130
+    assert said == ""
+    assert all(line.startswith("[") for line in error.splitlines())
+    assert not list(tmp_path.glob("[!.]*"))
+
+
+def test_check_prints_the_sum_of_rows_and_writes_nothing(call, tmp_path):
+    code, said, error = call(
+        "check", orders(tmp_path, "client_id,order_date,amount\nA,2024-01-05,10\n,2024-01-06,4\n")
+    )
+    assert (code, error) == (0, "")
+    assert "orders: 2 rows read = 1 accepted + 1 rejected + 0 dated later" in said
+    assert [path.name for path in tmp_path.iterdir()] == ["orders.csv"]
+
+
+def test_init_writes_a_config_that_check_can_use_and_never_twice(call, tmp_path):
+    orders(tmp_path, "Customer,Date,Total\nA,05.01.2024,10\nB,17.02.2024,12\n")
+    assert call("init", tmp_path)[0] == 0
+    code, said, _ = call("check", tmp_path / "churnlens.toml")
+    assert code == 0
+    assert "2 accepted" in said
+    code, _, error = call("init", tmp_path)
+    is_one_message(error)
+    assert code == 2
+
+
+def test_render_needs_the_review_alone(call, finished, tmp_path):
+    shutil.copy(finished / "review.json", tmp_path / "review.json")
+    code, said, _ = call("render", tmp_path / "review.json")
+    assert code == 0
+    assert str(tmp_path / "report.html") in said
+    assert (tmp_path / "report.html").read_bytes() == (finished / "report.html").read_bytes()
+    assert (
+        call("render", tmp_path / "review.json", "--lang", "zh", "--out", tmp_path / "zh.html")[0]
+        == 0
+    )
+    assert '<html lang="zh' in (tmp_path / "zh.html").read_text(encoding="utf-8")
+
+
+def test_compare_of_a_review_with_itself_finds_nothing_new_or_gone(call, finished):
+    review = finished / "review.json"
+    code, said, _ = call("compare", review, review, "--json")
+    assert code == 0
+    assert json.loads(said) is not None
+    assert call("compare", review, review)[0] == 0
+
+
+def test_score_reads_a_review_and_its_truth(call, finished, world):
+    code, said, _ = call("score", finished / "review.json", world / "truth.json")
+    assert code == 0
+    assert said.strip()
