@@ -1,9 +1,6 @@
-"""What does a cell say? Text, a date or a number, or nothing, or something that cannot be read."""
+"""What does a cell say? Text, a date or a number; null where it says nothing or cannot be read."""
 
 from __future__ import annotations
-
-from dataclasses import dataclass
-from typing import Any
 
 import ibis
 import ibis.expr.types as ir
@@ -12,80 +9,68 @@ import ibis.expr.types as ir
 MISSING_TEXT = ("", "NULL", "null", "\\N")
 MISSING_NUMBER = (*MISSING_TEXT, "NA", "N/A", "#N/A", "NaN", "nan", "None")
 
-_TIME = r"([T ]([01]\d|2[0-4]):?[0-5]\d(:?[0-6]\d([.,]\d+)?)?\s?(Z|[+-]\d{2}(:?\d{2})?)?)?"
-ISO_DATE = r"^[12]\d{3}-\d{2}-\d{2}" + _TIME + "$"
-_FIRST, _LAST = "1000-01-01", "2999-12-31"
+_TIME = r"[T ]([01]\d|2[0-4]):?[0-5]\d(:?[0-6]\d([.,]\d+)?)?\s?(Z|[+-]\d{2}(:?\d{2})?)?"
+_DATE_AND_TIME = r"^[12]\d{3}-\d{2}-\d{2}" + _TIME + "$"
+_FIRST_DAY, _LAST_DAY = "1000-01-01", "2999-12-31"
+_LARGEST = 1.7976931348623157e308
 
 
-@dataclass(frozen=True)
-class Cell:
-    """A column read as one type: its value, where it is blank, and where it cannot be read."""
-
-    found: ir.Value  # what stands in the source
-    value: ir.Value  # null where blank or bad
-    blank: ir.BooleanValue
-    bad: ir.BooleanValue  # neither blank nor readable
-
-
-@ibis.udf.scalar.builtin(name="try_strptime", signature=(("string", "string"), "timestamp"))
-def _try_strptime(text: Any, pattern: Any) -> Any:
+@ibis.udf.scalar.builtin(name="try_strptime", signature=(("string", "string"), "timestamp"))  # type: ignore[untyped-decorator]
+def _try_strptime(written: str, pattern: str) -> None:
     """DuckDB's strptime that answers null where a text is no such date."""
 
 
-def text(column: ir.Value) -> Cell:
-    """Read a column as text, to the letter: `00042` stays `00042`."""
+def missing(column: ir.Value) -> ir.BooleanValue:
+    """Tell where the source says nothing: null, blank, or a word for it."""
+    if column.type().is_string():
+        return column.isnull() | column.strip().isin(MISSING_NUMBER)
+    if column.type().is_floating():
+        return column.isnull() | column.isnan()
+    return column.isnull()
+
+
+def text(column: ir.Value) -> ir.StringValue:
+    """Read text to the letter: `00042` stays `00042`, and a float 42.0 is `42`."""
     if column.type().is_floating():
         whole = column.cast("int64")
-        exact = ibis.ifelse(column == whole, whole.cast("string"), column.cast("string"))
-        value = ibis.ifelse(column.isnan(), ibis.null("string"), exact)
-        return Cell(column, value, value.isnull(), ibis.literal(False))
-    value = column.cast("string")
-    blank = value.isnull() | value.strip().isin(MISSING_TEXT)
-    return Cell(column, ibis.ifelse(blank, ibis.null("string"), value), blank, ibis.literal(False))
+        written = ibis.ifelse(column == whole, whole.cast("string"), column.cast("string"))
+        return ibis.ifelse(column.isnan(), ibis.null("string"), written)
+    written = column.cast("string")
+    return ibis.ifelse(written.strip().isin(MISSING_TEXT), ibis.null("string"), written)
 
 
-def date(column: ir.Value, pattern: str | None) -> Cell:
-    """Read a column as dates: ISO 8601 unless `pattern` (strptime) says otherwise.
-
-    A date of the years before 1000 or after 2999 counts as one that cannot be read.
-    """
+def date(column: ir.Value, pattern: str | None) -> ir.DateValue:
+    """Read dates: ISO 8601 unless `pattern` (strptime) says otherwise; years 1000 to 2999."""
     if column.type().is_date() or column.type().is_timestamp():
-        value, blank = column.cast("date"), column.isnull()
-    else:
-        written = column.cast("string").strip()
-        blank = written.isnull() | written.isin(MISSING_NUMBER)
-        value = _dated(written, pattern)
-    sound = value.notnull() & value.between(ibis.date(_FIRST), ibis.date(_LAST))
-    return Cell(column, ibis.ifelse(sound, value, ibis.null("date")), blank, ~blank & ~sound)
-
-
-def _dated(written: ir.StringValue, pattern: str | None) -> ir.DateValue:
+        return column.cast("date")
+    written = column.cast("string")
     if pattern is not None:
-        return _try_strptime(written, pattern).date()
-    iso = written.re_search(ISO_DATE)
-    return ibis.ifelse(iso, written.left(10), ibis.null("string")).try_cast("date")
+        return _try_strptime(written.strip(), pattern).date()
+    iso = ibis.cases(
+        (written.like("____-__-__"), written),
+        (written.strip().like("____-__-__"), written.strip()),
+        (written.strip().re_search(_DATE_AND_TIME), written.strip().left(10)),
+        else_=ibis.null("string"),
+    )
+    return iso.try_cast("date")
 
 
-def number(column: ir.Value, decimal: str = ".") -> Cell:
-    """Read a column as finite numbers; `decimal` is the decimal mark of numbers kept as text."""
-    kind = column.type()
-    if kind.is_boolean():
-        return Cell(column, column.cast("float64"), column.isnull(), ibis.literal(False))
-    if kind.is_floating():
-        blank = column.isnull() | column.isnan()
-        bad = ~blank & column.isinf()
-        value = ibis.ifelse(blank | bad, ibis.null("float64"), column.cast("float64"))
-        return Cell(column, value, blank, bad)
-    if kind.is_numeric():
-        return Cell(column, column.cast("float64"), column.isnull(), ibis.literal(False))
-    return _number_in_text(column, decimal)
+def sound_date(value: ir.DateValue) -> ir.DateValue:
+    """Return null for a date outside the years 1000 to 2999, which nobody meant."""
+    within = value.between(ibis.date(_FIRST_DAY), ibis.date(_LAST_DAY))
+    return ibis.ifelse(within, value, ibis.null("date"))
 
 
-def _number_in_text(column: ir.Value, decimal: str) -> Cell:
-    written = column.cast("string").strip()
-    blank = written.isnull() | written.isin(MISSING_NUMBER)
-    plain = written if decimal == "." else written.replace(".", "#").replace(decimal, ".")
-    parsed = plain.try_cast("float64")
-    bad = ~blank & (parsed.isnull() | parsed.isinf() | parsed.isnan() | plain.contains("_"))
-    value = ibis.ifelse(blank | bad, ibis.null("float64"), parsed)
-    return Cell(column, value, blank, bad)
+def number(column: ir.Value, decimal: str = ".") -> ir.FloatingValue:
+    """Read numbers; `decimal` is the decimal mark of numbers kept as text."""
+    if not column.type().is_string():
+        return column.cast("float64")
+    if decimal != ".":
+        column = column.replace(".", "_").replace(decimal, ".")
+    # DuckDB reads 1_000 as a number: no other program writes one so
+    return ibis.ifelse(column.contains("_"), ibis.null("string"), column).try_cast("float64")
+
+
+def sound_number(value: ir.FloatingValue) -> ir.FloatingValue:
+    """Return null for what is not finite."""
+    return ibis.ifelse(value.between(-_LARGEST, _LARGEST), value, ibis.null("float64"))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import functools
+import operator
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import ibis
@@ -11,8 +13,7 @@ import ibis.expr.types as ir
 from churnlens.config import Settings, TableSettings
 from churnlens.errors import ContractError, did_you_mean
 from churnlens.tables import cells
-from churnlens.tables.cells import Cell
-from churnlens.tables.contract import Check, Column, optional, required
+from churnlens.tables.contract import Column, Reading
 from churnlens.tables.reading import Raw
 
 A_DATE = "a date (ISO 8601, like 2024-01-31)"
@@ -139,11 +140,9 @@ def _numbers_in_text(table: ibis.Table, names: list[str], decimal: str) -> set[s
         return set()
     asked = {}
     for i, name in enumerate(names):
-        cell = cells.number(table[name], decimal)
-        coded = table[name].strip().re_search(r"^0\d").fill_null(False)
-        asked[f"filled{i}"] = (~cell.blank).sum()
-        asked[f"parsed{i}"] = cell.value.notnull().sum()
-        asked[f"coded{i}"] = coded.sum()
+        asked[f"filled{i}"] = (~cells.missing(table[name])).sum()
+        asked[f"parsed{i}"] = cells.number(table[name], decimal).notnull().sum()
+        asked[f"coded{i}"] = table[name].strip().re_search(r"^0\d").fill_null(False).sum()
     seen = table.aggregate(**asked).to_pyarrow().to_pylist()[0]
     return {
         name
@@ -156,43 +155,41 @@ def _numbers_in_text(table: ibis.Table, names: list[str], decimal: str) -> set[s
 
 def fixed_column(raw: Raw, name: str, key: str, mapped: Mapped, chosen: TableSettings) -> Column:
     """Build one column of fixed meaning with its rules."""
+    needed = key in NEEDED[name]
     sources = mapped.fixed[key]
-    read = [_read(raw.table[source], key, chosen) for source in sources]
-    rule = required if key in NEEDED[name] else optional
-    checks: list[Check] = []
-    value: ir.Value = read[0].value
-    for source, cell in zip(sources, read, strict=True):
-        checks += rule(source, cell, _kind(key, chosen))
-    for cell in read[1:]:
-        value = value * cell.value
-    if len(sources) > 1:
-        checks.append(Check(" * ".join(sources), value, value.isinf(), f"{key} is not {A_NUMBER}"))
-    return Column(key, value, tuple(checks))
-
-
-def _read(column: ir.Value, key: str, chosen: TableSettings) -> Cell:
     if key in _DATES:
-        return cells.date(column, chosen.date_format)
-    if key in _NUMBERS:
-        return cells.number(column, chosen.decimal)
-    return cells.text(column)
+        read = [_date_reading(raw, source, needed, chosen) for source in sources]
+    elif key in _NUMBERS:
+        read = [_number_reading(raw, source, needed, chosen) for source in sources]
+    else:
+        read = [Reading(s, cells.text(raw.table[s]), needed=needed) for s in sources]
+    return Column(key, tuple(read), _product)
 
 
-def _kind(key: str, chosen: TableSettings) -> str:
-    if key in _DATES:
-        return f"a date written {chosen.date_format}" if chosen.date_format else A_DATE
-    return A_NUMBER
+def _product(values: Sequence[ir.Value]) -> ir.Value:
+    return functools.reduce(operator.mul, values)
+
+
+def _date_reading(raw: Raw, source: str, needed: bool, chosen: TableSettings) -> Reading:
+    pattern = chosen.date_format
+    kind = f"a date written {pattern}" if pattern else A_DATE
+    value = cells.date(raw.table[source], pattern)
+    return Reading(source, value, kind, needed, cells.sound_date)
+
+
+def _number_reading(raw: Raw, source: str, needed: bool, chosen: TableSettings) -> Reading:
+    value = cells.number(raw.table[source], chosen.decimal)
+    return Reading(source, value, A_NUMBER, needed, cells.sound_number)
 
 
 def number_column(raw: Raw, name: str, chosen: TableSettings) -> Column:
     """Build a column of numbers that may be blank; a cell that is no number refuses its row."""
-    cell = cells.number(raw.table[name], chosen.decimal)
-    return Column(name, cell.value, optional(name, cell, A_NUMBER))
+    return Column(name, (_number_reading(raw, name, False, chosen),))
 
 
 def text_column(raw: Raw, name: str) -> Column:
     """Build a text attribute; blanks around it mean nothing."""
-    return Column(name, cells.text(raw.table[name]).value.strip())
+    return Column(name, (Reading(name, cells.text(raw.table[name]).strip()),))
 
 
 def measures(mapped: Mapped, settings: Settings) -> tuple[str, ...]:

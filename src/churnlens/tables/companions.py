@@ -10,7 +10,8 @@ import ibis
 from churnlens.config import Settings, TableSettings
 from churnlens.errors import ContractError, did_you_mean
 from churnlens.tables import columns as cols
-from churnlens.tables.contract import Column, Split, Staged, stage
+from churnlens.tables.contract import Column, Reading, Split, Staged, stage
+from churnlens.tables.delimited import ROW
 from churnlens.tables.reading import Raw
 
 if TYPE_CHECKING:
@@ -39,9 +40,9 @@ def stage_events(connection: Any, raw: Raw, settings: Settings) -> Staged:
     mapped = cols.match(raw, "events", settings.events)
     columns = _fixed(raw, "events", mapped, settings.events)
     if "value" not in mapped.fixed:
-        columns.append(Column("value", ibis.null("float64")))
+        columns.append(_absent("value", "float64"))
     if "level" not in mapped.fixed:
-        columns.append(Column("level", ibis.null("string")))
+        columns.append(_absent("level", "string"))
     return stage(connection, raw, "events", columns)
 
 
@@ -65,9 +66,14 @@ def stage_remedies(
     for name in ("end_date", "issue_id", "owner"):
         if name not in mapped.fixed:
             kind = "date" if name == "end_date" else "string"
-            columns.append(Column(name, ibis.null(kind)))
+            columns.append(_absent(name, kind))
     columns += [cols.text_column(raw, name) for name in scope]
     return stage(connection, raw, "remedies", columns)
+
+
+def _absent(name: str, kind: str) -> Column:
+    """Build a column that the source does not have."""
+    return Column(name, (Reading(ROW, ibis.null(kind)),))
 
 
 def _unknown_scope(label: str, name: str, attributes: Sequence[str]) -> str:

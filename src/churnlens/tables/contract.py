@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +12,7 @@ import ibis
 import ibis.expr.types as ir
 
 from churnlens.results import RowCounts
-from churnlens.tables.cells import Cell
+from churnlens.tables.cells import missing
 from churnlens.tables.delimited import ROW
 from churnlens.tables.reading import Raw
 
@@ -19,23 +20,39 @@ FAILED = "__failed"  # which check a row failed first; null for a row that keeps
 FOUND = "__found"  # what stood in the cell that failed
 
 
-@dataclass(frozen=True)
-class Check:
-    """One rule: the source's column, what stands there, where it fails, and the reason given."""
+Combine = Callable[[Sequence[ir.Value]], ir.Value]
 
-    column: str
-    found: ir.Value
-    fails: ir.BooleanValue
-    reason: str
+
+@dataclass(frozen=True)
+class Reading:
+    """A column of the source, read as one type; null where it is blank or cannot be read.
+
+    `kind` says in words what it should be ("a finite number"); None for text, which can always
+    be read. A `needed` one may not be blank. `sound` nulls values that nobody meant.
+    """
+
+    source: str
+    value: ir.Value
+    kind: str | None = None
+    needed: bool = False
+    sound: Callable[[ir.Value], ir.Value] = lambda value: value
 
 
 @dataclass(frozen=True)
 class Column:
-    """One column of a table as later rooms know it, and the rules it must keep."""
+    """One column of a table as later rooms know it, made of one or more readings."""
 
     name: str
-    value: ir.Value
-    checks: tuple[Check, ...] = ()
+    readings: tuple[Reading, ...]
+    combine: Combine = lambda values: values[0]
+
+
+@dataclass(frozen=True)
+class Check:
+    """One rule that a row may break: the column named in the reject, and the reason given."""
+
+    column: str
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -121,60 +138,107 @@ def _named(code: ir.IntegerValue, names: Sequence[str]) -> ir.StringValue:
     return ibis.cases(*((code == i, name) for i, name in enumerate(names)), else_="")
 
 
-def required(column: str, cell: Cell, kind: str) -> tuple[Check, ...]:
-    """Rules of a column that every row must fill: not blank, and readable as `kind`."""
-    blank = Check(column, cell.found, cell.blank, f"{column} is blank")
-    return (blank, *optional(column, cell, kind))
-
-
-def optional(column: str, cell: Cell, kind: str) -> tuple[Check, ...]:
-    """Rule of a column that may be blank: readable as `kind` where it is not."""
-    return (Check(column, cell.found, cell.bad, f"{column} is not {kind}"),)
-
-
 def stage(
-    connection: Any, raw: Raw, name: str, columns: Sequence[Column], unique: str | None = None
+    connection: Any,
+    raw: Raw,
+    name: str,
+    columns: Sequence[Column],
+    derived: Mapping[str, Callable[[ibis.Table], ir.Value]] | None = None,
+    unique: str | None = None,
 ) -> Staged:
     """Tag every row and keep the result as a temporary table of the engine.
 
-    `unique` names a column whose first kept row stands and whose later rows are refused.
+    `derived` adds columns computed from the others. `unique` names a column whose first kept row
+    stands and whose later rows are refused. The expression has layers (read, tag, show) so that
+    every cell is parsed once.
     """
-    checks = tuple(check for column in columns for check in column.checks)
-    tagged = raw.table.select(
-        raw.table[ROW].cast("int64").name(ROW),
-        *(column.value.name(column.name) for column in columns),
-        _first_failure(checks).name(FAILED),
-        _cell_found(checks).name(FOUND),
-    )
+    read, readings = _read(raw, columns)
+    tagged, checks, sources = _tagged(read, columns, readings)
+    if derived:
+        tagged = tagged.mutate(**{key: make(tagged) for key, make in derived.items()})
     if unique is not None:
-        tagged, checks = _without_repeats(tagged, checks, unique)
-    names = tuple(column.name for column in columns)
-    table = connection.create_table(f"staged_{name}", tagged, temp=True)
+        tagged = _without_repeats(tagged, unique, len(checks))
+        checks = (*checks, Check(unique, f"{unique} stands in an earlier row already"))
+        sources = (*sources, unique)
+    wanted = dict.fromkeys([*(column.name for column in columns), *(derived or {})])
+    names = tuple(column for column in wanted if not column.startswith("__"))
+    shown = tagged.select(ROW, *names, FAILED, _found(tagged, sources).name(FOUND))
+    with _layers_kept():
+        table = connection.create_table(f"staged_{name}", shown, temp=True)
     return Staged(raw.label, table, names, checks, raw.malformed)
 
 
-def _first_failure(checks: Sequence[Check]) -> ir.IntegerValue:
-    branches = [(c.fails, ibis.literal(i, "int16")) for i, c in enumerate(checks)]
-    return ibis.cases(*branches, else_=ibis.null("int16"))
+@contextmanager
+def _layers_kept() -> Iterator[None]:
+    """Keep Ibis from merging the layers, which would parse a cell once for every use of it."""
+    before = ibis.options.sql.fuse_selects
+    ibis.options.sql.fuse_selects = False
+    try:
+        yield
+    finally:
+        ibis.options.sql.fuse_selects = before
 
 
-def _cell_found(checks: Sequence[Check]) -> ir.StringValue:
-    branches = [(c.fails, c.found.cast("string")) for c in checks]
-    return ibis.cases(*branches, else_=ibis.null("string"))
+def _read(raw: Raw, columns: Sequence[Column]) -> tuple[ibis.Table, tuple[Reading, ...]]:
+    """Parse the readings, then null what is not sound; `__v0` … beside the source's columns."""
+    readings = tuple(reading for column in columns for reading in column.readings)
+    used = dict.fromkeys(reading.source for reading in readings)
+    parsed = raw.table.select(
+        raw.table[ROW].cast("int64").name(ROW),
+        *(raw.table[source].name(f"__s_{source}") for source in used if source != ROW),
+        *(reading.value.name(f"__v{i}") for i, reading in enumerate(readings)),
+    )
+    sound = {f"__v{i}": r.sound(parsed[f"__v{i}"]) for i, r in enumerate(readings)}
+    return parsed.mutate(**sound), readings
 
 
-def _without_repeats(
-    tagged: ibis.Table, checks: tuple[Check, ...], unique: str
-) -> tuple[ibis.Table, tuple[Check, ...]]:
+def _tagged(
+    read: ibis.Table, columns: Sequence[Column], readings: Sequence[Reading]
+) -> tuple[ibis.Table, tuple[Check, ...], tuple[str, ...]]:
+    """Add the columns and `FAILED`; returns the checks and the column each of them looked at."""
+    checks: list[Check] = []
+    fails: list[ir.BooleanValue] = []
+    sources: list[str] = []
+    for i, reading in enumerate(readings):
+        for check, failing in _rules(read, i, reading):
+            checks.append(check)
+            fails.append(failing)
+            sources.append(f"__s_{reading.source}")
+    branches = [(failing, ibis.literal(i, "int16")) for i, failing in enumerate(fails)]
+    failed = ibis.cases(*branches, else_=ibis.null("int16")) if branches else ibis.null("int16")
+    values = {}
+    place = 0
+    for column in columns:
+        parts = [read[f"__v{place + k}"] for k in range(len(column.readings))]
+        values[column.name] = column.combine(parts)
+        place += len(parts)
+    return read.mutate(failed.name(FAILED), **values), tuple(checks), tuple(sources)
+
+
+def _rules(
+    read: ibis.Table, i: int, reading: Reading
+) -> Iterator[tuple[Check, ir.BooleanValue]]:
+    empty = read[f"__v{i}"].isnull()
+    if reading.needed:
+        blank = empty if reading.kind is None else empty & missing(read[f"__s_{reading.source}"])
+        yield Check(reading.source, f"{reading.source} is blank"), blank
+    if reading.kind is not None:
+        wrong = empty & ~missing(read[f"__s_{reading.source}"])
+        yield Check(reading.source, f"{reading.source} is not {reading.kind}"), wrong
+
+
+def _found(tagged: ibis.Table, sources: Sequence[str]) -> ir.StringValue:
+    """Return what stood in the cell that failed; null in rows that did not."""
+    failed = tagged[FAILED]
+    nothing = ibis.null("string")
+    shown = [(failed == i, tagged[name].cast("string")) for i, name in enumerate(sources)]
+    return ibis.ifelse(failed.isnull(), nothing, ibis.cases(*shown, else_=nothing))
+
+
+def _without_repeats(tagged: ibis.Table, unique: str, code: int) -> ibis.Table:
     again = ibis.row_number().over(
         group_by=[tagged[unique], tagged[FAILED].isnull()], order_by=tagged[ROW]
     )
     repeated = tagged[FAILED].isnull() & (again > 0)
-    code = ibis.literal(len(checks), "int16")
-    marked = tagged.mutate(
-        ibis.ifelse(repeated, code, tagged[FAILED]).name(FAILED),
-        ibis.ifelse(repeated, tagged[unique], tagged[FOUND]).name(FOUND),
-    )
-    found = tagged[unique]
-    check = Check(unique, found, repeated, f"{unique} stands in an earlier row already")
-    return marked, (*checks, check)
+    marked = ibis.ifelse(repeated, ibis.literal(code, "int16"), tagged[FAILED])
+    return tagged.mutate(marked.name(FAILED))

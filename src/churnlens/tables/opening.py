@@ -9,15 +9,17 @@ from typing import Any
 import ibis
 import ibis.expr.types as ir
 
-from churnlens.config import Settings
+from churnlens.config import ReturnsFilter, Settings
 from churnlens.errors import ContractError
 from churnlens.tables import columns as cols
 from churnlens.tables import companions
-from churnlens.tables.contract import Column, Split, Staged, stage
+from churnlens.tables.contract import Column, Reading, Split, Staged, stage
 from churnlens.tables.delimited import ROW
 from churnlens.tables.model import Tables
 from churnlens.tables.reading import Raw, read
 from churnlens.tables.sources import locate
+
+_SIGN = "__marked_return"
 
 
 def open_source(source: Path | str, settings: Settings, as_of: dt.date | None = None) -> Tables:
@@ -98,40 +100,46 @@ def _checked(
     )
 
 
-def _stage_orders(connection: Any, raw: Raw, settings: Settings) -> tuple[Staged, tuple[str, ...]]:
+def _stage_orders(
+    connection: Any, raw: Raw, settings: Settings
+) -> tuple[Staged, tuple[str, ...]]:
     chosen = settings.orders
     mapped = cols.match(raw, "orders", chosen)
     measures = cols.measures(mapped, settings)
     columns = [cols.fixed_column(raw, "orders", key, mapped, chosen) for key in mapped.fixed]
-    columns = [_numbered(column, raw) for column in columns]
     if "order_id" not in mapped.fixed:
-        columns.append(Column("order_id", raw.table[ROW].cast("string")))
-    columns.append(_is_return(raw, columns, settings))
+        columns.append(Column("order_id", (Reading(ROW, ibis.null("string")),)))
     columns += [cols.number_column(raw, name, chosen) for name in measures]
-    columns += [cols.text_column(raw, name) for name in chosen.attributes]
-    return stage(connection, raw, "orders", columns), measures
+    for name in chosen.attributes:
+        cols.require_column(raw, name, "[orders] attributes names it")
+        columns.append(cols.text_column(raw, name))
+    derived = {"order_id": _order_number, "is_return": _is_return}
+    hidden = _return_sign(raw, chosen.returns)
+    return stage(connection, raw, "orders", [*columns, *hidden], derived), measures
 
 
-def _numbered(column: Column, raw: Raw) -> Column:
+def _order_number(orders: ibis.Table) -> ir.StringValue:
     """Let an order line without an order number stand for itself."""
-    if column.name != "order_id":
-        return column
-    own = ibis.literal("row ") + raw.table[ROW].cast("string")
-    return Column("order_id", column.value.coalesce(own), column.checks)
+    return orders.order_id.coalesce(ibis.literal("row ") + orders[ROW].cast("string"))
 
 
-def _is_return(raw: Raw, columns: list[Column], settings: Settings) -> Column:
-    amount = next(column.value for column in columns if column.name == "amount")
-    returned: ir.BooleanValue = amount <= 0
-    sign = settings.orders.returns
-    if sign is not None:
-        cols.require_column(raw, sign.column, "[orders.returns] column names it")
-        text = raw.table[sign.column].cast("string").strip()
-        if sign.starts_with is not None:
-            returned = returned | text.startswith(sign.starts_with).fill_null(False)
-        if sign.equals is not None:
-            returned = returned | (text == sign.equals).fill_null(False)
-    return Column("is_return", returned)
+def _return_sign(raw: Raw, sign: ReturnsFilter | None) -> list[Column]:
+    """Read the column that marks a return, as a boolean."""
+    if sign is None:
+        return []
+    cols.require_column(raw, sign.column, "[orders.returns] column names it")
+    text = raw.table[sign.column].cast("string").strip()
+    marked = ibis.literal(False)
+    if sign.starts_with is not None:
+        marked = marked | text.startswith(sign.starts_with)
+    if sign.equals is not None:
+        marked = marked | (text == sign.equals)
+    return [Column(_SIGN, (Reading(sign.column, marked.fill_null(False)),))]
+
+
+def _is_return(orders: ibis.Table) -> ir.BooleanValue:
+    returned = orders.amount <= 0
+    return returned | orders[_SIGN] if _SIGN in orders.columns else returned
 
 
 def _span(orders: Staged, as_of: dt.date | None) -> tuple[dt.date, dt.date]:
