@@ -104,17 +104,18 @@ def run(
 ) -> None:
     """Say who leaves, since when and why."""
     from churnlens import console, output, results
-    from churnlens.pipeline import investigate
-    from churnlens.report import render as report
 
+    output.check_writable(out)
     place, settings = _settings(source, config)
     settings = _overridden(
         settings, engine=engine, lang=lang, seed=seed, name_clients=name_clients or None
     )
-    output.check_writable(out)
     before = results.read_review(previous) if previous else None
+    inputs = _inputs(place, settings)
     with console.progress() as progress:
-        inputs = _inputs(place, settings)
+        from churnlens.pipeline import investigate  # seconds to import: after the quick checks
+        from churnlens.report import render as report
+
         outcome = investigate(place, settings, as_of=as_of, previous=before, progress=progress)
         html = report(
             outcome.review,
@@ -171,7 +172,11 @@ def compare(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Set two reviews side by side."""
-    raise NotImplementedError
+    from churnlens import results
+    from churnlens.issues import compare as side_by_side
+
+    found = side_by_side.compare(results.read_review(old), results.read_review(new))
+    print(side_by_side.to_json(found) if as_json else side_by_side.to_text(found), end="")
 
 
 @app.command()
@@ -221,7 +226,9 @@ def score(
     truth: Annotated[Path, typer.Argument(metavar="TRUTH.json", help="What was planted.")],
 ) -> None:
     """Score a review against the truth."""
-    raise NotImplementedError
+    from churnlens.simulate.scoring import score_files
+
+    print("\n".join(score_files(review, truth).lines()))
 
 
 def _place(source: str) -> Path | str:
@@ -281,7 +288,7 @@ def _inputs(place: Path | str, settings: Settings) -> tuple[Path, ...]:
 
 def _rejects(tables: Tables, folder: Path) -> None:
     for name, refused in tables.rejects.items():
-        refused.to_csv(folder / f"{name}.csv")
+        refused.order_by("row").to_csv(folder / f"{name}.csv")
 
 
 def _versions() -> dict[str, str]:

@@ -1,0 +1,155 @@
+import dataclasses
+import json
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from churnlens.errors import ReviewError
+from churnlens.results import (
+    Book,
+    DateEstimate,
+    DefinitionsAgreeing,
+    DefinitionUsed,
+    Departures,
+    Estimate,
+    Evidence,
+    Issue,
+    Review,
+    RowCounts,
+    RuledOut,
+    Skipped,
+    Text,
+    from_json,
+    read_review,
+    segment_label,
+    to_json,
+)
+
+REVIEW = Review(
+    as_of="2024-12-31",
+    period="month",
+    currency="EUR",
+    rows={"orders": RowCounts(4, 2, 1, 1)},
+    departure_definition=DefinitionUsed("cadence", "silent for too long"),
+    issues=(
+        Issue(
+            id="approval-days-key-a1b2c3",
+            rank=1,
+            kind="shift",
+            title="Key accounts leave because approvals take longer.",
+            driver="approval_days",
+            direction="more",
+            verdict="cause",
+            segment={"size": ("key",), "region": ("north", "south")},
+            onset=DateEstimate("2023-09-01", "2023-08-01", "2023-10-01"),
+            departures=Departures(50, 21.5, Estimate(28.5, 20.0, 37.0)),
+            revenue_per_year=Estimate(84_000.0, 60_000.0, 110_000.0),
+            effect=None,
+            evidence=(Evidence("lead_lag", "pass", "It comes first.", Text("It comes first.")),),
+            definitions_agreeing=DefinitionsAgreeing(3, 3),
+            status=None,
+            recommendation=("Simplify the procedure.",),
+        ),
+    ),
+    book=Book(400, 12_000, "2022-01-01", "2024-12-31", 3),
+    ruled_out=(RuledOut("discount_pct", "symptom", "It follows."),),
+    skipped=(Skipped("remedies", "No remedies are recorded."),),
+    verdict=(Text("{who} leave.", {"who": {"type": "segment", "value": {"size": ["key"]}}}),),
+)
+
+CONTRACT = {
+    "schema_version as_of period currency rows departure_definition issues gone remedies "
+    "ruled_out skipped": lambda review: review,
+    "read accepted rejected after_as_of": lambda review: review["rows"]["orders"],
+    "name detail": lambda review: review["departure_definition"],
+    "id rank kind title driver direction verdict segment onset departures revenue_per_year "
+    "effect evidence definitions_agreeing status recommendation": lambda r: r["issues"][0],
+    "date low high": lambda review: review["issues"][0]["onset"],
+    "observed expected attributable": lambda review: review["issues"][0]["departures"],
+    "value low high": lambda review: review["issues"][0]["revenue_per_year"],
+    "check outcome detail": lambda review: review["issues"][0]["evidence"][0],
+    "agree of": lambda review: review["issues"][0]["definitions_agreeing"],
+    "driver verdict why": lambda review: review["ruled_out"][0],
+    "code reason": lambda review: review["skipped"][0],
+}
+
+
+@pytest.mark.parametrize("keys", CONTRACT)
+def test_the_keys_of_the_outer_contract_are_there(keys):
+    raw = json.loads(to_json(REVIEW))
+    assert set(keys.split()) <= set(CONTRACT[keys](raw))
+
+
+def test_a_review_survives_the_file():
+    again = from_json(to_json(REVIEW))
+    assert to_json(again) == to_json(REVIEW)
+    assert again.issues[0].segment == REVIEW.issues[0].segment
+    assert again.issues[0].onset == REVIEW.issues[0].onset
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False))
+def test_numbers_keep_nine_digits_and_are_written_alike_ever_after(value):
+    money = Estimate(value, value, value)
+    issue = dataclasses.replace(REVIEW.issues[0], revenue_per_year=money)
+    text = to_json(dataclasses.replace(REVIEW, issues=(issue,)))
+    again = from_json(text)
+    assert math.isclose(again.issues[0].revenue_per_year.value, value, rel_tol=1e-8)
+    assert to_json(again) == text
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_no_number_that_json_lacks_is_written(value):
+    book = dataclasses.replace(REVIEW.book, smallest_visible_rise=value)
+    raw = json.loads(to_json(dataclasses.replace(REVIEW, book=book)), parse_constant=pytest.fail)
+    assert raw["book"]["smallest_visible_rise"] is None
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        (lambda raw: raw.update(schema_version="99"), "schema_version '99'"),
+        (lambda raw: raw.pop("as_of"), "as_of"),
+        (lambda raw: raw["issues"][0].update(kind="guess"), "issues.0.kind"),
+        (lambda raw: raw["issues"][0]["departures"].update(observed="many"), "observed"),
+    ],
+)
+def test_a_wrong_review_names_the_key(change, named):
+    raw = json.loads(to_json(REVIEW))
+    change(raw)
+    with pytest.raises(ReviewError, match=named):
+        from_json(json.dumps(raw))
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", '"review"'])
+def test_what_is_no_review_is_said_to_be_none(text):
+    with pytest.raises(ReviewError, match=r"old\.json"):
+        from_json(text, "old.json")
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path):
+    (tmp_path / "latin.json").write_bytes(b"\xff\xfe\xe9")
+    for name in ("none.json", "latin.json", "."):
+        with pytest.raises(ReviewError, match=str(tmp_path)):
+            read_review(tmp_path / name)
+
+
+def test_a_sentence_is_its_template_with_values_in_words():
+    sentence = Text(
+        "{who} since {since}: {driver} up {rise}, {money} lost.",
+        {
+            "who": {"type": "segment", "value": {"size": ["key"], "region": ["north", "south"]}},
+            "since": {"type": "date", "value": "2023-09-01"},
+            "driver": {"type": "driver", "value": "approval_days"},
+            "rise": {"type": "percent", "value": 0.42},
+            "money": {"type": "money", "value": 84_000.0},
+        },
+    )
+    assert str(sentence) == (
+        "region north or south, size key since 2023-09-01: approval days up 42 %, 84,000 lost."
+    )
+
+
+def test_everybody_has_a_name():
+    assert segment_label({}) == "all clients"
