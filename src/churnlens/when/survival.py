@@ -1,0 +1,356 @@
+"""Say how long clients stay: survival and hazard by tenure, between groups, and what it costs.
+
+All start from one table of counts, times × groups: how many were at risk and how many left. A
+client under observation only from a later tenure on (it was a client before the data begin) is at
+risk only after that (delayed entry), so that early tenures are not counted as safe for those who
+had to survive them to be seen.
+
+Sources: Kaplan and Meier (1958) with Greenwood's variance on the log-log scale; Nelson (1972) and
+Aalen (1978); Mantel (1966) for the log-rank test; Holm (1979); Irwin (1949) for the restricted
+mean.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy import special
+
+from churnlens.results import Estimate, Segment, SurvivalCurve, Text
+
+Floats = npt.NDArray[np.float64]
+
+_Z = 1.959963984540054
+SMALLEST_GROUP = 5
+
+
+@dataclass(frozen=True)
+class RiskTable:
+    """Counts by time of departure: `at_risk` and `events` are groups × times."""
+
+    times: Floats
+    labels: tuple[str, ...]
+    at_risk: Floats
+    events: Floats
+    clients: npt.NDArray[np.int64]
+
+    def together(self) -> RiskTable:
+        """Return the table of all groups as one, labelled "" ."""
+        return RiskTable(
+            self.times,
+            ("",),
+            self.at_risk.sum(axis=0, keepdims=True),
+            self.events.sum(axis=0, keepdims=True),
+            self.clients.sum(keepdims=True),
+        )
+
+    def against_rest(self, label: str) -> RiskTable:
+        """Return two groups: the one named, and all the others together, labelled "" ."""
+        one = np.array([name == label for name in self.labels])
+        pair = np.stack((one, ~one)).astype(float)
+        return RiskTable(
+            self.times,
+            (label, ""),
+            pair @ self.at_risk,
+            pair @ self.events,
+            (pair @ self.clients).astype(np.int64),
+        )
+
+
+@dataclass(frozen=True)
+class Cumulative:
+    """A curve over `times` with its 95 % interval; the value before the first time is known."""
+
+    times: Floats
+    value: Floats
+    low: Floats
+    high: Floats
+
+
+@dataclass(frozen=True)
+class GroupTest:
+    """Whether the groups of one attribute leave alike: log-rank, corrected for the tests made."""
+
+    attribute: str
+    statistic: float
+    degrees: int
+    p_value: float
+    corrected: float
+
+
+@dataclass(frozen=True)
+class LifetimeLost:
+    """How much shorter a group stays than all the others, in periods and in money a client."""
+
+    periods: Estimate
+    money: Estimate
+    text: Text
+
+
+def risk_table(
+    entry: npt.ArrayLike,
+    leaving: npt.ArrayLike,
+    event: npt.ArrayLike,
+    groups: npt.ArrayLike | None = None,
+    *,
+    smallest: int = 1,
+) -> RiskTable:
+    """Count who was at risk, and who left, at each time of a departure.
+
+    Parameters
+    ----------
+    entry
+        Tenure of each spell at which it came under observation; it is at risk after that.
+    leaving
+        Tenure at which it left or was last seen; it is at risk up to and including that.
+    event
+        True where it left.
+    groups
+        Label of each spell; missing labels are left out. One group without.
+    smallest
+        Groups with fewer spells are left out.
+    """
+    start, end = np.asarray(entry, dtype=float), np.asarray(leaving, dtype=float)
+    left = np.asarray(event, dtype=bool)
+    codes, labels = _labelled(groups, len(end), smallest)
+    used = (codes >= 0) & (end > start)
+    start, end, left, codes = start[used], end[used], left[used], codes[used]
+    times = np.unique(end[left])
+    columns = len(times) + 1
+
+    def count(place: npt.NDArray[np.intp], chosen: npt.NDArray[Any]) -> Floats:
+        cells = np.bincount(
+            codes[chosen] * columns + place[chosen], minlength=len(labels) * columns
+        )
+        return cells.reshape(len(labels), columns).astype(float)
+
+    everyone = np.ones(len(end), dtype=bool)
+    came = count(np.searchsorted(times, start, side="right"), everyone)
+    went = count(np.searchsorted(times, end, side="right"), everyone)
+    return RiskTable(
+        times=times,
+        labels=labels,
+        at_risk=np.cumsum(came - went, axis=1)[:, :-1],
+        events=count(np.searchsorted(times, end, side="left"), left)[:, :-1],
+        clients=np.bincount(codes, minlength=len(labels)),
+    )
+
+
+def kaplan_meier(table: RiskTable, group: int = 0) -> Cumulative:
+    """Share still clients after each time, with Greenwood's interval on the log-log scale."""
+    at_risk, events = table.at_risk[group], table.events[group]
+    survival = np.cumprod(1.0 - events / np.maximum(at_risk, 1.0))
+    inside = (survival > 0) & (survival < 1)
+    log_survival = np.log(np.where(inside, survival, 0.5))
+    width = np.where(inside, _Z * np.sqrt(_greenwood(at_risk, events)) / -log_survival, 0.0)
+    low, high = (survival ** np.exp(sign * width) for sign in (1.0, -1.0))
+    return Cumulative(table.times, survival, low, high)
+
+
+def nelson_aalen(table: RiskTable, group: int = 0) -> Cumulative:
+    """Cumulative hazard after each time, with its interval on the log scale."""
+    at_risk, events = np.maximum(table.at_risk[group], 1.0), table.events[group]
+    value = np.cumsum(events / at_risk)
+    width = _Z * np.sqrt(np.cumsum(events / at_risk**2)) / np.where(value > 0, value, 1.0)
+    return Cumulative(table.times, value, value * np.exp(-width), value * np.exp(width))
+
+
+def hazard_by_tenure(table: RiskTable, group: int = 0) -> Cumulative:
+    """Chance of leaving at each time for those then at risk, with Jeffreys' interval."""
+    at_risk, events = table.at_risk[group], table.events[group]
+    stayed = np.maximum(at_risk - events, 0.0)
+    value = events / np.maximum(at_risk, 1.0)
+    low = np.where(events > 0, special.betaincinv(events + 0.5, stayed + 0.5, 0.025), 0.0)
+    high = np.where(stayed > 0, special.betaincinv(events + 0.5, stayed + 0.5, 0.975), 1.0)
+    return Cumulative(table.times, value, low, high)
+
+
+def restricted_mean(table: RiskTable, horizon: float, group: int = 0) -> Estimate:
+    """Mean number of periods a client stays out of the first `horizon`."""
+    value, error = _restricted(table, horizon, group)
+    return Estimate(value, max(value - _Z * error, 0.0), min(value + _Z * error, horizon))
+
+
+def curves(
+    entry: npt.ArrayLike,
+    leaving: npt.ArrayLike,
+    event: npt.ArrayLike,
+    groups: Mapping[str, npt.ArrayLike],
+    *,
+    smallest: int = SMALLEST_GROUP,
+) -> tuple[SurvivalCurve, ...]:
+    """Draw survival by tenure for every client together, then for each value of each attribute.
+
+    Groups under `smallest` clients are not shown, and a curve ends where fewer are at risk.
+    """
+    wanted: dict[str, npt.ArrayLike | None] = {"": None, **groups}
+    return tuple(
+        curve
+        for attribute, labels in wanted.items()
+        for curve in _attribute_curves(
+            attribute, risk_table(entry, leaving, event, labels, smallest=smallest), smallest
+        )
+    )
+
+
+def log_rank(table: RiskTable) -> tuple[float, int, float]:
+    """Test that all groups leave alike: chi-square, its degrees of freedom, and p."""
+    total, lost = table.at_risk.sum(axis=0), table.events.sum(axis=0)
+    there = total > 1
+    share = table.at_risk[:, there] / total[there]
+    total, lost = total[there], lost[there]
+    gap = table.events[:, there].sum(axis=1) - share @ lost
+    scale = lost * (total - lost) / (total - 1)
+    spread = np.diag(share @ scale) - (share * scale) @ share.T
+    kept = np.diag(spread) > 1e-12
+    degrees = int(kept.sum()) - 1
+    if degrees < 1:
+        return 0.0, 0, 1.0
+    inner = np.ix_(np.flatnonzero(kept)[:-1], np.flatnonzero(kept)[:-1])
+    first = gap[kept][:-1]
+    statistic = float(first @ np.linalg.pinv(spread[inner], hermitian=True) @ first)
+    return statistic, degrees, float(special.chdtrc(degrees, statistic))
+
+
+def compare(
+    entry: npt.ArrayLike,
+    leaving: npt.ArrayLike,
+    event: npt.ArrayLike,
+    groups: Mapping[str, npt.ArrayLike],
+    *,
+    smallest: int = SMALLEST_GROUP,
+) -> tuple[GroupTest, ...]:
+    """Test each attribute's groups by log-rank, and correct for their number after Holm."""
+    tests = [
+        log_rank(risk_table(entry, leaving, event, labels, smallest=smallest))
+        for labels in groups.values()
+    ]
+    corrected = holm([p for _, _, p in tests])
+    return tuple(
+        GroupTest(attribute, statistic, degrees, p, float(q))
+        for attribute, (statistic, degrees, p), q in zip(groups, tests, corrected, strict=True)
+    )
+
+
+def holm(p_values: npt.ArrayLike) -> Floats:
+    """Correct p-values for their number; each stays in its place."""
+    p = np.asarray(p_values, dtype=float)
+    order = np.argsort(p, kind="stable")
+    stepped = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1))
+    corrected = np.empty(len(p))
+    corrected[order] = np.minimum(stepped, 1.0)
+    return corrected
+
+
+def lifetime_lost(
+    table: RiskTable,
+    label: str,
+    *,
+    horizon: float,
+    revenue_per_period: float,
+    segment: Segment,
+    months_per_period: float = 1.0,
+) -> LifetimeLost:
+    """Say how much shorter a group's clients stay than all the others, and what that costs.
+
+    Parameters
+    ----------
+    table, label
+        Counts of an attribute's groups, and the group asked about.
+    horizon
+        Periods looked at from the start of tenure; both must be observed for so long.
+    revenue_per_period
+        What one of its clients brings in a period while it stays.
+    segment, months_per_period
+        How the sentence names the group, and what turns periods into its months.
+    """
+    pair = table.against_rest(label)
+    own, own_error = _restricted(pair, horizon, 0)
+    rest, rest_error = _restricted(pair, horizon, 1)
+    width = _Z * float(np.hypot(own_error, rest_error))
+    periods = Estimate(rest - own, rest - own - width, rest - own + width)
+    money = Estimate(*(revenue_per_period * v for v in (periods.value, periods.low, periods.high)))
+    months = (horizon * months_per_period, own * months_per_period, rest * months_per_period)
+    return LifetimeLost(periods, money, _sentence(segment, months, money.value))
+
+
+_SHORTER = (
+    "Of the first {horizon} months a client of {segment} stays {own}, other clients {rest}: "
+    "about {money} less from each."
+)
+_LONGER = (
+    "Of the first {horizon} months a client of {segment} stays {own}, other clients {rest}: "
+    "about {money} more from each."
+)
+
+
+def _sentence(segment: Segment, months: tuple[float, float, float], money: float) -> Text:
+    """Months are those of the horizon, of the segment, and of the others."""
+    values: dict[str, Any] = {
+        "segment": {"type": "segment", "value": {k: list(v) for k, v in segment.items()}},
+        "money": {"type": "money", "value": abs(money)},
+    }
+    for name, number in zip(("horizon", "own", "rest"), months, strict=True):
+        values[name] = {"type": "number", "value": number}
+    return Text(_SHORTER if months[1] < months[2] else _LONGER, values)
+
+
+def _labelled(
+    groups: npt.ArrayLike | None, size: int, smallest: int
+) -> tuple[npt.NDArray[np.intp], tuple[str, ...]]:
+    """Return each spell's group number, −1 for none or too small a group, and the labels."""
+    import pandas as pd
+
+    if groups is None:
+        return np.zeros(size, dtype=np.intp), ("",)
+    codes, labels = pd.factorize(pd.Series(groups), sort=True)
+    counts = np.bincount(codes[codes >= 0], minlength=len(labels))
+    shown = counts >= smallest
+    renumbered = np.where(shown, np.cumsum(shown) - 1, -1)
+    codes = np.where(codes >= 0, renumbered[codes], -1) if len(labels) else codes
+    return codes, tuple(str(label) for label, keep in zip(labels, shown, strict=True) if keep)
+
+
+def _greenwood(at_risk: Floats, events: Floats) -> Floats:
+    """Variance of the log of survival after each time (without end once nobody is left)."""
+    left = at_risk * (at_risk - events)
+    return np.cumsum(np.where(left > 0, events / np.where(left > 0, left, 1.0), 0.0))
+
+
+def _restricted(table: RiskTable, horizon: float, group: int) -> tuple[float, float]:
+    """Area under the survival curve up to the horizon, and its standard error."""
+    inside = table.times < horizon
+    at_risk, events = table.at_risk[group, inside], table.events[group, inside]
+    survival = np.concatenate(([1.0], np.cumprod(1.0 - events / np.maximum(at_risk, 1.0))))
+    areas = survival * np.diff(np.concatenate(([0.0], table.times[inside], [horizon])))
+    later = np.cumsum(areas[::-1])[::-1][1:]
+    left = at_risk * (at_risk - events)
+    steps = np.where(left > 0, events / np.where(left > 0, left, 1.0), 0.0)
+    return float(areas.sum()), float(np.sqrt(np.sum(later**2 * steps)))
+
+
+def _attribute_curves(attribute: str, table: RiskTable, smallest: int) -> list[SurvivalCurve]:
+    made = []
+    for group, label in enumerate(table.labels):
+        enough = table.at_risk[group] >= smallest
+        shown = len(enough) if enough.all() else int(np.argmin(enough))
+        if shown == 0 or table.clients[group] < smallest:
+            continue
+        curve = kaplan_meier(table, group)
+        made.append(
+            SurvivalCurve(
+                attribute=attribute,
+                value=label,
+                tenure=(0.0, *curve.times[:shown].tolist()),
+                survival=(1.0, *curve.value[:shown].tolist()),
+                low=(1.0, *curve.low[:shown].tolist()),
+                high=(1.0, *curve.high[:shown].tolist()),
+                clients=int(table.clients[group]),
+                departures=int(table.events[group].sum()),
+            )
+        )
+    return made
