@@ -14,11 +14,13 @@ from churnlens.config import Settings, TableSettings
 from churnlens.errors import ContractError, did_you_mean
 from churnlens.tables import cells
 from churnlens.tables.contract import Column, Reading
+from churnlens.tables.delimited import ROW
 from churnlens.tables.reading import Raw
 
 A_DATE = "a date (ISO 8601, like 2024-01-31)"
 A_NUMBER = "a finite number"
-NUMERIC_SHARE = 0.95  # of a text column's filled cells, for it to be a column of numbers
+_NEARLY_ALL = 0.95  # of a text column's filled cells, for it to be a column of numbers
+_GLANCE = 10_000  # rows
 _ID_ENDINGS = ("_id", "_no", "_nr", "_number", "_code", "_key", "_ref")
 
 FIXED: Mapping[str, tuple[str, ...]] = {
@@ -59,7 +61,8 @@ def match(raw: Raw, name: str, chosen: TableSettings) -> Mapped:
         hint = did_you_mean(unknown, FIXED[name])
         known = ", ".join(FIXED[name])
         raise ContractError(
-            f"[{name}.columns] maps '{unknown}', which is no column of the contract ({known}).{hint}"
+            f"[{name}.columns] maps '{unknown}', which is no column of the contract.{hint} "
+            f"The contract's columns are {known}."
         )
     fixed = {key: _sources(raw, name, key, chosen) for key in FIXED[name]}
     fixed = {key: sources for key, sources in fixed.items() if sources}
@@ -134,22 +137,30 @@ def _is_identifier(name: str) -> bool:
     return lowered in ("id", "row", "line", "index") or lowered.endswith(_ID_ENDINGS)
 
 
-def _numbers_in_text(table: ibis.Table, names: list[str], decimal: str) -> set[str]:
-    """Return which of the text columns hold numbers; one pass over the table."""
+def _numbers_in_text(table: ibis.Table, names: Sequence[str], decimal: str) -> set[str]:
+    """Return which text columns hold numbers; a first look spares the rest a whole pass."""
+    glance = _filled_and_parsed(table.filter(table[ROW] <= _GLANCE), names, decimal)
+    likely = [n for n, (filled, parsed) in glance.items() if parsed >= filled / 2]
+    whole = _filled_and_parsed(table, likely, decimal)
+    return {n for n, (filled, parsed) in whole.items() if filled and parsed >= filled * _NEARLY_ALL}
+
+
+def _filled_and_parsed(
+    table: ibis.Table, names: Sequence[str], decimal: str
+) -> dict[str, tuple[int, int]]:
+    """Count filled cells and cells that are numbers; a number with leading zeros is a code."""
     if not names:
-        return set()
+        return {}
     asked = {}
     for i, name in enumerate(names):
-        asked[f"filled{i}"] = (~cells.missing(table[name])).sum()
-        asked[f"parsed{i}"] = cells.number(table[name], decimal).notnull().sum()
-        asked[f"coded{i}"] = table[name].strip().re_search(r"^0\d").fill_null(False).sum()
+        code = table[name].between("00", "0:")  # begins with 0 and a digit
+        asked[f"filled{i}"] = (~cells.missing(table[name])).sum().fill_null(0)
+        asked[f"parsed{i}"] = cells.number(table[name], decimal).notnull().sum().fill_null(0)
+        asked[f"coded{i}"] = code.sum().fill_null(0)
     seen = table.aggregate(**asked).to_pyarrow().to_pylist()[0]
     return {
-        name
+        name: (seen[f"filled{i}"], 0 if seen[f"coded{i}"] else seen[f"parsed{i}"])
         for i, name in enumerate(names)
-        if not seen[f"coded{i}"]
-        and seen[f"filled{i}"]
-        and seen[f"parsed{i}"] >= NUMERIC_SHARE * seen[f"filled{i}"]
     }
 
 

@@ -57,7 +57,6 @@ def open_source(source: Path | str, settings: Settings, as_of: dt.date | None = 
 def connect(settings: Settings) -> Any:
     """Open the engine: DuckDB in memory, spilling to the system's temporary folder."""
     connection = ibis.duckdb.connect()
-    connection.raw_sql("SET preserve_insertion_order = false")
     connection.raw_sql("SET TimeZone = 'UTC'")
     return connection
 
