@@ -276,8 +276,15 @@ class RemedyResult:
     detail: Text | None = None
     driver_moved: bool | None = None  # None: no driver is tied to it
     money_saved: Estimate | None = None
-    pre_trend: tuple[LagPoint, ...] = ()  # event study: effect by periods from the start
+    # event study: departures per 100 clients a quarter beyond comparable clients, by periods from
+    # the start (negative: before it)
+    pre_trend: tuple[LagPoint, ...] = ()
     owner: str | None = None
+    observed: int | None = None  # departures in the scope since the start, as far as countable
+    driver_change: tuple[float, float] | None = None  # mean before, mean since the start
+    plan: TestPlan | None = None  # the test as it was written down beforehand
+    still_at_stake: Estimate | None = None  # departures a year above the level before the cause
+    notes: tuple[Text, ...] = ()  # the comparison, spill-over, composition, the run-up left out
 
 
 @dataclass(frozen=True)
@@ -406,6 +413,22 @@ class DefinitionUsed:
 
 
 @dataclass(frozen=True)
+class RegisterEntry:
+    """One line of the register: what became of an issue, or of a remedy, in one review."""
+
+    as_of: str
+    event: Literal["seen", "gone", "cannot_be_seen", "remedy", "decision"]
+    issue_id: str | None
+    text: str  # the issue's title, the remedy's action, or the decision in its maker's words
+    status: str | None = None  # new, worse, same, better; of a remedy its verdict
+    owner: str | None = None
+    start_date: str | None = None  # of a remedy
+    rank: int | None = None
+    departures: float | None = None  # attributable to the issue; avoided by the remedy
+    revenue_per_year: float | None = None
+
+
+@dataclass(frozen=True)
 class Review:
     """One run: everything the report says."""
 
@@ -424,6 +447,7 @@ class Review:
     verdict: tuple[Text, ...] = ()  # the two sentences of the first page
     definition_text: Text | None = None
     previous_as_of: str | None = None
+    register: tuple[RegisterEntry, ...] = ()  # the history of issues and remedies, oldest first
     schema_version: str = SCHEMA_VERSION
 
 

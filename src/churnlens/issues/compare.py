@@ -1,0 +1,125 @@
+"""What became of each issue between two reviews, with the figures of both."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from churnlens.issues.identity import Matched, match, sight_of_reviews
+from churnlens.results import Estimate, Issue, Review
+
+Fate = Literal["new", "worse", "same", "better", "gone", "cannot_be_seen"]
+
+WORDS = {"cannot_be_seen": "can no longer be seen"}
+
+
+@dataclass(frozen=True)
+class Figures:
+    """An issue's size in one review."""
+
+    observed: int
+    expected: float
+    attributable: Estimate
+    revenue_per_year: Estimate
+
+
+@dataclass(frozen=True)
+class Change:
+    """One issue in both reviews; `more_than_chance` is None where it stands in one only."""
+
+    id: str
+    title: str
+    status: Fate
+    old: Figures | None
+    new: Figures | None
+    more_than_chance: bool | None
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two reviews side by side: the new one's issues in its order, then what is gone."""
+
+    old_as_of: str
+    new_as_of: str
+    currency: str
+    issues: tuple[Change, ...]
+
+
+def compare(old: Review, new: Review) -> Comparison:
+    """Compare two reviews.
+
+    Parameters
+    ----------
+    old, new : Review
+        In time order. Issues are matched anew by driver, kind and members, so the two need not
+        have been made with `--previous`.
+
+    Returns
+    -------
+    Comparison
+    """
+    matched = match(old, new.issues, sight_of_reviews(old, new))
+    there = [_change(issue, matched) for issue in matched.issues]
+    before = {issue.id: issue for issue in old.issues}
+    gone = [
+        Change(g.id, g.title, g.reason, _figures(before[g.id]), None, None) for g in matched.gone
+    ]
+    return Comparison(old.as_of, new.as_of, new.currency, (*there, *gone))
+
+
+def to_json(comparison: Comparison) -> str:
+    """Return a comparison as JSON text."""
+    return json.dumps(dataclasses.asdict(comparison), indent=2, ensure_ascii=False) + "\n"
+
+
+def to_text(comparison: Comparison) -> str:
+    """Return a comparison as a table for the terminal, one line an issue."""
+    if not comparison.issues:
+        return f"No issues in {comparison.old_as_of} nor in {comparison.new_as_of}.\n"
+    head = (
+        "status",
+        f"departures {comparison.old_as_of}",
+        comparison.new_as_of,
+        f"{comparison.currency} a year {comparison.old_as_of}",
+        comparison.new_as_of,
+        "issue",
+    )
+    rows = [head, *(_row(change) for change in comparison.issues)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(head))]
+    return "".join(_line(row, widths) for row in rows)
+
+
+def _change(issue: Issue, matched: Matched) -> Change:
+    old = matched.before.get(issue.id)
+    return Change(
+        id=issue.id,
+        title=issue.title,
+        status=issue.status or "new",
+        old=_figures(old) if old else None,
+        new=_figures(issue),
+        more_than_chance=issue.status != "same" if old else None,
+    )
+
+
+def _figures(issue: Issue) -> Figures:
+    seen = issue.departures
+    return Figures(seen.observed, seen.expected, seen.attributable, issue.revenue_per_year)
+
+
+def _row(change: Change) -> tuple[str, ...]:
+    sides = (change.old, change.new)
+    return (
+        WORDS.get(change.status, change.status),
+        *(f"{f.attributable.value:,.0f}" if f else "–" for f in sides),
+        *(f"{f.revenue_per_year.value:,.0f}" if f else "–" for f in sides),
+        change.title,
+    )
+
+
+def _line(row: Sequence[str], widths: Sequence[int]) -> str:
+    first, *numbers, last = row
+    middle = [text.rjust(width) for text, width in zip(numbers, widths[1:-1], strict=True)]
+    return "  ".join([first.ljust(widths[0]), *middle, last]).rstrip() + "\n"

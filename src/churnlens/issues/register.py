@@ -1,0 +1,214 @@
+"""What became of what was decided: the history of every issue, review after review.
+
+The register is one JSON file beside the reports, or one table of a database. Entries are only ever
+added: a review that is made again adds what differs, and the timeline shows the last word of each
+date. The file is replaced whole under a lock, so that two runs at once both get in and a run that
+is killed leaves the file as it was.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import IO, Any
+
+from churnlens.errors import ReviewError
+from churnlens.results import RegisterEntry, Review
+
+VERSION = "1"
+TABLE = "churnlens_register"
+COLUMNS = ("added", "as_of", "event", "issue_id", "entry")  # entry: the whole of it as JSON
+FILE = "register.json"
+
+
+def entries_of(review: Review) -> tuple[RegisterEntry, ...]:
+    """Return what a review adds to the register: its issues, those gone, and its remedies."""
+    seen = [
+        RegisterEntry(
+            as_of=review.as_of,
+            event="seen",
+            issue_id=issue.id,
+            text=issue.title,
+            status=issue.status,
+            rank=issue.rank,
+            departures=issue.departures.attributable.value,
+            revenue_per_year=issue.revenue_per_year.value,
+        )
+        for issue in review.issues
+    ]
+    gone = [RegisterEntry(review.as_of, g.reason, g.id, g.title) for g in review.gone]
+    remedies = [
+        RegisterEntry(
+            as_of=review.as_of,
+            event="remedy",
+            issue_id=remedy.issue_id,
+            text=remedy.action,
+            status=remedy.verdict,
+            owner=remedy.owner,
+            start_date=remedy.start_date,
+            departures=remedy.departures_avoided.value if remedy.departures_avoided else None,
+        )
+        for remedy in review.remedies
+    ]
+    return (*seen, *gone, *remedies)
+
+
+def record(place: Path | str, entries: Iterable[RegisterEntry]) -> tuple[RegisterEntry, ...]:
+    """Add entries to a register and return its whole history, oldest first.
+
+    An entry that the register already holds is not added again, so a run can be repeated.
+
+    Parameters
+    ----------
+    place : Path or str
+        A JSON file (made when it is not there), or an Ibis connection URL (`postgres://…`).
+    entries : iterable of RegisterEntry
+
+    Raises
+    ------
+    ReviewError
+        When the register cannot be read or written.
+    """
+    if is_url(place):
+        return _record_in_table(str(place), entries)
+    path = Path(place)
+    with _locked(path):
+        history = read(path) if path.exists() else ()
+        added = (*history, *(e for e in dict.fromkeys(entries) if e not in set(history)))
+        if added != history or not path.exists():
+            _replace(path, _to_json(added))
+    return added
+
+
+def read(place: Path | str) -> tuple[RegisterEntry, ...]:
+    """Return a register's history, oldest first.
+
+    Raises
+    ------
+    ReviewError
+        When it cannot be read; names the file and the entry.
+    """
+    if is_url(place):
+        return _read_table(_connect(str(place)))
+    path = Path(place)
+    try:
+        raw = json.loads(path.read_text(encoding="utf-8"))
+        if raw["schema_version"] != VERSION:
+            raise ReviewError(f"{path} is a register of another version ({raw['schema_version']}).")
+        return _entries(raw["entries"], str(path))
+    except OSError as error:
+        raise ReviewError(f"{path}: cannot be read ({error.strerror}).") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise ReviewError(f"{path} is not a register of churnlens: {error}.") from error
+
+
+def timeline(history: Sequence[RegisterEntry], until: str) -> tuple[RegisterEntry, ...]:
+    """Return the last word on each issue and remedy at each date up to `until` (ISO date).
+
+    Sorted by date; an entry that a later one of the same date replaced is left out, and so is
+    whatever came after `until`, so that an old quarter shows what was known then.
+    """
+    last = {
+        (e.as_of, e.event, e.issue_id, e.text if e.event in ("remedy", "decision") else ""): e
+        for e in history
+        if e.as_of <= until
+    }
+    return tuple(sorted(last.values(), key=lambda entry: entry.as_of))
+
+
+def is_url(place: Path | str) -> bool:
+    """Tell a connection URL from a file."""
+    return isinstance(place, str) and "://" in place
+
+
+def _entries(rows: Iterable[dict[str, Any]], origin: str) -> tuple[RegisterEntry, ...]:
+    from pydantic import TypeAdapter, ValidationError  # slow to import; only readers pay
+
+    try:
+        return TypeAdapter(tuple[RegisterEntry, ...]).validate_python(tuple(rows))
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise ReviewError(f"{origin}: entry {where}: {first['msg']}.") from error
+
+
+def _to_json(entries: Sequence[RegisterEntry]) -> str:
+    rows = [dataclasses.asdict(entry) for entry in entries]
+    lines = ",\n".join("    " + json.dumps(row, ensure_ascii=False) for row in rows)
+    return f'{{\n  "schema_version": "{VERSION}",\n  "entries": [\n{lines}\n  ]\n}}\n'
+
+
+def _replace(path: Path, text: str) -> None:
+    """Put a new text in place of a file at once, on disk before it takes the name."""
+    fresh = path.with_name(path.name + ".new")  # one a register: only the lock's holder writes
+    try:
+        with fresh.open("w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        fresh.replace(path)
+    except OSError as error:
+        raise ReviewError(f"{path}: cannot be written ({error.strerror}).") from error
+
+
+@contextlib.contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Hold a register's lock; the system lets go of it when the process ends, however it does."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        file = path.with_name(path.name + ".lock").open("a+")
+    except OSError as error:
+        raise ReviewError(f"{path}: cannot be locked ({error.strerror}).") from error
+    with file:
+        _lock(file)
+        yield
+
+
+def _lock(file: IO[str]) -> None:
+    if os.name == "nt":
+        import msvcrt
+
+        msvcrt.locking(file.fileno(), msvcrt.LK_LOCK, 1)  # type: ignore[attr-defined]
+    else:
+        import fcntl
+
+        fcntl.flock(file, fcntl.LOCK_EX)
+
+
+def _connect(url: str) -> Any:
+    import ibis
+
+    return ibis.connect(url)
+
+
+def _record_in_table(url: str, entries: Iterable[RegisterEntry]) -> tuple[RegisterEntry, ...]:
+    """Insert what is new in one statement; what two runs both insert is told apart on reading."""
+    import ibis
+    import pandas as pd
+
+    connection = _connect(url)
+    if TABLE not in connection.list_tables():
+        connection.create_table(TABLE, schema=ibis.schema(dict.fromkeys(COLUMNS, "string")))
+    history = _read_table(connection)
+    new = [e for e in dict.fromkeys(entries) if e not in set(history)]
+    if new:
+        rows = [_row(entry, len(history) + number) for number, entry in enumerate(new)]
+        connection.insert(TABLE, pd.DataFrame(rows, columns=list(COLUMNS)))
+    return _read_table(connection)
+
+
+def _row(entry: RegisterEntry, number: int) -> tuple[str | None, ...]:
+    text = json.dumps(dataclasses.asdict(entry), ensure_ascii=False)
+    return f"{number:09d}", entry.as_of, entry.event, entry.issue_id, text
+
+
+def _read_table(connection: Any) -> tuple[RegisterEntry, ...]:
+    """Return a register table's entries in the order they were added, each once."""
+    if TABLE not in connection.list_tables():
+        return ()
+    rows = connection.table(TABLE).order_by("added").to_pandas()["entry"]
+    return tuple(dict.fromkeys(_entries(map(json.loads, rows), TABLE)))

@@ -1,0 +1,274 @@
+"""Whether a remedy worked, without praising it for luck.
+
+The level it is measured against is the one that has held since the cause began (its onset, or
+the last step found in the scope's own past), but never the quarter just before the start: remedies
+are begun when things look worst, and the worst quarter falls back by itself (regression to the
+mean). Comparable clients outside the scope carry what changed for everybody; dates on which nothing
+was started say how much such comparisons vary by themselves. See docs/adr/0006-remedy-effects.md.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from churnlens.remedies import rates, words
+from churnlens.remedies.carried_out import Move, Periods, driver_move
+from churnlens.remedies.effect import NEVER
+from churnlens.remedies.event_study import event_study
+from churnlens.remedies.rates import Booleans, Counts
+from churnlens.remedies.reading import Reading, read_change
+from churnlens.remedies.scope import Remedy, first_whole_period, members, read_remedies
+from churnlens.remedies.windows import Windows, lay_out
+from churnlens.remedies.worth import lost_revenue
+from churnlens.results import Estimate, Issue, RemedyResult, Text
+
+if TYPE_CHECKING:
+    from churnlens.panel import Panel
+
+FEWEST_CLIENTS = 5
+FEWEST_OUTSIDE = 10.0  # departures outside, below which they are no comparison
+FALLING = -2.33  # slope before the start (standard errors) at which the scope was mending already
+OVERLAP = 0.5  # of the scope must lie in an issue for the two to be tied without an id
+
+
+def judge_remedies(
+    panel: Panel,
+    table: pd.DataFrame | None,
+    issues: Sequence[Issue],
+    *,
+    as_of: dt.date,
+    expected: npt.ArrayLike | None = None,
+) -> tuple[RemedyResult, ...]:
+    """Judge every remedy of the remedies table.
+
+    Parameters
+    ----------
+    panel : Panel
+    table : DataFrame or None
+        The remedies table.
+    issues : sequence of Issue
+        Of this review and, after them, of the one before (an issue that the remedy ended is only
+        there). A remedy is tied to the issue with its `issue_id`; one without an id to the first
+        issue that covers half of its scope and began before it.
+    as_of : date
+        Last day of the data.
+    expected : array (n, T), optional
+        Baseline chance of a departure by client and period (tenure, season, chance of being
+        seen); by tenure alone when not given.
+
+    Returns
+    -------
+    tuple of RemedyResult
+        In the order of the table.
+    """
+    remedies = read_remedies(table, [str(name) for name in panel.attributes.columns])
+    hazard = rates.tenure_hazard(panel) if expected is None else np.asarray(expected, dtype=float)
+    return tuple(
+        judge(
+            panel,
+            remedy,
+            as_of=as_of,
+            aim=find_aim(panel, remedy, issues),
+            expected=hazard,
+            others=[other for other in remedies if other is not remedy],
+        )
+        for remedy in remedies
+    )
+
+
+def find_aim(panel: Panel, remedy: Remedy, issues: Sequence[Issue]) -> Issue | None:
+    """Return the issue that a remedy is to mend, None when no issue fits."""
+    if remedy.issue_id is not None:
+        return next((issue for issue in issues if issue.id == remedy.issue_id), None)
+    inside = members(panel.attributes, remedy.segment)
+    for issue in issues:
+        began = issue.onset is None or dt.date.fromisoformat(issue.onset.date) < remedy.start
+        shared = (inside & members(panel.attributes, issue.segment)).sum()
+        if began and issue.kind != "mix" and shared >= OVERLAP * max(inside.sum(), 1):
+            return issue
+    return None
+
+
+def judge(
+    panel: Panel,
+    remedy: Remedy,
+    *,
+    as_of: dt.date,
+    aim: Issue | None = None,
+    expected: npt.ArrayLike | None = None,
+    others: Sequence[Remedy] = (),
+) -> RemedyResult:
+    """Judge one remedy.
+
+    Parameters
+    ----------
+    panel : Panel
+    remedy : Remedy
+    as_of : date
+        Last day of the data.
+    aim : Issue, optional
+        What the remedy is to mend: its onset sets the level to measure against, its driver is
+        looked at for whether the remedy was carried out, its test plan is answered.
+    expected : array (n, T), optional
+        Baseline chance of a departure by client and period.
+    others : sequence of Remedy
+        The other remedies; clients they reached are no comparison.
+
+    Returns
+    -------
+    RemedyResult
+    """
+    hazard = rates.tenure_hazard(panel) if expected is None else np.asarray(expected, dtype=float)
+    inside = members(panel.attributes, remedy.segment)
+    if inside.sum() < FEWEST_CLIENTS:
+        return _unread(remedy, aim, words.NOBODY)
+    outside = ~inside & ~_reached(panel, others, as_of)
+    counts = rates.count(panel, hazard, inside, _peers(panel, outside, aim))
+    windows = lay_out(panel, remedy, aim, counts)
+    if windows is None:
+        return _unread(remedy, aim, words.NO_PAST)
+    counts = counts if _comparable(counts, windows) else counts.alone()
+    move = _move(panel, inside, windows, aim)
+    reading = read_change(panel.periods, counts, windows, aim, move)
+    verdict, detail = _verdict(remedy, windows, reading, move, aim)
+    starts = _starts(panel, inside, others, windows)
+    return RemedyResult(
+        action=remedy.action,
+        issue_id=remedy.issue_id or (aim.id if aim else None),
+        segment=remedy.segment,
+        start_date=remedy.start.isoformat(),
+        verdict=verdict,
+        departures_avoided=reading.avoided,
+        risk_ratio=reading.ratio,
+        readable_from=None if reading.readable is None else reading.readable.isoformat(),
+        detail=detail,
+        driver_moved=None if move is None else move.moved,
+        money_saved=_times(reading.avoided, lost_revenue(panel, inside)),
+        pre_trend=event_study(panel, hazard, inside, starts, windows),
+        owner=remedy.owner,
+        observed=reading.observed,
+        driver_change=None if move is None else (move.before, move.after),
+        plan=aim.test_plan if aim else None,
+        still_at_stake=reading.still_at_stake,
+        notes=words.notes(counts, windows, _shares_scope(panel, inside, others, windows)),
+    )
+
+
+def _reached(panel: Panel, others: Sequence[Remedy], as_of: dt.date) -> Booleans:
+    """Return the clients that another remedy has reached by now, as bool[n]."""
+    reached = np.zeros(len(panel.attributes), dtype=bool)
+    for other in others:
+        if other.start <= as_of:
+            reached |= members(panel.attributes, other.segment)
+    return reached
+
+
+def _peers(panel: Panel, outside: Booleans, aim: Issue | None) -> Booleans:
+    """Prefer clients whom the same cause reaches and the remedy does not, where they suffice."""
+    if aim is None or not aim.segment:
+        return outside
+    peers = outside & members(panel.attributes, aim.segment)
+    enough = rates.losses(panel)[peers].sum() >= 4 * FEWEST_OUTSIDE
+    return peers if enough else outside
+
+
+def _comparable(counts: Counts, windows: Windows) -> bool:
+    if counts.outside_seen is None or counts.outside_expected is None:
+        return False
+    seen = counts.outside_seen[windows.base].sum()
+    return bool(seen >= FEWEST_OUTSIDE and counts.outside_expected[windows.after].sum() > 0)
+
+
+def _move(panel: Panel, inside: Booleans, windows: Windows, aim: Issue | None) -> Move | None:
+    """Look at the driver of the issue, once a quarter has passed since the start."""
+    exposure = _exposure(panel, aim)
+    if aim is None or exposure is None or windows.after.sum() < windows.quarter:
+        return None
+    periods = Periods(windows.calm, windows.base, windows.after)
+    return driver_move(exposure, panel.at_risk, inside, periods, aim.direction)
+
+
+def _exposure(panel: Panel, aim: Issue | None) -> npt.NDArray[np.float32] | None:
+    """Return the side of the driver that the issue blames; its first side where it names none."""
+    sides = [e for e in panel.exposures if aim is not None and e.driver == aim.driver]
+    named = [e for e in sides if aim is not None and aim.exposure in (e.name, e.measure)]
+    return next((e.values for e in [*named, *sides]), None)
+
+
+def _verdict(
+    remedy: Remedy, windows: Windows, reading: Reading, move: Move | None, aim: Issue | None
+) -> tuple[words.Verdict, Text]:
+    if move is not None and not move.moved and aim is not None:
+        if reading.fell and remedy.issue_id is None:  # tied to the issue by us: no proof
+            return "cannot_tell", words.fell_without_driver(reading, aim, move)
+        return "did_not", words.announced(aim, move)
+    if reading.readable is None and not (reading.fell and reading.a_year_on):
+        return "cannot_tell", words.TOO_FEW
+    if reading.readable is not None and not reading.readable_now:
+        return "too_early", words.too_early(reading)
+    if reading.fell and reading.trend_before <= FALLING:
+        return "cannot_tell", words.falling_before(reading)
+    if reading.fell and windows.close and move is None:
+        return "cannot_tell", words.started_at_once(reading)
+    if reading.fell:
+        return "worked", words.worked(reading)
+    if reading.missed:
+        return "did_not", words.did_not(reading)
+    return "cannot_tell", words.in_between(reading)
+
+
+def _starts(
+    panel: Panel, inside: Booleans, others: Sequence[Remedy], windows: Windows
+) -> npt.NDArray[np.int64]:
+    """Return the period in which each client was first reached by a remedy, -1 for never."""
+    never = len(panel.periods)
+    starts = np.full(len(inside), never)
+    for other in others:
+        reached = members(panel.attributes, other.segment)
+        date = first_whole_period(panel.periods, other.start)
+        starts[reached] = np.minimum(starts[reached], date)
+    starts[starts == never] = NEVER
+    starts[inside] = windows.start
+    return starts
+
+
+def _shares_scope(
+    panel: Panel, inside: Booleans, others: Sequence[Remedy], windows: Windows
+) -> tuple[Remedy, ...]:
+    """Return other remedies that began in the same scope within the windows compared."""
+    first, last = np.flatnonzero(windows.base)[0], np.flatnonzero(windows.after)
+    return tuple(
+        other
+        for other in others
+        if (inside & members(panel.attributes, other.segment)).any()
+        and len(last) > 0
+        and first <= first_whole_period(panel.periods, other.start) <= last[-1]
+    )
+
+
+def _times(estimate: Estimate | None, factor: float | None) -> Estimate | None:
+    if estimate is None or factor is None:
+        return None
+    return Estimate(estimate.value * factor, estimate.low * factor, estimate.high * factor)
+
+
+def _unread(remedy: Remedy, aim: Issue | None, detail: Text) -> RemedyResult:
+    return RemedyResult(
+        action=remedy.action,
+        issue_id=remedy.issue_id or (aim.id if aim else None),
+        segment=remedy.segment,
+        start_date=remedy.start.isoformat(),
+        verdict="cannot_tell",
+        departures_avoided=None,
+        risk_ratio=None,
+        readable_from=None,
+        detail=detail,
+        owner=remedy.owner,
+        plan=aim.test_plan if aim else None,
+    )

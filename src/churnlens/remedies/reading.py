@@ -1,0 +1,178 @@
+"""What the counts say of a remedy: ratio, departures avoided, and when that can be read."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from churnlens.remedies import rates
+from churnlens.remedies.carried_out import Move
+from churnlens.remedies.power import LONGEST, ahead, periods_needed
+from churnlens.remedies.rates import Change, Counts
+from churnlens.remedies.windows import Windows
+from churnlens.results import Estimate, Issue
+
+TWO_SIDED = 1.960
+USUAL_EFFECT = 2 / 3  # risk ratio hoped for where neither plan nor earlier level says
+SMALLEST_RATIO, LARGEST_RATIO = 0.2, 0.85  # of an effect hoped for
+
+
+@dataclass(frozen=True)
+class Reading:
+    """The figures behind a verdict.
+
+    `hoped` is the risk ratio that the remedy was to reach. `readable` is the date from which it
+    can be seen with 80 % power, None if never. `trend_before` is the slope of departures over
+    the base, in standard errors, negative when they were falling already.
+    """
+
+    observed: int
+    without: float  # departures there would have been without the remedy
+    ratio: Estimate | None
+    avoided: Estimate | None
+    still_at_stake: Estimate | None
+    hoped: float
+    readable: dt.date | None
+    readable_now: bool
+    a_year_on: bool
+    trend_before: float
+    alone: bool  # no comparable clients: read against the scope's own past
+
+    @property
+    def fell(self) -> bool:
+        """Departures fell by more than chance."""
+        return self.ratio is not None and self.ratio.high < 1
+
+    @property
+    def missed(self) -> bool:
+        """The effect hoped for can be excluded, or no effect at all fits better than it."""
+        if self.ratio is None:
+            return False
+        nearer_to_none = self.ratio.value > np.sqrt(self.hoped)
+        return bool(self.ratio.low > self.hoped or nearer_to_none)
+
+
+def read_change(
+    periods: Sequence[dt.date],
+    counts: Counts,
+    windows: Windows,
+    aim: Issue | None,
+    move: Move | None,
+) -> Reading:
+    """Read the change since a remedy's start.
+
+    Parameters
+    ----------
+    periods : sequence of date
+        First days of the T periods.
+    counts : Counts
+    windows : Windows
+    aim : Issue or None
+        Its test plan, where it has one, says what effect is hoped for.
+    move : Move or None
+        A remedy carried out in part is hoped to have that part of the effect.
+    """
+    inflation = _inflation(counts, windows)
+    hoped = _hoped(counts, windows, aim, move)
+    readable, needed = _readable(periods, counts, windows, hoped, inflation)
+    observed = int(counts.seen[windows.after].sum())
+    ratio = avoided = None
+    without = 0.0
+    if counts.expected[windows.after].sum() > 0:
+        found = rates.change(counts, windows.base, windows.after)
+        without = observed / np.exp(found.log_ratio) if observed else _without(counts, windows)
+        ratio = _interval(found, inflation)
+        avoided = Estimate(
+            without * (1 - ratio.value), without * (1 - ratio.high), without * (1 - ratio.low)
+        )
+    return Reading(
+        observed=observed,
+        without=float(without),
+        ratio=ratio,
+        avoided=avoided,
+        still_at_stake=_at_stake(counts, windows, inflation),
+        hoped=hoped,
+        readable=readable,
+        readable_now=needed is not None and int(windows.after.sum()) >= needed,
+        a_year_on=int(windows.after.sum()) >= 4 * windows.quarter,
+        trend_before=rates.trend(counts, windows.base) / inflation,
+        alone=counts.outside_seen is None,
+    )
+
+
+def _inflation(counts: Counts, windows: Windows) -> float:
+    """Return the larger of what placebo dates and what single quarters say, at least 1."""
+    lengths = int(windows.base.sum()), max(int(windows.after.sum()), 1)
+    levels = (windows.calm, windows.base, windows.after)
+    return max(
+        rates.placebo_inflation(counts, windows.start, windows.step, lengths),
+        rates.quarterly_inflation(counts, levels, windows.quarter),
+    )
+
+
+def _interval(found: Change, inflation: float) -> Estimate:
+    reach = TWO_SIDED * inflation * float(np.sqrt(found.variance))
+    value = found.log_ratio
+    return Estimate(*(float(np.exp(v)) for v in (value, value - reach, value + reach)))
+
+
+def _without(counts: Counts, windows: Windows) -> float:
+    level = (counts.seen[windows.base].sum() + 0.5) / counts.expected[windows.base].sum()
+    return float(level * counts.expected[windows.after].sum())
+
+
+def _hoped(counts: Counts, windows: Windows, aim: Issue | None, move: Move | None) -> float:
+    full = _full_effect(counts, windows, aim)
+    done = 1.0 if move is None or move.undone is None else float(np.clip(move.undone, 0.2, 1.0))
+    return float(np.clip(1 - (1 - full) * done, SMALLEST_RATIO, LARGEST_RATIO))
+
+
+def _full_effect(counts: Counts, windows: Windows, aim: Issue | None) -> float:
+    """Return the risk ratio of going back to the level before the cause."""
+    if aim is not None and aim.test_plan is not None:
+        return aim.test_plan.risk_ratio_full_reach
+    if windows.calm.any():
+        rise = rates.change(counts, windows.calm, windows.base).log_ratio
+        if rise > 0:
+            return float(np.exp(-rise))
+    return USUAL_EFFECT
+
+
+def _readable(
+    periods: Sequence[dt.date], counts: Counts, windows: Windows, hoped: float, inflation: float
+) -> tuple[dt.date | None, int | None]:
+    """Return the date from which the hoped effect can be read, and the periods it takes.
+
+    Departures of a period can be counted only some time after it: as long as the data's last
+    countable period lies before their end.
+    """
+    last = windows.last
+    outside = counts.outside_expected
+    needed = periods_needed(
+        counts,
+        windows.base,
+        ahead(counts.expected, windows.start, last, LONGEST),
+        None if outside is None else ahead(outside, windows.start, last, LONGEST),
+        hoped,
+        settling=windows.quarter,
+        inflation=inflation,
+    )
+    if needed is None:
+        return None, None
+    days = float(np.median(np.diff([p.toordinal() for p in periods])))
+    wait = len(periods) - 1 - last
+    end = windows.start + needed + wait
+    return periods[0] + dt.timedelta(days=round(end * days)), needed
+
+
+def _at_stake(counts: Counts, windows: Windows, inflation: float) -> Estimate | None:
+    """Return the departures a year that are left above the level before the cause."""
+    after = windows.after.sum()
+    if not windows.calm.any() or not after or counts.seen[windows.calm].sum() < rates.FEWEST:
+        return None
+    left = _interval(rates.change(counts, windows.calm, windows.after), inflation)
+    a_year = float(counts.seen[windows.after].sum()) * 4 * windows.quarter / float(after)
+    return Estimate(*(a_year * (1 - 1 / r) for r in (left.value, left.low, left.high)))

@@ -1,0 +1,96 @@
+"""Whom a remedy reaches and from when: the remedies table as frozen records and masks."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from churnlens.results import Segment
+
+Booleans = npt.NDArray[np.bool_]
+
+LATE_START = 0.1  # a period still counts as whole when this much of it had passed at the start
+
+
+@dataclass(frozen=True)
+class Remedy:
+    """One row of the remedies table; an empty `segment` is everyone."""
+
+    action: str
+    start: dt.date
+    end: dt.date | None = None
+    segment: Segment = field(default_factory=dict)
+    issue_id: str | None = None
+    owner: str | None = None
+
+
+def read_remedies(table: pd.DataFrame | None, attributes: Sequence[str]) -> tuple[Remedy, ...]:
+    """Return the remedies of a table, in its order.
+
+    Parameters
+    ----------
+    table : DataFrame or None
+        Columns `action`, `start_date`; optional `end_date`, `issue_id`, `owner`; a column named
+        as an attribute gives the scope, several values parted by `|`, blank for everyone.
+    attributes : sequence of str
+        Names of the segment attributes.
+    """
+    if table is None:
+        return ()
+    scoped = [name for name in attributes if name in table.columns]
+    return tuple(
+        Remedy(
+            action=str(row["action"]),
+            start=pd.Timestamp(row["start_date"]).date(),
+            end=_date(row.get("end_date")),
+            segment={n: _values(row[n]) for n in scoped if _text(row[n]) is not None},
+            issue_id=_text(row.get("issue_id")),
+            owner=_text(row.get("owner")),
+        )
+        for row in table.to_dict("records")
+    )
+
+
+def members(attributes: pd.DataFrame, segment: Segment) -> Booleans:
+    """Return who belongs to a segment, as a mask over the rows of `attributes`.
+
+    A segment on an attribute that the data no longer have has no members.
+    """
+    inside = np.ones(len(attributes), dtype=bool)
+    for name, values in segment.items():
+        if name not in attributes.columns:
+            return np.zeros(len(attributes), dtype=bool)
+        inside &= attributes[name].astype(str).isin(values).to_numpy()
+    return inside
+
+
+def first_whole_period(periods: Sequence[dt.date], day: dt.date) -> int:
+    """Return the first period that lies wholly after `day`; T when there is none.
+
+    A start in the first tenth of a period (the first working days of a month) takes that period.
+    """
+    starts = np.array([p.toordinal() for p in periods])
+    slack = LATE_START * float(np.median(np.diff(starts))) if len(starts) > 1 else 0.0
+    return int(np.searchsorted(starts, day.toordinal() - slack))
+
+
+def _values(value: Any) -> tuple[str, ...]:
+    return tuple(part.strip() for part in str(value).split("|") if part.strip())
+
+
+def _text(value: Any) -> str | None:
+    if value is None or pd.isna(value) or not str(value).strip():
+        return None
+    return str(value).strip()
+
+
+def _date(value: Any) -> dt.date | None:
+    if value is None or pd.isna(value):
+        return None
+    return pd.Timestamp(value).date()

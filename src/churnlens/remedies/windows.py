@@ -1,0 +1,105 @@
+"""Which periods a remedy is measured against, and in which it is measured."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from churnlens.remedies import rates
+from churnlens.remedies.rates import Booleans, Counts
+from churnlens.remedies.scope import Remedy, first_whole_period
+from churnlens.results import Issue
+
+if TYPE_CHECKING:
+    from churnlens.panel import Panel
+
+QUARTER_DAYS = 91.3
+COUNTABLE = 0.2  # of the largest number at risk; with fewer, a period is mostly undecided
+
+
+@dataclass(frozen=True)
+class Windows:
+    """Periods of one remedy, each bool[T]: before the cause, the base, run-up, since the start.
+
+    `step` is where the base level begins, `start` the first period with the remedy, `last` the
+    last period whose departures can be counted, `quarter` the periods of a quarter. `close`: the
+    cause began so shortly before the start that a bad spell would look the same.
+    """
+
+    calm: Booleans
+    base: Booleans
+    run_up: Booleans
+    after: Booleans
+    step: int
+    start: int
+    last: int
+    quarter: int
+    close: bool
+
+
+def quarter_length(periods: Sequence[dt.date]) -> int:
+    """Return how many periods make a quarter: 13 weeks, 3 months or 1 quarter."""
+    days = float(np.median(np.diff([p.toordinal() for p in periods])))
+    return max(1, round(QUARTER_DAYS / days))
+
+
+def lay_out(panel: Panel, remedy: Remedy, aim: Issue | None, counts: Counts) -> Windows | None:
+    """Lay out the windows of a remedy.
+
+    The base runs from the issue's onset to a quarter before the start. That quarter, the run-up,
+    is left out: its level may be why the remedy was begun. Where the onset leaves less than a
+    quarter for the base, the run-up stays in it. Without an onset the base runs from the last
+    step that stands out in the scope's past, and half a year is left out, since nothing says that
+    a bad half-year was more than a spell.
+
+    Returns
+    -------
+    Windows or None
+        None when the data hold less than three quarters before the start.
+    """
+    quarter = quarter_length(panel.periods)
+    start = first_whole_period(panel.periods, remedy.start)
+    if start < 3 * quarter:
+        return None
+    onset = _onset(panel, aim)
+    known = onset is not None and onset < start - 1
+    settled = start - quarter if known else start - 2 * quarter
+    step = onset if onset is not None and known else rates.last_step(counts, settled, quarter)
+    span = np.arange(len(panel.periods))
+    whole = settled - step < quarter
+    return Windows(
+        calm=span < step,
+        base=(span >= step) & (span < (start if whole else settled)),
+        run_up=(span >= settled) & (span < start) & (not whole),
+        after=(span >= start) & (span <= _last(panel, remedy)),
+        step=step,
+        start=start,
+        last=last_countable(panel),
+        quarter=quarter,
+        close=start - step < 3 * quarter,
+    )
+
+
+def last_countable(panel: Panel) -> int:
+    """Return the last period in which departures can be counted: later ones are undecided."""
+    risk = panel.at_risk.sum(axis=0)
+    return int(np.flatnonzero(risk >= COUNTABLE * risk.max())[-1])
+
+
+def _onset(panel: Panel, aim: Issue | None) -> int | None:
+    if aim is None or aim.onset is None:
+        return None
+    day = dt.date.fromisoformat(aim.onset.date)
+    starts = [period.toordinal() for period in panel.periods]
+    return max(int(np.searchsorted(starts, day.toordinal(), side="right")) - 1, 0)
+
+
+def _last(panel: Panel, remedy: Remedy) -> int:
+    last = last_countable(panel)
+    if remedy.end is None:
+        return last
+    return min(last, first_whole_period(panel.periods, remedy.end) - 1)

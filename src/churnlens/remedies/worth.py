@@ -1,0 +1,25 @@
+"""What one departure costs a year: the revenue of the year before it, less what stayed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from churnlens.remedies import rates
+from churnlens.remedies.rates import Booleans
+
+if TYPE_CHECKING:
+    from churnlens.panel import Panel
+
+
+def lost_revenue(panel: Panel, inside: Booleans) -> float | None:
+    """Return the mean revenue a year that a departure in the scope (bool[n]) took away.
+
+    For a client that only shrank it is the part that went. None without departures.
+    """
+    who = rates.losses(panel).any(axis=1) & inside
+    if not who.any():
+        return None
+    stayed = np.where(panel.kind[who] == "shrunk", panel.kept[who], 0.0)
+    return float((panel.yearly_revenue()[who] * (1 - stayed)).mean())

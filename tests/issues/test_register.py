@@ -1,0 +1,113 @@
+"""The register: append-only, repeatable, safe against two runs and a kill."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from churnlens.errors import ReviewError
+from churnlens.issues.register import FILE, entries_of, read, record, timeline
+from churnlens.results import RegisterEntry
+
+WRITER = """
+import sys
+from pathlib import Path
+from churnlens.issues.register import record
+from churnlens.results import RegisterEntry
+place, who, count = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
+print("ready", flush=True)
+sys.stdin.readline()
+for n in range(count):
+    record(place, [RegisterEntry(f"2024-01-{n:05d}", "seen", f"{who}-{n}", "x" * 400)])
+"""
+
+
+def entry(as_of: str, issue: str = "a", **more: object) -> RegisterEntry:
+    return RegisterEntry(
+        as_of=as_of, event="seen", issue_id=issue, text="Key accounts leave", **more
+    )
+
+
+def writer(place: Path, who: str, count: int) -> subprocess.Popen[str]:
+    process = subprocess.Popen(
+        [sys.executable, "-c", WRITER, str(place), who, str(count)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    return process
+
+
+def go(process: subprocess.Popen[str]) -> None:
+    assert process.stdin is not None
+    process.stdin.write("\n")
+    process.stdin.flush()
+
+
+def places(tmp_path: Path) -> list[Path | str]:
+    return [tmp_path / FILE, f"sqlite://{tmp_path}/register.db"]
+
+
+@pytest.mark.parametrize("kind", [0, 1], ids=["file", "table"])
+def test_entries_are_added_once_and_come_back_as_they_were(tmp_path: Path, kind: int) -> None:
+    place = places(tmp_path)[kind]
+    first = entry("2024-03-31", status="new", rank=1, departures=12.5, revenue_per_year=3e5)
+    second = entry("2024-06-30", owner="销售部", status="same")
+    assert record(place, [first]) == (first,)
+    assert record(place, [first, second]) == (first, second)
+    assert record(place, [first, second]) == (first, second)
+    assert read(place) == (first, second)
+
+
+def test_two_runs_at_once_both_get_in(tmp_path: Path) -> None:
+    place = tmp_path / FILE
+    runs = [writer(place, who, 40) for who in ("left", "right")]
+    for run in runs:
+        go(run)
+    assert [run.wait(30) for run in runs] == [0, 0]
+    assert len({e.issue_id for e in read(place)}) == 80
+
+
+def test_a_kill_leaves_a_whole_register_and_no_stale_lock(tmp_path: Path) -> None:
+    place = tmp_path / FILE
+    record(place, [entry("2023-12-31", f"old-{n}") for n in range(2000)])
+    for pause in (0.05, 0.11, 0.17):
+        run = writer(place, f"killed-{pause}", 10_000)
+        go(run)
+        time.sleep(pause)
+        os.kill(run.pid, signal.SIGKILL)
+        run.wait(10)
+        history = read(place)
+        assert len(history) >= 2000
+        assert record(place, [entry("2024-01-31", f"after-{pause}")])[: len(history)] == history
+    json.loads(place.read_text())
+
+
+def test_the_timeline_shows_the_last_word_of_each_date_and_nothing_later() -> None:
+    first, again = entry("2024-03-31", departures=10.0), entry("2024-03-31", departures=12.0)
+    later = entry("2024-09-30", departures=3.0)
+    decision = RegisterEntry("2024-03-31", "decision", "a", "Two approvals only", owner="COO")
+    history = (first, later, again, decision)
+    assert timeline(history, "2024-06-30") == (again, decision)
+    assert timeline(history, "2024-12-31") == (again, decision, later)
+
+
+def test_a_file_that_is_no_register_is_named_and_left_alone(tmp_path: Path) -> None:
+    place = tmp_path / FILE
+    place.write_text("[1, 2", encoding="utf-8")
+    with pytest.raises(ReviewError, match=r"register\.json"):
+        record(place, [entry("2024-03-31")])
+    assert place.read_text(encoding="utf-8") == "[1, 2"
+    place.write_text('{"schema_version": "1", "entries": [{"as_of": 3}]}', encoding="utf-8")
+    with pytest.raises(ReviewError, match=r"entry 0\.as_of"):
+        read(place)
