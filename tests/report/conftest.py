@@ -178,7 +178,7 @@ def approval_issue() -> Issue:
         kind="shift",
         title="Key accounts leave because approval takes longer, since September 2023.",
         title_text=Text(
-            "{who} leave more than expected since {since}, because of {driver}.",
+            "Clients with {who} leave more than expected since {since}, because of {driver}.",
             {
                 "who": {"type": "segment", "value": {"size": ("key",)}},
                 "since": {"type": "date", "value": "2023-09-01"},

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import mimetypes
 from collections.abc import Iterator, Sequence
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +58,7 @@ def render(
     language = Language(lang, review.currency, review.period)
     page = context(masked(review, smallest_group), language, chosen(sections), settings.title)
     _draw(page)
-    look = {"css": _house_css(settings.css), "logo": _logo(settings.logo)}
+    look = {"css": _house_css(settings.css), "logo": _logo(settings.logo), "font": _font()}
     return _environment(language).get_template("report.html").render(**page, **look)
 
 
@@ -103,6 +104,12 @@ def _house_css(path: str | None) -> Markup:
     return Markup(css.replace("</", "<\\/"))  # noqa: S704
 
 
+def _font() -> str:
+    """Return the typeface as a data URI, so that the page looks alike wherever it is opened."""
+    font = resources.files("churnlens.report") / "fonts" / "inter-latin.woff2"
+    return _data_uri("font/woff2", font.read_bytes())
+
+
 def _logo(path: str | None) -> str:
     """Return the logo as a data URI, or an empty string."""
     if path is None:
@@ -114,4 +121,8 @@ def _logo(path: str | None) -> str:
         image = Path(path).read_bytes()
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read ({error.strerror}).") from error
-    return f"data:{kind};base64,{base64.b64encode(image).decode()}"
+    return _data_uri(kind, image)
+
+
+def _data_uri(kind: str, content: bytes) -> str:
+    return f"data:{kind};base64,{base64.b64encode(content).decode()}"

@@ -18,7 +18,7 @@ Rows = Sequence[Mapping[str, Any]]
 INK, MUTED, RULE = "var(--ink)", "var(--muted)", "var(--rule)"
 ACCENT, BAND, ONSET = "var(--accent)", "var(--band)", "var(--onset)"
 
-WIDE, HALF, THIRD, NARROW = (1120, 250), (530, 200), (340, 220), (340, 230)
+WIDE, HALF, THIRD, NARROW = (1130, 200), (530, 190), (340, 215), (340, 220)
 FONT_SIZE = 13
 _THREADS = 2
 
@@ -79,11 +79,12 @@ def over_time(
         ``x``, ``low``, ``high`` (in periods, may be fractions) and ``label``; None: no change.
     """
     x = _periods(len(rows), ticks)
-    layers = _onset(onset, len(rows))
+    layers: list[Spec] = []
     if all(row.get("low") is not None for row in rows):
         layers.append(
             _mark({"type": "area", "color": BAND}, x, _y("low"), {"y2": {"field": "high"}})
         )
+    layers += [*_onset(onset, len(rows)), *_excess(onset, x)]
     layers += [
         _mark(
             {"type": "line", "color": MUTED, "strokeWidth": 1.5, "strokeDash": [5, 4]},
@@ -101,6 +102,19 @@ def over_time(
             )
         )
     return _layered(rows, layers, size)
+
+
+def _excess(onset: Mapping[str, Any] | None, x: Spec) -> list[Spec]:
+    """Shade what lies above the expected since the onset."""
+    if onset is None:
+        return []
+    top = {"y2": {"field": "top"}}
+    shade = _mark({"type": "area", "color": ACCENT, "opacity": 0.22}, x, _y("expected"), top)
+    since = [
+        {"filter": f"datum.x >= {onset['x'] - 0.5}"},
+        {"calculate": "max(datum.observed, datum.expected)", "as": "top"},
+    ]
+    return [{"transform": since, **shade}]
 
 
 def inside_outside(
@@ -186,22 +200,13 @@ def around(rows: Rows, ticks: Mapping[float, str], size: tuple[int, int], zero: 
     }
     moment = {"x": {"datum": 0, "type": "quantitative"}}
     layers = [
-        {
-            "mark": {"type": "rule", "color": RULE, "strokeWidth": 1},
-            "encoding": {"y": {"datum": 0}},
-        },
+        _once({"type": "rule", "color": MUTED, "strokeWidth": 1}, {"y": {"datum": 0}}),
         _mark({"type": "area", "color": BAND}, x, _y("low"), {"y2": {"field": "high"}}),
-        {"mark": {"type": "rule", "color": INK, "strokeDash": [2, 3]}, "encoding": moment},
-        {
-            "mark": {
-                "type": "text",
-                "align": "center",
-                "baseline": "bottom",
-                "dy": -4,
-                "color": MUTED,
-            },
-            "encoding": {**moment, "y": {"value": 0}, "text": {"value": zero}},
-        },
+        _once({"type": "rule", "color": INK, "strokeDash": [2, 3]}, moment),
+        _once(
+            {"type": "text", "baseline": "bottom", "dy": -4, "color": MUTED},
+            {**moment, "y": {"value": 0}, "text": {"value": zero}},
+        ),
         _mark({"type": "line", "color": INK, "strokeWidth": 2}, x, _y("value")),
         _mark(
             {"type": "point", "filled": True, "size": 34, "color": INK, "opacity": 1},
@@ -327,6 +332,22 @@ def steps(
     return _layered(rows, layers, size)
 
 
+def falling(
+    points: Rows, ticks: Mapping[float, str], threshold: float, size: tuple[int, int]
+) -> Spec:
+    """A share (``y`` in 0 to 1) that falls along ``x``, with a threshold marked upright."""
+    axis = {"values": list(ticks), "labelExpr": _labels(ticks)}
+    x = {"x": {"field": "x", "type": "quantitative", "axis": axis, "scale": {"nice": False}}}
+    share = {"axis": {"format": "%", "tickCount": 4}, "scale": {"domain": [0, 1]}}
+    y = {"y": {"field": "y", "type": "quantitative", **share}}
+    at = {"x": {"datum": threshold, "type": "quantitative"}}
+    layers = [
+        _once({"type": "rule", "color": INK, "strokeDash": [2, 3]}, at),
+        _mark({"type": "line", "color": ACCENT, "strokeWidth": 2.2}, x, y),
+    ]
+    return _layered(points, layers, size)
+
+
 def _periods(count: int, ticks: Mapping[int, str]) -> Spec:
     axis = {"values": list(ticks), "labelExpr": _labels(ticks), "labelOverlap": False}
     scale = {"domain": [-0.3, max(count - 0.7, 0.7)], "nice": False}
@@ -348,25 +369,26 @@ def _onset(onset: Mapping[str, Any] | None, count: int) -> list[Spec]:
         return []
     at = {"x": {"datum": onset["x"], "type": "quantitative"}}
     late = onset["x"] > count * 0.6
-    side = {"align": "right", "dx": -6} if late else {"align": "left", "dx": 6}
+    side = {"align": "right", "dx": 3} if late else {"align": "left", "dx": -3}
+    band = {
+        "x": {"datum": onset["low"], "type": "quantitative"},
+        "x2": {"datum": onset["high"]},
+    }
+    label = {**at, "y": {"value": 0}, "text": {"value": onset["label"]}}
     return [
-        {
-            "mark": {"type": "rect", "color": ONSET},
-            "encoding": {
-                "x": {"datum": onset["low"], "type": "quantitative"},
-                "x2": {"datum": onset["high"]},
-            },
-        },
-        {"mark": {"type": "rule", "color": INK, "strokeWidth": 1.2}, "encoding": at},
-        {
-            "mark": {"type": "text", "baseline": "top", "dy": 2, "fontWeight": 600, **side},
-            "encoding": {**at, "y": {"value": 0}, "text": {"value": onset["label"]}},
-        },
+        _once({"type": "rect", "color": ONSET, "opacity": 0.75}, band),
+        _once({"type": "rule", "color": INK, "strokeWidth": 1.2}, at),
+        _once({"type": "text", "baseline": "bottom", "dy": -5, "fontWeight": 600, **side}, label),
     ]
 
 
+def _once(mark: Spec, encoding: Spec) -> Spec:
+    """Return a layer drawn once, not once a row."""
+    return {"data": {"values": [{}]}, "mark": mark, "encoding": encoding}
+
+
 def _y(field: str) -> Spec:
-    axis = {"tickCount": 4, "format": ",~g"}
+    axis = {"tickCount": 4, "format": ",~f"}
     return {"y": {"field": field, "type": "quantitative", "axis": axis, "scale": {"zero": True}}}
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from churnlens.report import charts
 from churnlens.report.language import Language
+from churnlens.report.words import TIERS
 from churnlens.results import (
     Bar,
     DateEstimate,
@@ -54,6 +55,22 @@ _LAG_SAID = Text(
     "and after their ordering first fell, in standard deviations."
 )
 _LAG_ZERO = Text("ordering falls")
+_LAG_NOTE = {
+    "week": Text(
+        "Weeks before and after. Above 0: they had more of it than comparable clients, in "
+        "standard deviations."
+    ),
+    "month": Text(
+        "Months before and after. Above 0: they had more of it than comparable clients, in "
+        "standard deviations."
+    ),
+    "quarter": Text(
+        "Quarters before and after. Above 0: they had more of it than comparable clients, in "
+        "standard deviations."
+    ),
+}
+_TREND_NOTE = Text("Below 0: fewer left in the scope than among comparable clients.")
+_DOSE_NOTE = Text("Upright lines are 95% intervals.")
 _START_ZERO = Text("remedy starts")
 _TREND_SAID = Text(
     "Line chart of the difference in departures between clients in the remedy's scope and "
@@ -94,7 +111,15 @@ _TIMES_RHYTHM = Text("{n}×")
 def _figure(
     spec: charts.Spec, said: str, head: list[str], rows: list[list[str]], **more: Any
 ) -> Figure:
-    return {"spec": spec, "said": said, "head": head, "rows": rows, "legend": [], **more}
+    return {
+        "spec": spec,
+        "said": said,
+        "head": head,
+        "rows": rows,
+        "legend": [],
+        "note": "",
+        **more,
+    }
 
 
 def departures(
@@ -177,7 +202,9 @@ def driver(
     )
 
 
-def dose(points: Sequence[DosePoint], name: str, language: Language) -> Figure | None:
+def dose(
+    points: Sequence[DosePoint], name: str, language: Language, size: tuple[int, int]
+) -> Figure | None:
     """Departures of 100 clients a year by band of the driver."""
     if len(points) < 2:
         return None
@@ -202,7 +229,7 @@ def dose(points: Sequence[DosePoint], name: str, language: Language) -> Figure |
         driver=name,
     )
     return _figure(
-        charts.dose(rows, charts.THIRD),
+        charts.dose(rows, size),
         said,
         [say(t) for t in (_DOSE_BAND, _DOSE_CLIENTS, _DOSE_LEFT, _DOSE_RATE, _DOSE_INTERVAL)],
         [
@@ -215,23 +242,31 @@ def dose(points: Sequence[DosePoint], name: str, language: Language) -> Figure |
             ]
             for band, p in zip(bands, points, strict=True)
         ],
+        note=say(_DOSE_NOTE),
     )
 
 
-def lead_lag(points: Sequence[LagPoint], name: str, language: Language) -> Figure | None:
+def lead_lag(
+    points: Sequence[LagPoint], name: str, language: Language, size: tuple[int, int]
+) -> Figure | None:
     """How far leavers stood above comparable clients before and after their ordering fell."""
-    words = (language.say(_LAG_SAID, driver=name), language.say(_LAG_ZERO))
-    return _around(points, words, (_LAG, _LAG_EXCESS), language)
+    note = language.say(_LAG_NOTE[language.period])
+    words = (language.say(_LAG_SAID, driver=name), language.say(_LAG_ZERO), note)
+    return _around(points, words, (_LAG, _LAG_EXCESS), language, size)
 
 
 def event_study(points: Sequence[LagPoint], language: Language) -> Figure | None:
     """The remedy's scope against comparable clients outside it, before and after its start."""
-    words = (language.say(_TREND_SAID), language.say(_START_ZERO))
-    return _around(points, words, (_TREND_LAG, _TREND_VALUE), language)
+    words = (language.say(_TREND_SAID), language.say(_START_ZERO), language.say(_TREND_NOTE))
+    return _around(points, words, (_TREND_LAG, _TREND_VALUE), language, charts.THIRD)
 
 
 def _around(
-    points: Sequence[LagPoint], words: tuple[str, str], head: tuple[Text, Text], language: Language
+    points: Sequence[LagPoint],
+    words: tuple[str, str, str],
+    head: tuple[Text, Text],
+    language: Language,
+    size: tuple[int, int],
 ) -> Figure | None:
     if len(points) < 2:
         return None
@@ -246,7 +281,7 @@ def _around(
         for lag in range(-(-min(lags) // step) * step, max(lags) + 1, step)
     }
     return _figure(
-        charts.around(rows, ticks, charts.THIRD, words[1]),
+        charts.around(rows, ticks, size, words[1]),
         words[0],
         [language.say(t) for t in (*head, _DOSE_INTERVAL, _AT_RISK)],
         [
@@ -258,10 +293,11 @@ def _around(
             ]
             for p in points
         ],
+        note=words[2],
     )
 
 
-def waterfall(bars: Sequence[Bar], language: Language) -> Figure | None:
+def waterfall(bars: Sequence[Bar], language: Language, size: tuple[int, int]) -> Figure | None:
     """From one year's departures to the next, step by step, with what is unexplained."""
     if len(bars) < 2:
         return None
@@ -288,7 +324,7 @@ def waterfall(bars: Sequence[Bar], language: Language) -> Figure | None:
         _WATERFALL_SAID, start=rows[0]["amount"], end=rows[-1]["amount"], steps=steps
     )
     return _figure(
-        charts.waterfall(rows, charts.THIRD[0]),
+        charts.waterfall(rows, size[0]),
         said,
         [language.say(_STEP), language.say(_AMOUNT)],
         [[row["label"], row["amount"]] for row in rows],
@@ -345,6 +381,8 @@ def _years(years: int, language: Language) -> str:
 def _curve_name(curve: SurvivalCurve, language: Language) -> str:
     if not curve.attribute:
         return language.say(_EVERYONE)
+    if "tier" in curve.attribute.casefold() and curve.value in TIERS:
+        return language.say(TIERS[curve.value])
     return language.segment({curve.attribute: (curve.value,)})
 
 
@@ -376,7 +414,7 @@ def returns(curve: ReturnCurve | None, language: Language) -> Figure | None:
         _RETURNS_SAID, threshold=curve.threshold, level={"type": "percent", "value": curve.level}
     )
     return _figure(
-        charts.steps([(language.say(_CHANCE), points)], ticks, charts.HALF),
+        charts.falling(points, ticks, curve.threshold, charts.HALF),
         said,
         [language.say(t) for t in (_SILENCE, _CHANCE, _DOSE_INTERVAL)],
         [

@@ -27,6 +27,7 @@ _RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]")
 _FIRST_ISOLATE, _POP_ISOLATE = "\u2068", "\u2069"
 
 _ALL = Text("all clients")
+_CLIENTS_WITH = Text("clients with {segment}")
 _OR = Text("{first} or {last}")
 _AND = Text("{first} and {last}")
 _MORE = Text("{first} and {count} more")
@@ -81,6 +82,10 @@ class Language:
         values |= {key: v if isinstance(v, str) else self.value(v) for key, v in more.items()}
         return self.gettext(text.template).format_map(values)
 
+    def sentence(self, text: Text | None, **more: Any) -> str:
+        """Return a sentence that begins with a capital, also where it begins with a name."""
+        return capital(self.say(text, **more))
+
     def value(self, value: Any) -> str:
         """Write one value of a `Text`: a typed mapping, a number, a `Text` or a user's string."""
         if isinstance(value, Mapping) and "type" in value:
@@ -98,6 +103,7 @@ class Language:
             "money": self.money,
             "number": self.number,
             "segment": self.segment,
+            "clients": self.clients_of,
             "driver": self.driver,
         }
         return writers[kind](value) if kind in writers else self.value(value)
@@ -122,6 +128,10 @@ class Language:
         if not segment:
             return self.say(_ALL)
         return self.listed([self._part(a, tuple(v)) for a, v in sorted(segment.items())])
+
+    def clients_of(self, segment: Segment) -> str:
+        """Return a segment as people: `clients with size key`, `all clients`."""
+        return self.say(_CLIENTS_WITH, segment=self.segment(segment)) if segment else self.say(_ALL)
 
     def listed(self, parts: Sequence[str]) -> str:
         """Join words with the comma of the language."""
@@ -153,14 +163,14 @@ class Language:
         """Name a date: by its period where it is the first day of one, else the full day."""
         day = dt.date.fromisoformat(iso[:10])
         if self.period == "quarter" and day.day == 1 and day.month % 3 == 1:
-            return str(dates.format_skeleton("yQQQ", day, locale=self.locale))
+            return self._date("yQQQ", day)
         if self.period != "week" and day.day == 1:
-            return str(dates.format_skeleton("yMMMM", day, locale=self.locale))
+            return self._date("yMMMM", day)
         return self.day(iso)
 
     def day(self, iso: str) -> str:
         """Write a calendar day in full: `31 December 2024`."""
-        return str(dates.format_date(dt.date.fromisoformat(iso[:10]), "long", locale=self.locale))
+        return self._date("yMMMMd", dt.date.fromisoformat(iso[:10]))
 
     def period_name(self, iso: str) -> str:
         """Name a period by its first day: month, quarter, or `the week of …`."""
@@ -171,26 +181,29 @@ class Language:
     def short_date(self, iso: str) -> str:
         """Name a period for a chart axis: `Jan 2024`, `Q1 2024`; weeks by their month."""
         day = dt.date.fromisoformat(iso[:10])
-        skeleton = "yQQQ" if self.period == "quarter" else "yMMM"
-        return str(dates.format_skeleton(skeleton, day, locale=self.locale))
+        return self._date("yQQQ" if self.period == "quarter" else "yMMM", day)
+
+    def _date(self, skeleton: str, day: dt.date) -> str:
+        """Write the named parts of a date in the order of the locale; it never breaks in two."""
+        written = dates.format_skeleton(skeleton, day, locale=self.locale)
+        return str(written).replace(" ", "\u00a0")
 
     # --- numbers ------------------------------------------------------------------------------
 
     def number(self, value: float | None, digits: int | None = None) -> str:
-        """Write a number with as many decimals as it bears: 1,234 - 12.3 - 0.45."""
+        """Write a number with as many decimals as it bears (1,234 - 12.3 - 1.09), or with `digits`."""
         if value is None:
             return "–"
-        if digits is None:
-            digits = 0 if float(value).is_integer() or abs(value) >= 100 else _decimals(value)
-        pattern = "#,##0" + ("." + "0" * digits if digits else "")
-        return str(numbers.format_decimal(value, pattern, locale=self.locale))
+        most = "#" * _decimals(value) if digits is None else "0" * digits
+        pattern = "#,##0" + ("." + most if most else "")
+        return _minus(numbers.format_decimal(value, pattern, locale=self.locale))
 
-    def percent(self, share: float | None, digits: int = 0) -> str:
-        """Write a share (0.12) as a percentage (12%)."""
+    def percent(self, share: float | None) -> str:
+        """Write a share (0.12) as a percentage (12%), small ones with a decimal (0.4%)."""
         if share is None:
             return "–"
-        pattern = "#,##0" + ("." + "0" * digits if digits else "") + "%"
-        return str(numbers.format_percent(share, pattern, locale=self.locale))
+        pattern = "#,##0%" if abs(share) >= 0.1 else "#,##0.#%"
+        return _minus(numbers.format_percent(share, pattern, locale=self.locale))
 
     def money(self, value: float | None) -> str:
         """Write money, rounded to what a meeting can hold: €4,210 - €84K - €1.2M."""
@@ -198,12 +211,12 @@ class Language:
             return "–"
         if abs(value) < 10_000:
             amount = float(f"{value:.3g}")
-            return str(
+            return _minus(
                 numbers.format_currency(
                     amount, self.currency, "¤#,##0", locale=self.locale, currency_digits=False
                 )
             )
-        return str(
+        return _minus(
             numbers.format_compact_currency(
                 float(f"{value:.2g}"), self.currency, locale=self.locale, fraction_digits=1
             )
@@ -221,8 +234,19 @@ class Language:
         return self.say(_RANGE, low=low, high=high)
 
 
+def _minus(written: str) -> str:
+    """Write a negative number with a true minus sign."""
+    return str(written).replace("-", "\u2212")
+
+
 def _decimals(value: float) -> int:
-    return 2 if abs(value) < 1 else 1
+    """Return the decimals that leave about three figures."""
+    return next((n for n, limit in ((0, 100), (1, 10), (2, 0.1)) if abs(value) >= limit), 3)
+
+
+def capital(text: str) -> str:
+    """Return the text with its first letter large."""
+    return text[:1].upper() + text[1:]
 
 
 @functools.cache

@@ -47,6 +47,15 @@ REMEDY_VERDICTS: Mapping[str, Text] = {
     "cannot_tell": Text("Cannot tell"),
 }
 
+TIERS: Mapping[str, Text] = {
+    "top": Text("The fifth that brings most of the profit"),
+    "middle": Text("The middle"),
+    "bottom": Text("The fifth that costs more than it brings"),
+    "discount": Text("Loyal only to discounts"),
+    "discount_only": Text("Loyal only to discounts"),
+    "one_off": Text("One-off bulk buyers"),
+}
+
 OUTCOMES: Mapping[str, Text] = {
     "pass": Text("passed"),
     "fail": Text("failed"),
@@ -77,9 +86,9 @@ CHECKS: Mapping[str, Text] = {
 }
 
 _CAUSED = Text("Caused by {driver}")
-_GOES_WITH = Text("Goes with {driver}; whether it is the cause cannot be told")
-_UNKNOWN = Text("Cannot tell: no record explains it")
-_MIX = Text("Not worse service: the book holds more clients of a kind that always left more")
+_GOES_WITH = Text("Goes with {driver}; cause not shown")
+_UNKNOWN = Text("Cannot tell; no record explains it")
+_MIX = Text("The book has changed, not how it is served")
 
 _MORE = Text("more {driver}")
 _LESS = Text("less {driver}")
@@ -87,7 +96,7 @@ _LESS = Text("less {driver}")
 _VERY_SURE = Text("Very sure")
 _SURE = Text("Sure")
 _FAIRLY_SURE = Text("Fairly sure")
-_NOT_SURE = Text("Sure that they leave, not why")
+_NOT_SURE = Text("Sure of the rise, not of why")
 _MIX_SURE = Text("Sure, by counting")
 _HINT = Text("A hint")
 
@@ -234,7 +243,7 @@ def _quiet(review: Review) -> tuple[Text, ...]:
 def _first_sentence(issue: Issue) -> Text:
     if issue.kind == "mix":
         return _LEAVE_MIX
-    who = {"type": "segment", "value": issue.segment}
+    who = {"type": "clients", "value": issue.segment}
     if issue.onset is None:
         return fill(_LEAVE_STANDING, who=who, driver=driver_phrase(issue))
     since = {"type": "date", "value": issue.onset.date}

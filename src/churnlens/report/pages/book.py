@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from churnlens.report import charts, figures, words
-from churnlens.report.language import Language
+from churnlens.report.language import Language, capital
 from churnlens.report.pages.issue import check
 from churnlens.results import (
     Association,
@@ -17,14 +17,6 @@ from churnlens.results import (
     TierRow,
 )
 
-_TIERS = {
-    "top": Text("The fifth that brings most of the profit"),
-    "middle": Text("The middle"),
-    "bottom": Text("The fifth that costs more than it brings"),
-    "discount": Text("Loyal only to discounts"),
-    "discount_only": Text("Loyal only to discounts"),
-    "one_off": Text("One-off bulk buyers"),
-}
 _TABLES = {
     "orders": Text("orders"),
     "clients": Text("clients"),
@@ -33,8 +25,6 @@ _TABLES = {
 }
 _TIMES = Text("{n} times as likely to leave ({low} to {high})")
 _OF_ALL = Text("All clients")
-_TOLD = Text("{n} checks passed, {m} failed")
-_AGAINST = Text("from {before} to {after}")
 _READABLE = Text("can be read from {date}")
 _NOT_CARRIED_OUT = Text("Announced, but what it was to change did not change.")
 
@@ -42,17 +32,17 @@ _NOT_CARRIED_OUT = Text("Announced, but what it was to change did not change.")
 def ruled_out(review: Review, language: Language) -> list[dict[str, Any]]:
     """Return the page of drivers that were looked at and are not an issue."""
     drivers = [_ruled_out(driver, language) for driver in review.ruled_out]
-    skipped = [language.say(s.text) or language.name(s.reason, 400) for s in review.skipped]
+    skipped = [language.sentence(s.text) or language.name(s.reason, 400) for s in review.skipped]
     return [{"drivers": drivers, "skipped": skipped}] if drivers or skipped else []
 
 
 def _ruled_out(driver: RuledOut, language: Language) -> dict[str, Any]:
     return {
-        "driver": language.driver(driver.driver),
+        "driver": capital(language.driver(driver.driver)),
         "verdict": driver.verdict,
         "verdict_name": language.say(words.DRIVER_VERDICTS[driver.verdict]),
         "meaning": language.say(words.DRIVER_VERDICTS_MEANING[driver.verdict]),
-        "why": language.say(driver.text) or language.name(driver.why, 400),
+        "why": language.sentence(driver.text) or language.name(driver.why, 400),
         "checks": [check(evidence, language) for evidence in driver.evidence],
     }
 
@@ -68,12 +58,12 @@ def stay(review: Review, language: Language) -> list[dict[str, Any]]:
     if not (chart or tiers or marks):
         return []
     margin = any(tier.margin_share is not None for tier in book.tiers)
-    mix = figures.waterfall(book.mix, language)
+    mix = figures.waterfall(book.mix, language, charts.HALF)
     return [{"tiers": tiers, "margin": margin, "marks": marks, "chart": chart, "mix": mix}]
 
 
 def _tier(tier: TierRow, language: Language) -> dict[str, str]:
-    name = _TIERS.get(tier.tier)
+    name = words.TIERS.get(tier.tier)
     return {
         "name": language.say(name) if name else language.driver(tier.tier),
         "clients": language.number(tier.clients),
@@ -88,7 +78,7 @@ def _tier(tier: TierRow, language: Language) -> dict[str, str]:
 def _mark(mark: Association, language: Language) -> dict[str, str]:
     ratio = mark.risk_ratio
     return {
-        "sentence": language.say(mark.text),
+        "sentence": language.sentence(mark.text),
         "feature": language.driver(mark.feature),
         "stayers": language.number(mark.stayers),
         "leavers": language.number(mark.leavers),
@@ -102,7 +92,7 @@ def remedies(review: Review, language: Language) -> list[dict[str, Any]]:
     """Return the page of remedies under way, their results, and the outlook."""
     results = [_remedy(remedy, language) for remedy in review.remedies]
     titles = {
-        i.id: language.say(i.title_text) or language.name(i.title, 200) for i in review.issues
+        i.id: language.sentence(i.title_text) or language.name(i.title, 200) for i in review.issues
     }
     outlook = [
         {
@@ -123,7 +113,7 @@ def remedies(review: Review, language: Language) -> list[dict[str, Any]]:
 def _group(group: str, titles: dict[str, str], language: Language) -> str:
     if group == "all":
         return language.say(_OF_ALL)
-    tier = _TIERS.get(group)
+    tier = words.TIERS.get(group)
     return titles.get(group) or (language.say(tier) if tier else language.driver(group))
 
 
@@ -138,7 +128,7 @@ def _remedy(remedy: RemedyResult, language: Language) -> dict[str, Any]:
         "verdict": remedy.verdict,
         "verdict_name": language.say(words.REMEDY_VERDICTS[remedy.verdict]),
         "readable": language.say(_READABLE, date=language.when(readable)) if readable else "",
-        "detail": language.say(remedy.detail),
+        "detail": language.sentence(remedy.detail),
         "not_carried_out": language.say(_NOT_CARRIED_OUT) if moved is False else "",
         "avoided": _whole(remedy.departures_avoided, language),
         "saved": language.money(remedy.money_saved.value) if remedy.money_saved else "",
@@ -160,7 +150,7 @@ def past(review: Review, language: Language) -> list[dict[str, Any]]:
         return []
     still = [
         {
-            "title": language.say(i.title_text) or language.name(i.title, 300),
+            "title": language.sentence(i.title_text) or language.name(i.title, 300),
             "href": f"issue-{i.rank}",
             "status": i.status,
             "status_name": language.say(words.STATUS[i.status]),
@@ -195,7 +185,7 @@ def data(review: Review, language: Language) -> list[dict[str, Any]]:
     found = [
         {
             "severity": f.severity,
-            "text": language.say(f.text),
+            "text": language.sentence(f.text),
             "count": language.number(f.count) if f.count is not None else "",
         }
         for f in sorted(review.data_findings, key=lambda f: f.severity != "warning")
@@ -238,7 +228,7 @@ def _definition(definition: DefinitionSummary, language: Language) -> dict[str, 
     counts = ("departures", "lapsed", "shrunk", "closed", "undecided")
     return {
         "name": language.driver(definition.name),
-        "detail": language.say(definition.detail),
+        "detail": language.sentence(definition.detail),
         **{key: language.number(getattr(definition, key)) for key in counts},
     }
 

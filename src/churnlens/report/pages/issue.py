@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from churnlens.report import charts, figures, words
-from churnlens.report.language import Language
+from churnlens.report.language import Language, capital
 from churnlens.report.pages.verdict import issue_line
 from churnlens.results import Evidence, Issue, Review, Text
 
@@ -26,7 +27,6 @@ _CLIENTS = Text("{n} clients")
 _RIVALS = Text("Cannot be told apart from {drivers}: they moved together.")
 _ALSO = Text("Nearly the same: {segments}.")
 _MARGIN = Text("Margin: {money} a year ({interval}).")
-_ACCOUNTS = Text("From {n} accounts.")
 _READABLE = Text("First to be seen {date}, by {measure}.")
 _FULL_REACH = Text(
     "With the remedy in full reach, departures here would fall to {percent} of what they are now."
@@ -39,6 +39,15 @@ _DRIVER = Text("{driver}, on average")
 _LEAD_LAG = Text("Leavers against comparable clients, before and after their ordering fell")
 _DOSE = Text("Of 100 clients, how many leave in a year, by {driver}")
 _WATERFALL = Text("From the departures before to those now")
+_SIZES = {"half": charts.HALF, "third": charts.THIRD}
+_ROWS: Mapping[int, tuple[str, ...]] = {  # so many charts stand in rows of these widths
+    0: (),
+    1: ("half",),
+    2: ("half", "half"),
+    3: ("third", "third", "third"),
+    4: ("half", "half", "half", "half"),
+    5: ("half", "half", "third", "third", "third"),
+}
 _PERIOD = {"week": Text("week"), "month": Text("month"), "quarter": Text("quarter")}
 
 
@@ -49,9 +58,12 @@ def issues(review: Review, language: Language) -> list[dict[str, Any]]:
 
 def issue_page(issue: Issue, language: Language) -> dict[str, Any]:
     """Return all that one issue's page shows."""
+    line = issue_line(issue, language)
     return {
-        **issue_line(issue, language),
-        "title": language.say(issue.title_text) or language.name(issue.title, 300),
+        **line,
+        "anchor": line["id"],
+        "nav": f"{issue.rank}  {language.name(line['who'], 34)}",
+        "title": language.sentence(issue.title_text) or language.name(issue.title, 300),
         "kind_name": language.say(words.KINDS[issue.kind]),
         "members": [
             {"attribute": language.driver(a), "values": [language.name(v, 200) for v in values]}
@@ -64,7 +76,7 @@ def issue_page(issue: Issue, language: Language) -> dict[str, Any]:
         "cost_more": _cost_more(issue, language),
         "charts": _charts(issue, language),
         "checks": [check(evidence, language) for evidence in issue.evidence],
-        "unknown": [language.say(text) for text in issue.unknown],
+        "unknown": [language.sentence(text) for text in issue.unknown],
         "remedies": [language.gettext(action) for action in issue.recommendation],
         "test": _test(issue, language),
     }
@@ -77,7 +89,7 @@ def check(evidence: Evidence, language: Language) -> dict[str, str]:
     return {
         "outcome": evidence.outcome,
         "answer": language.say(words.OUTCOMES[evidence.outcome]),
-        "question": language.say(label) if label else name[:1].upper() + name[1:],
+        "question": language.say(label) if label else capital(name),
         "detail": language.say(evidence.text) or language.name(evidence.detail, 400),
     }
 
@@ -103,7 +115,7 @@ def _why_more(issue: Issue, language: Language) -> list[str]:
     found = []
     if issue.driver_change:
         before, after = issue.driver_change
-        values = {"driver": driver[:1].upper() + driver[1:], "before": before, "after": after}
+        values = {"driver": capital(driver), "before": before, "after": after}
         if issue.driver_onset:
             values["date"] = {"type": "date", "value": issue.driver_onset.date}
         found.append(
@@ -134,8 +146,6 @@ def _cost_more(issue: Issue, language: Language) -> list[str]:
         ),
     }
     found = [language.say(_EXCESS, **values)]
-    if issue.accounts:
-        found.append(language.say(_ACCOUNTS, n=issue.accounts))
     if issue.margin_per_year:
         money = language.money(issue.margin_per_year.value)
         interval = language.interval(issue.margin_per_year, "money")
@@ -144,27 +154,42 @@ def _cost_more(issue: Issue, language: Language) -> list[str]:
 
 
 def _charts(issue: Issue, language: Language) -> list[dict[str, Any]]:
-    """Return the charts that the issue has data for, in reading order."""
+    """Return the charts that the issue has data for, in reading order, sized to fill rows."""
     name = language.driver(issue.driver, 40) if issue.driver else ""
+    moved = issue.driver_onset or issue.onset
     period = _PERIOD[language.period]
-    drawn = [
+    draw: list[tuple[bool, str, Callable[[tuple[int, int]], figures.Figure | None]]] = [
         (
-            "half",
+            len(issue.series) > 1,
             language.say(_DEPARTURES, period=period),
-            figures.departures(issue.series, issue.onset, language, charts.HALF),
+            lambda size: figures.departures(issue.series, issue.onset, language, size),
         ),
         (
-            "half",
-            language.say(_DRIVER, driver=name[:1].upper() + name[1:]),
-            figures.driver(
-                issue.driver_series, name, issue.driver_onset or issue.onset, language, charts.HALF
-            ),
+            len(issue.driver_series) > 1,
+            language.say(_DRIVER, driver=capital(name)),
+            lambda size: figures.driver(issue.driver_series, name, moved, language, size),
         ),
-        ("third", language.say(_LEAD_LAG), figures.lead_lag(issue.lead_lag, name, language)),
-        ("third", language.say(_DOSE, driver=name), figures.dose(issue.dose, name, language)),
-        ("third", language.say(_WATERFALL), figures.waterfall(issue.waterfall, language)),
+        (
+            len(issue.lead_lag) > 1,
+            language.say(_LEAD_LAG),
+            lambda size: figures.lead_lag(issue.lead_lag, name, language, size),
+        ),
+        (
+            len(issue.dose) > 1,
+            language.say(_DOSE, driver=name),
+            lambda size: figures.dose(issue.dose, name, language, size),
+        ),
+        (
+            len(issue.waterfall) > 1,
+            language.say(_WATERFALL),
+            lambda size: figures.waterfall(issue.waterfall, language, size),
+        ),
     ]
-    return [{"size": s, "title": t, "chart": figure} for s, t, figure in drawn if figure]
+    present = [(title, drawn) for there, title, drawn in draw if there]
+    return [
+        {"size": width, "title": title, "chart": drawn(_SIZES[width])}
+        for width, (title, drawn) in zip(_ROWS[len(present)], present, strict=True)
+    ]
 
 
 def _test(issue: Issue, language: Language) -> list[str]:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from churnlens.report import charts, figures, words
-from churnlens.report.language import Language
+from churnlens.report.language import Language, capital
 from churnlens.results import Issue, Review, Text
 
-_PER_YEAR = Text("a year")
 _CLIENTS = Text("clients at the end")
 _LEFT_YEAR = Text("left in the last year")
 _EXPECTED_YEAR = Text("expected")
@@ -22,7 +21,7 @@ def verdict(review: Review, language: Language) -> list[dict[str, Any]]:
     """Return the page of verdict: two sentences, departures over time, issues by money."""
     return [
         {
-            "sentences": [language.say(text) for text in words.verdict(review)],
+            "sentences": [language.sentence(text) for text in words.verdict(review)],
             "figures": _key_figures(review, language),
             "chart_title": language.say(_CHART, period=_PERIOD[review.period]),
             "chart": _chart(review, language, charts.WIDE),
@@ -62,7 +61,7 @@ def issue_line(issue: Issue, language: Language) -> dict[str, Any]:
         "id": f"issue-{issue.rank}",
         "rank": issue.rank,
         "kind": issue.kind,
-        "who": _sentence_case(language.segment(issue.segment)),
+        "who": capital(language.segment(issue.segment)),
         "since": language.when(issue.onset.date) if issue.onset else "",
         "why": language.say(words.why(issue)),
         "sure": language.say(words.how_sure(issue)),
@@ -71,7 +70,3 @@ def issue_line(issue: Issue, language: Language) -> dict[str, Any]:
         "interval": language.interval(issue.revenue_per_year, "money"),
         "month": language.money(waiting.value) if waiting else "",
     }
-
-
-def _sentence_case(text: str) -> str:
-    return text[:1].upper() + text[1:]
