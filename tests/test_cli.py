@@ -293,7 +293,7 @@ def test_a_wrong_call_says_what_would_be_right(call, tmp_path, arguments, hint):
 
 def test_an_output_that_cannot_be_written_is_said_before_anything_is_read(call, tmp_path):
     (tmp_path / "out").write_text("a file")
-    code, _, error = call("run", tmp_path / "nowhere", "--out", tmp_path / "out")
+    code, _, error = call("run", orders(tmp_path), "--out", tmp_path / "out")
     is_one_message(error)
     assert code == 2
     assert "is a file" in error

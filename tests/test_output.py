@@ -121,25 +121,39 @@ def test_an_old_run_moved_aside_by_a_killed_process_is_put_back(tmp_path):
     assert (tmp_path / "2024-09-30" / "report.html").read_text() == "old"
 
 
-def test_files_of_others_are_never_deleted(tmp_path):
+def test_what_others_put_beside_a_run_stays(tmp_path):
     target = tmp_path / "2024-12-31"
-    write(target)
+    write(target, "old")
     (target / "minutes.docx").write_text("what the meeting decided")
-    with pytest.raises(OutputError, match=r"minutes\.docx"):
-        output.check_apart(target, ())
+    (target / "slides").mkdir()
+    (target / "slides" / "review.json").write_text("theirs")
+    write(target, "new")
+    assert (target / "report.html").read_text() == "new"
+    assert (target / "minutes.docx").read_text() == "what the meeting decided"
+    assert (target / "slides" / "review.json").read_text() == "theirs"
 
 
-def test_the_input_is_never_replaced_by_the_output(tmp_path):
+def test_a_folder_that_is_no_run_is_never_replaced(tmp_path):
+    target = tmp_path / "2024-12-31"
+    target.mkdir()
+    (target / "orders.csv").write_text("client_id\n")
+    with pytest.raises(OutputError, match="no run of churnlens"):
+        write(target)
+    assert names(target) == ["orders.csv"]
+
+
+def test_an_input_where_a_run_would_be_written_is_refused_beforehand(tmp_path):
     data = tmp_path / "2024-12-31" / "orders.csv"
     data.parent.mkdir()
     data.write_text("client_id\n")
-    with pytest.raises(OutputError, match="holds the input"):
-        output.check_apart(tmp_path / "2024-12-31", (data,))
+    with pytest.raises(OutputError, match="another folder"):
+        output.check_writable(tmp_path, (data,))
 
 
 def test_output_inside_the_source_folder_is_allowed(tmp_path):
     (tmp_path / "orders.csv").write_text("client_id\n")
-    output.check_apart(tmp_path / "reports" / "2024-12-31", (tmp_path / "orders.csv",))
+    output.check_writable(tmp_path / "reports", (tmp_path / "orders.csv",))
+    output.check_writable(tmp_path, (tmp_path / "orders.csv",))
 
 
 def test_a_file_in_the_way_is_named(tmp_path):

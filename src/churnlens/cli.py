@@ -105,13 +105,13 @@ def run(
     """Say who leaves, since when and why."""
     from churnlens import console, output, results
 
-    output.check_writable(out)
     place, settings = _settings(source, config)
     settings = _overridden(
         settings, engine=engine, lang=lang, seed=seed, name_clients=name_clients or None
     )
     before = results.read_review(previous) if previous else None
     inputs = _inputs(place, settings)
+    output.check_writable(out, inputs)
     with console.progress() as progress:
         from churnlens.pipeline import investigate  # seconds to import: after the quick checks
         from churnlens.report import render as report
@@ -125,7 +125,6 @@ def run(
             smallest_group=settings.smallest_group,
         )
         target = out / outcome.review.as_of
-        output.check_apart(target, inputs)
         output.write_run(
             target,
             report=html,

@@ -13,11 +13,12 @@ import errno
 import hashlib
 import json
 import os
+import re
 import secrets
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ if sys.platform != "win32":
     import fcntl
 
 REPORT, REVIEW, REJECTS, MANIFEST = "report.html", "review.json", "rejects", "manifest.json"
+_OURS = {REPORT, REVIEW, REJECTS, MANIFEST}
 
 _RENAME_EXCHANGE = 2  # linux/fs.h
 _AT_FDCWD = -100  # linux/fcntl.h
@@ -42,19 +44,32 @@ _CALLERS_FAULT = {
 }
 
 
-def check_writable(out: Path) -> None:
+def check_writable(out: Path, inputs: Iterable[Path] = ()) -> None:
     """Find out before a long run whether its output can be written; nothing is created.
 
     Raises
     ------
     OutputError
-        When `out`, or the folder it would be made in, is a file or may not be written to.
+        When `out`, or the folder it would be made in, is a file or may not be written to, or an
+        input lies where a run's own folder would be.
     """
     nearest = next(folder for folder in (out, *out.absolute().parents) if _exists(folder))
     if not nearest.is_dir():
         raise OutputError(f"--out {out}: {nearest} is a file, not a folder.")
     if not os.access(nearest, os.W_OK | os.X_OK):
         raise OutputError(f"--out {out}: no permission to write in {nearest}.")
+    for path in inputs:
+        if _in_a_run(path.resolve(), out.resolve()):
+            raise OutputError(
+                f"--out {out}: {path} lies where a run would be written; name another folder."
+            )
+
+
+def _in_a_run(path: Path, out: Path) -> bool:
+    if not path.is_relative_to(out):
+        return False
+    name = path.relative_to(out).parts[0]
+    return path != out / name and re.fullmatch(r"\d{4}-\d\d-\d\d", name) is not None
 
 
 def _exists(path: Path) -> bool:
@@ -62,31 +77,6 @@ def _exists(path: Path) -> bool:
         return path.exists()
     except OSError as error:
         raise _explained(error, path) from error
-
-
-def check_apart(target: Path, inputs: tuple[Path, ...]) -> None:
-    """Refuse a target folder that holds the input or that something else wrote.
-
-    Raises
-    ------
-    OutputError
-        When an input lies inside `target`, or `target` holds files that no run writes: replacing
-        the folder would delete them.
-    """
-    folder = target.resolve()
-    for path in inputs:
-        if path.resolve().is_relative_to(folder):
-            raise OutputError(f"--out: {target} holds the input {path}; name another folder.")
-    if not target.exists():
-        return
-    if not target.is_dir():
-        raise OutputError(f"--out: {target} is a file, not a folder.")
-    foreign = sorted({p.name for p in target.iterdir()} - {REPORT, REVIEW, REJECTS, MANIFEST})
-    if foreign:
-        raise OutputError(
-            f"--out: {target} holds {foreign[0]!r}, which no run has written; replacing the folder "
-            "would delete it. Move it away or name another folder."
-        )
 
 
 def write_run(
@@ -102,7 +92,8 @@ def write_run(
     Parameters
     ----------
     target
-        `OUT/<as-of>`; a run already there is replaced in one step.
+        `OUT/<as-of>`; a run already there is replaced in one step. What others have put beside its
+        files (the minutes of a meeting) stays.
     report, review
         The texts of `report.html` and `review.json`.
     manifest
@@ -113,10 +104,11 @@ def write_run(
     Raises
     ------
     OutputError
-        When the folder cannot be written for a reason the caller can mend. A full disk stays an
-        `OSError`.
+        When the folder cannot be written for a reason the caller can mend, or `target` is
+        something else than a run. A full disk stays an `OSError`.
     """
     with _explaining(target):
+        _check_is_run(target)
         target.parent.mkdir(parents=True, exist_ok=True)
         remove_leftovers(target.parent)
         with _folder_beside(target) as fresh:
@@ -125,8 +117,28 @@ def write_run(
             (fresh / REPORT).write_text(report, encoding="utf-8")
             (fresh / REVIEW).write_text(review, encoding="utf-8")
             (fresh / MANIFEST).write_text(_json(manifest), encoding="utf-8")
+            _keep_others(target, fresh)
             _flush(fresh)
             _put_in_place(fresh, target)
+
+
+def _check_is_run(target: Path) -> None:
+    if not target.exists():
+        return
+    if not target.is_dir() or (any(target.iterdir()) and not (target / MANIFEST).is_file()):
+        raise OutputError(f"{target} exists and is no run of churnlens; name another --out.")
+
+
+def _keep_others(target: Path, fresh: Path) -> None:
+    """Copy what no run has written from the old folder into the new one."""
+    if target.is_dir():
+        shutil.copytree(
+            target,
+            fresh,
+            symlinks=True,
+            dirs_exist_ok=True,
+            ignore=lambda folder, names: _OURS & set(names) if Path(folder) == target else set(),
+        )
 
 
 def write_file(path: Path, text: str) -> None:
