@@ -1,0 +1,277 @@
+"""Say whether departures changed with the calendar, with tenure, or with who was won when.
+
+Departures are counted over tenure and calendar together (a Lexis table), so that a year of many
+new clients is not taken for a year of many departures. Calendar less tenure is the cohort, so the
+straight-line parts of the three cannot be told apart by any method; Holford's split says what can
+be: the bends of each, and two sums of slopes.
+
+Sources: Lexis (1875); Holford (1983), The estimation of age, period and cohort effects for vital
+rates; Clayton and Schifflers (1987).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy import special
+
+from churnlens.results import Estimate, PeriodPoint, Skipped, Text
+from churnlens.when import hazard
+
+Floats = npt.NDArray[np.float64]
+
+_Z = 1.959963984540054
+SMALLEST_CELL = 5
+FEWEST_EVENTS = 50
+
+
+@dataclass(frozen=True)
+class Lexis:
+    """Client-periods at risk and departures, bands of tenure × bands of calendar.
+
+    Both are cut in bands of `width` periods, tenure from 0 and the calendar back from its end, so
+    that the last band is whole.
+    """
+
+    width: int
+    at_risk: Floats
+    departures: Floats
+    clients: Floats  # most clients at risk in any one period of the cell
+
+    def rates(self, smallest: int = SMALLEST_CELL) -> Floats:
+        """Departures per client-period; NaN where fewer than `smallest` clients were at risk."""
+        shown = self.clients >= smallest
+        return np.where(shown, self.departures / np.maximum(self.at_risk, 1.0), np.nan)
+
+
+@dataclass(frozen=True)
+class Bend:
+    """One of tenure, calendar and cohort less its straight line, in log rates.
+
+    `p_value` is that of no bend at all.
+    """
+
+    band: tuple[int, ...]
+    value: tuple[float, ...]
+    error: tuple[float, ...]
+    p_value: float
+
+
+@dataclass(frozen=True)
+class AgePeriodCohort:
+    """What tenure, calendar and cohort are known to do.
+
+    `drift` is the slope of calendar plus that of cohort (ratio of rates per band, for clients of
+    the same tenure); `tenure_trend` the slope of tenure plus that of calendar (for clients
+    followed over time). How either sum parts into its two cannot be known.
+    """
+
+    tenure: Bend
+    calendar: Bend
+    cohort: Bend
+    drift: Estimate
+    tenure_trend: Estimate
+    dispersion: float
+    text: Text
+
+
+def period_points(
+    periods: Sequence[str],
+    observed: npt.ArrayLike,
+    expected: npt.ArrayLike,
+    at_risk: npt.ArrayLike,
+    *,
+    dispersion: float = 1.0,
+) -> tuple[PeriodPoint, ...]:
+    """Put departures of each period beside those expected and what chance alone would give.
+
+    Parameters
+    ----------
+    periods
+        First day of each period, ISO.
+    observed, expected, at_risk
+        Departures, expected departures and clients at risk of each.
+    dispersion
+        Variance of the counts over Poisson; widens the 95 % band.
+    """
+    due = np.asarray(expected, dtype=float)
+    low, high = _band(due, dispersion)
+    return tuple(
+        PeriodPoint(period, int(seen), float(mean), int(risk), float(below), float(above))
+        for period, seen, mean, risk, below, above in zip(
+            periods, np.asarray(observed), due, np.asarray(at_risk), low, high, strict=True
+        )
+    )
+
+
+def lexis(
+    at_risk: npt.NDArray[np.bool_],
+    onset: npt.NDArray[Any],
+    entry: npt.NDArray[Any],
+    *,
+    width: int = 1,
+) -> Lexis:
+    """Count client-periods and departures over tenure and calendar.
+
+    Parameters
+    ----------
+    at_risk
+        Spells × periods.
+    onset
+        Period of each spell's departure, −1 for none.
+    entry
+        Period in which each became a client; below 0 for clients older than the data.
+    width
+        Periods to a band.
+    """
+    periods = at_risk.shape[1]
+    entry = np.asarray(entry, dtype=np.int64)
+    depth = int(periods - min(entry.min(initial=0), 0))
+    exposed, gone = np.zeros((depth, periods)), np.zeros((depth, periods))
+    for period in range(periods):
+        tenure = np.maximum(period - entry, 0)
+        exposed[:, period] = np.bincount(tenure[at_risk[:, period]], minlength=depth)
+        gone[:, period] = np.bincount(tenure[np.asarray(onset) == period], minlength=depth)
+    return Lexis(
+        width=width,
+        at_risk=_banded(exposed, width, np.add),
+        departures=_banded(gone, width, np.add),
+        clients=_banded(_banded(exposed, width, np.add, axes=(0,)), width, np.maximum, axes=(1,)),
+    )
+
+
+def age_period_cohort(table: Lexis, *, bands_a_year: float) -> AgePeriodCohort | Skipped:
+    """Split rates into bends of tenure, calendar and cohort, and the two slopes that are known.
+
+    A Poisson regression of all three factors on the Lexis cells; each factor's effects are then
+    parted into the least-squares line over its bands and what is left, which no choice of
+    constraint alters. Bands without a departure are left out. Errors carry the quasi-Poisson
+    scale. `Skipped` under 50 departures or 3 bands of each. `bands_a_year` (4 for months in
+    bands of three) is for the sentence.
+    """
+    cells = _cells(table)
+    factors = [np.unique(cells[:, k]) for k in range(3)]
+    departures = cells[:, 4].sum()
+    if departures < FEWEST_EVENTS or min(len(f) for f in factors) < 3:
+        values = {"seen": int(departures), "needed": FEWEST_EVENTS}
+        text = Text(
+            "Too few departures to part tenure, calendar and cohort: {seen}, {needed} are needed "
+            "over three years or more of each.",
+            values,
+        )
+        return Skipped("too_few_for_cohorts", str(text), text)
+    X = np.hstack([np.ones((len(cells), 1)), *(_dummies(cells[:, k]) for k in range(3))])
+    fit = hazard.fit(X, cells[:, 4], offset=np.log(cells[:, 3]), link="log")
+    mean = fit.probability(X, np.log(cells[:, 3]))
+    free = len(cells) - (X.shape[1] - len(fit.aliased))
+    scale = max(1.0, float(np.sum((cells[:, 4] - mean) ** 2 / mean)) / max(free, 1))
+    covariance = np.where(np.isfinite(fit.covariance), fit.covariance, 0.0) * scale
+    places = np.cumsum([1, *(len(f) - 1 for f in factors)])
+    blocks = [_contrasts(f, int(p), X.shape[1]) for f, p in zip(factors, places, strict=False)]
+    slopes = np.stack([line for line, _ in blocks])
+    tenure, period, cohort = (
+        _bend(band, contrast, fit.coefficients, covariance)
+        for band, (_, contrast) in zip(factors, blocks, strict=True)
+    )
+    drift = _ratio(slopes[1] + slopes[2], fit.coefficients, covariance)
+    trend = _ratio(slopes[0] + slopes[1], fit.coefficients, covariance)
+    text = _sentence(drift, bands_a_year)
+    return AgePeriodCohort(tenure, period, cohort, drift, trend, scale, text)
+
+
+def _band(mean: Floats, dispersion: float) -> tuple[Floats, Floats]:
+    """Return counts that chance alone falls below, and exceeds, one time in forty each."""
+    scaled = np.maximum(mean / dispersion, 1e-9)
+    low, high = (np.maximum(special.pdtrik(q, scaled), 0.0) for q in (0.025, 0.975))
+    return dispersion * np.floor(low), dispersion * np.ceil(high)
+
+
+def _banded(counts: Floats, width: int, join: np.ufunc, axes: tuple[int, ...] = (0, 1)) -> Floats:
+    """Join `width` neighbours: tenure from 0 on, the calendar so that its last band is whole."""
+    for axis in axes:
+        size = counts.shape[axis]
+        first = 0 if axis == 0 else (-(-size // width) * width - size)
+        edges = np.maximum(np.arange(0, size + first, width) - first, 0)
+        counts = join.reduceat(counts, edges, axis=axis)
+    return counts
+
+
+def _cells(table: Lexis) -> Floats:
+    """Tenure, calendar and cohort band, client-periods and departures of each cell at risk.
+
+    Bands in which nobody left have no finite rate and are dropped, again until none is left.
+    """
+    tenure, calendar = np.nonzero(table.at_risk > 0)
+    cells = np.column_stack(
+        (
+            tenure,
+            calendar,
+            calendar - tenure,
+            table.at_risk[tenure, calendar],
+            table.departures[tenure, calendar],
+        )
+    )
+    while True:
+        kept = np.ones(len(cells), dtype=bool)
+        for k in range(3):
+            bands, place = np.unique(cells[:, k], return_inverse=True)
+            kept &= (np.bincount(place, cells[:, 4], minlength=len(bands)) > 0)[place]
+        if kept.all():
+            return cells
+        cells = cells[kept]
+
+
+def _dummies(bands: Floats) -> Floats:
+    """One column for each band but the first."""
+    return np.asarray(bands[:, None] == np.unique(bands)[None, 1:], dtype=float)
+
+
+def _contrasts(bands: Floats, place: int, size: int) -> tuple[Floats, Floats]:
+    """Return what turns coefficients into a factor's slope, and into its bends."""
+    effects = np.zeros((len(bands), size))
+    effects[np.arange(1, len(bands)), place + np.arange(len(bands) - 1)] = 1.0
+    steps = bands - bands.mean()
+    line = steps / (steps @ steps)
+    left = np.eye(len(bands)) - 1.0 / len(bands) - np.outer(steps, line)
+    return line @ effects, left @ effects
+
+
+def _bend(bands: Floats, contrast: Floats, beta: Floats, covariance: Floats) -> Bend:
+    value, spread = contrast @ beta, contrast @ covariance @ contrast.T
+    degrees = len(bands) - 2
+    statistic = float(value @ np.linalg.pinv(spread, rcond=1e-8, hermitian=True) @ value)
+    return Bend(
+        band=tuple(int(b) for b in bands),
+        value=tuple(float(v) for v in value),
+        error=tuple(float(v) for v in np.sqrt(np.clip(np.diag(spread), 0.0, None))),
+        p_value=float(special.chdtrc(degrees, statistic)),
+    )
+
+
+def _ratio(contrast: Floats, beta: Floats, covariance: Floats) -> Estimate:
+    value = float(contrast @ beta)
+    width = _Z * max(float(contrast @ covariance @ contrast), 0.0) ** 0.5
+    point, low, high = np.exp([value, value - width, value + width])
+    return Estimate(float(point), float(low), float(high))
+
+
+def _sentence(drift: Estimate, bands_a_year: float) -> Text:
+    if drift.low <= 1.0 <= drift.high:
+        return Text(_NO_DRIFT)
+    share = {"type": "percent", "value": abs(drift.value**bands_a_year - 1.0)}
+    return Text(_RISING if drift.value > 1 else _FALLING, {"share": share})
+
+
+_RISING = (
+    "At the same tenure, clients leave {share} more often each year. Whether that is the times or "
+    "the newer clients cannot be known: the calendar is always tenure plus the date of winning."
+)
+_FALLING = (
+    "At the same tenure, clients leave {share} less often each year. Whether that is the times or "
+    "the newer clients cannot be known: the calendar is always tenure plus the date of winning."
+)
+_NO_DRIFT = "At the same tenure, clients leave neither more nor less often than before."
