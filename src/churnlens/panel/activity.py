@@ -24,7 +24,8 @@ class Activity:
     season × share of the period covered, 0 before the first order; float32[n, T].
     `order_scatter` and `volume_scatter` are variance over mean of the two per client
     (quasi-Poisson), float32[n]; 1 is a Poisson buyer, below 1 a regular one. `first` and `last`
-    are the periods of the first and the last order; `days` is the number of order days.
+    are the periods of the first and the last order; `days` is the number of order days; `closing` is
+    the period from which a given closing makes leaving impossible (T where there is none).
     """
 
     calendar: Calendar
@@ -36,8 +37,9 @@ class Activity:
     first: Array
     last: Array
     days: Array
+    closing: Array
 
-    def rows(self, keep: Array) -> Activity:
+    def rows(self, keep: Array | slice) -> Activity:
         """Return the activity of some clients only (`keep` is an index or mask)."""
         return replace(
             self,
@@ -49,18 +51,20 @@ class Activity:
             first=self.first[keep],
             last=self.last[keep],
             days=self.days[keep],
+            closing=self.closing[keep],
         )
 
 
-def measure(data: ClientPeriods, attributes: pd.DataFrame) -> Activity:
+def measure(data: ClientPeriods, attributes: pd.DataFrame, closed: Array) -> Activity:
     """Return the activity of every client, its season and scatter estimated from the book.
 
     `attributes` (n rows, categorical columns) lets the season differ by, say, industry: the one
-    attribute whose values differ most in season gives each value a season of its own.
+    attribute whose values differ most in season gives each value a season of its own. `closed` is
+    the period of each client's closing, T where there is none, int[n].
     """
     cal = data.calendar
-    first = np.array([cal.index(day) for day in _dates(data.clients["first"])])
-    last = np.array([cal.index(day) for day in _dates(data.clients["last"])])
+    first = cal.indices(data.clients["first"])
+    last = cal.indices(data.clients["last"])
     days = data.clients["days"].to_numpy()
     active = (np.arange(len(cal.starts)) >= first[:, None]) & (
         np.arange(len(cal.starts)) <= last[:, None]
@@ -83,11 +87,9 @@ def measure(data: ClientPeriods, attributes: pd.DataFrame) -> Activity:
         first=first,
         last=last,
         days=days,
+        # A silence that begins within three months of the closing belongs to the closing.
+        closing=np.where(closed < len(cal.starts), np.maximum(closed - cal.span(3), 0), closed),
     )
-
-
-def _dates(column: pd.Series[Any]) -> list[Any]:
-    return [pd.Timestamp(day).date() for day in column]
 
 
 def _order_scatter(clients: pd.DataFrame) -> Array:

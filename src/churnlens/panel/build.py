@@ -1,8 +1,8 @@
-"""The client-period panel: who was at risk of leaving when, who left, and what they lived through."""
+"""The client-period panel: who was at risk of leaving when, who left, what they lived through."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,12 +12,13 @@ import pandas as pd
 from churnlens.config import Settings
 from churnlens.panel import periods
 from churnlens.panel.activity import Activity, measure
-from churnlens.panel.attributes import TIER, TIERS, client_attributes, value_tiers
-from churnlens.panel.departures import LEAST_ORDERS, Departures, definition
-from churnlens.panel.detect import cumulative
+from churnlens.panel.attributes import client_attributes, value_tiers
+from churnlens.panel.cumulative import cumulative
+from churnlens.panel.departures import Departures, definition
 from churnlens.panel.exposures import Exposure, exposures
+from churnlens.panel.onsets import LEAST_ORDERS, OnsetLikelihood, book_hazard, posterior
 from churnlens.panel.periods import Calendar, ClientPeriods
-from churnlens.panel.visibility import Visibility, visibility
+from churnlens.panel.visibility import chance_of_being_seen
 from churnlens.results import Skipped
 from churnlens.tables import Tables
 
@@ -43,23 +44,22 @@ class Book:
 class Panel:
     """One row a spell (a client from its first order, or from its return, until it leaves).
 
-    `at_risk` is bool[n, T]: the client is established, has not begun to leave, and a departure
-    now could still be seen; `log_seen` is the log of that chance, float32[n, T], the offset of
-    every expectation. `onset` is the period of departure (int[n], −1 none) with its interval
-    `onset_low`, `onset_high`; `kind` is lapsed, shrunk, closed or empty; `kept` the part of its
-    volume that stayed. `client` is the row in the book. `entry` is the period of the first order
-    or signup (negative: before the data), `known_from_start` that it ordered before the data began
-    and its age is not known.
+    `found[i, t]` is how much of a departure began in period t (a probability under `cadence`, 0 or
+    1 under a yes-or-no definition) and `active[i, t]` how much of the client was there to leave and
+    be seen leaving; float32[n, T]. Expected departures are hazard × active. `onset` is the period
+    of departure where one is counted (int[n], −1 none) with its interval; `kind` is lapsed, shrunk,
+    closed or empty; `kept` the part of its volume that stayed. `client` is the row in the book.
+    `entry` is the period of the first order or signup (negative: before the data);
+    `known_from_start` that it ordered from the start and its age is not known.
     """
 
     calendar: Calendar
     client: Array
-    at_risk: Array
-    log_seen: Array
+    found: Array
+    active: Array
     onset: Array
     onset_low: Array
     onset_high: Array
-    declared: Array
     kind: Array
     kept: Array
     entry: Array
@@ -67,13 +67,12 @@ class Panel:
     attributes: pd.DataFrame
     tiers: Array
     exposures: tuple[Exposure, ...]
-    orders: Array
+    activity: Activity
     revenue: Array
     margin: Array | None
+    likelihood: OnsetLikelihood | None
     definition: str
-    undecided: int  # clients whose recent silence cannot be judged yet
     set_apart: int  # clients who never came to three orders
-    visibility: Visibility
 
     @property
     def periods(self) -> tuple[Any, ...]:
@@ -81,34 +80,38 @@ class Panel:
         return self.calendar.starts
 
     @property
-    def events(self) -> tuple[Array, Array]:
-        """Row and period of every departure in the risk set."""
-        rows = np.flatnonzero(self.onset >= 0)
-        return rows, self.onset[rows]
+    def at_risk(self) -> Array:
+        """Client-periods in which a departure is possible, bool[n, T]."""
+        return np.asarray(self.active > 0)
 
     @property
     def tenure(self) -> Array:
         """Periods since entry, int[n, T]."""
-        return np.asarray(np.arange(self.at_risk.shape[1]) - self.entry[:, None])
+        return np.asarray(np.arange(self.active.shape[1]) - self.entry[:, None])
 
-    def yearly_revenue(self) -> Array:
-        """Return what each spell brought a year before its onset (or over its last year seen)."""
-        return _yearly(self, self.revenue)
+    @property
+    def before_onset(self) -> Array:
+        """Client-periods before any departure that is counted, bool[n, T]."""
+        t = np.arange(self.active.shape[1])
+        return np.asarray(t < np.where(self.onset >= 0, self.onset, len(t))[:, None])
 
-    def yearly_margin(self) -> Array | None:
-        """Return the same in margin; None where no margin is recorded."""
-        return None if self.margin is None else _yearly(self, self.margin)
+    def weigh(self, hazard: Array) -> Panel:
+        """Return the panel with departures weighed again under a prior hazard, float[n, T]."""
+        if self.likelihood is None:
+            return self
+        now = posterior(self.likelihood, hazard)
+        return replace(self, found=now.found, active=now.active)
 
-
-def _yearly(panel: Panel, values: Array) -> Array:
-    periods = values.shape[1]
-    t = np.arange(periods)
-    end = np.where(panel.onset >= 0, panel.onset, periods)[:, None]
-    year = panel.calendar.per_year
-    window = (t < end) & (t >= end - year)
-    covered = window * panel.calendar.share * (t >= np.maximum(panel.entry, 0)[:, None])
-    share = np.maximum(covered.sum(axis=1) / year, 1 / year)
-    return np.asarray((values * window).sum(axis=1) / share)
+    def yearly(self, values: Array) -> Array:
+        """Return what each spell brought in the year before its onset (else its last year)."""
+        count = values.shape[1]
+        t = np.arange(count)
+        end = np.where(self.onset >= 0, self.onset, count)[:, None]
+        year = self.calendar.per_year
+        window = (t < end) & (t >= end - year)
+        covered = window * self.calendar.share * (t >= np.maximum(self.entry, 0)[:, None])
+        share = np.maximum(covered.sum(axis=1) / year, 1 / year)
+        return np.asarray((values * window).sum(axis=1) / share)
 
 
 def open_book(tables: Tables, settings: Settings) -> Book:
@@ -116,12 +119,11 @@ def open_book(tables: Tables, settings: Settings) -> Book:
     cal = periods.calendar(settings.period, tables.first_date, tables.as_of)
     data = periods.aggregate(tables, cal)
     attributes, skipped = client_attributes(tables, data.clients)
-    activity = measure(data, attributes)
-    signup, closed = _dates(tables, data.clients, cal, activity.first)
+    signup, closed = _dates(tables, data.clients, cal)
     return Book(
         calendar=cal,
         data=data,
-        activity=activity,
+        activity=measure(data, attributes, closed),
         attributes=attributes,
         tiers=value_tiers(data, cal),
         exposures=exposures(data, periods.events(tables, data), settings),
@@ -131,12 +133,10 @@ def open_book(tables: Tables, settings: Settings) -> Book:
     )
 
 
-def _dates(
-    tables: Tables, clients: pd.DataFrame, cal: Calendar, first: Array
-) -> tuple[Array, Array]:
+def _dates(tables: Tables, clients: pd.DataFrame, cal: Calendar) -> tuple[Array, Array]:
     """Period of signup and of closing by client; the first order, and T, where not given."""
-    periods_count = len(cal.starts)
-    closed = np.full(len(clients), periods_count)
+    first = cal.indices(clients["first"])
+    closed = np.full(len(clients), len(cal.starts))
     if tables.clients is None:
         return first, closed
     names = [n for n in ("signup_date", "closed_on") if n in tables.clients.columns]
@@ -145,17 +145,18 @@ def _dates(
     )
     signup = first
     if "signup_date" in names:
-        signup = np.minimum(_indices(known["signup_date"], cal, first), first)
+        signup = np.minimum(_where_given(known["signup_date"], cal, first), first)
     if "closed_on" in names:
-        closed = _indices(known["closed_on"], cal, closed)
+        closed = np.clip(_where_given(known["closed_on"], cal, closed), 0, len(cal.starts))
     return signup, closed
 
 
-def _indices(dates: pd.Series[Any], cal: Calendar, default: Array) -> Array:
-    stamps = pd.to_datetime(dates)
-    days = sorted(stamps.dropna().unique())
-    index = {day: cal.index(pd.Timestamp(day).date()) for day in days}
-    return np.asarray(stamps.map(index).fillna(pd.Series(default, index=stamps.index)).astype(int))
+def _where_given(dates: pd.Series[Any], cal: Calendar, default: Array) -> Array:
+    out = default.copy()
+    given = dates.notna().to_numpy()
+    if given.any():
+        out[given] = cal.indices(dates[given])
+    return out
 
 
 def build(book: Book, name: str) -> Panel:
@@ -166,81 +167,71 @@ def build(book: Book, name: str) -> Panel:
     ConfigError
         When there is no such definition.
     """
-    activity, cal = book.activity, book.calendar
-    spells = definition(name)(activity)
-    spells, closed = _closed(spells, book)
-    seen = visibility(activity, spells)
-    at_risk = _at_risk(book, spells, seen, closed)
-    onset = np.where(closed[:, 0] | (spells.onset < 0), -1, spells.onset)
-    rows = np.arange(len(onset))
-    onset = np.where((onset >= 0) & at_risk[rows, np.maximum(onset, 0)], onset, -1)
-    keep = at_risk.any(axis=1)
-    c = spells.client[keep]
-    kind = np.where(closed[:, 0], "closed", np.where(onset >= 0, spells.kind, ""))
-    unknown_age = (
-        (book.signup[c] >= 0)
-        & (book.activity.first[c] < cal.span(3))
-        & (spells.begin[keep] == book.activity.first[c])
-    )
+    spells = definition(name)(book.activity)
+    likelihood, found, active = _weights(book.activity, spells)
+    keep = np.flatnonzero(active.any(axis=1))
+    c, begin = spells.client[keep], spells.begin[keep]
+    activity = book.activity.rows(c)
+    onset = np.where(activity.closing <= spells.onset[keep], -1, spells.onset[keep])
+    first = begin == activity.first
+    kept, silent = _what_stayed(activity, onset, spells.end[keep])
+    kind = np.where(onset < 0, "", np.where(silent, "lapsed", "shrunk"))
+    closed = (onset < 0) & (book.closed[c] < spells.end[keep])
     return Panel(
-        calendar=cal,
+        calendar=book.calendar,
         client=c,
-        at_risk=at_risk[keep],
-        log_seen=seen.log_seen[keep],
-        onset=onset[keep],
+        found=found[keep],
+        active=active[keep],
+        onset=onset,
         onset_low=spells.low[keep],
         onset_high=spells.high[keep],
-        declared=spells.declared[keep],
-        kind=kind[keep],
-        kept=spells.kept[keep],
-        entry=np.where(
-            spells.begin == activity.first[spells.client], book.signup[spells.client], spells.begin
-        )[keep],
-        known_from_start=unknown_age,
+        kind=np.where(closed, "closed", kind),
+        kept=kept,
+        entry=np.where(first, book.signup[c], begin),
+        known_from_start=first & (book.signup[c] >= 0) & (begin < book.calendar.span(3)),
         attributes=book.attributes.iloc[c].reset_index(drop=True),
         tiers=book.tiers[c],
         exposures=tuple(e.rows(c) for e in book.exposures),
-        orders=activity.orders[c],
+        activity=activity,
         revenue=book.data.revenue[c],
         margin=None if book.data.margin is None else book.data.margin[c],
+        likelihood=None
+        if likelihood is None
+        else OnsetLikelihood(likelihood.log_ratio[keep], likelihood.possible[keep]),
         definition=name,
-        undecided=_undecided(activity, spells, seen),
-        set_apart=int((activity.days < LEAST_ORDERS).sum()),
-        visibility=seen,
+        set_apart=int((book.activity.days < LEAST_ORDERS).sum()),
     )
 
 
-def _closed(spells: Departures, book: Book) -> tuple[Departures, Array]:
-    """Mark spells that end by a given closing: bool[m, 1]; their silence is no departure."""
-    at = book.closed[spells.client]
-    periods_count = len(book.calendar.starts)
-    ended = (at < periods_count) & (at >= spells.begin) & (at <= spells.until)
-    near = spells.onset >= at - book.calendar.span(3)  # silence that began with the closing
-    return spells, (ended & ((spells.onset < 0) | near))[:, None]
+def _weights(activity: Activity, spells: Departures) -> tuple[OnsetLikelihood | None, Array, Array]:
+    """Departures found and clients there to leave, by spell and period."""
+    if spells.likelihood is not None:
+        now = posterior(spells.likelihood, np.float32(book_hazard(spells.likelihood)))
+        return spells.likelihood, now.found, now.active
+    t = np.arange(activity.orders.shape[1])
+    orders = cumulative(activity.orders)[spells.client]
+    past = orders[:, :-1] - orders[np.arange(len(orders)), spells.begin][:, None]
+    end = np.minimum(spells.end, activity.closing[spells.client])
+    end = np.where(spells.onset >= 0, np.minimum(spells.onset + 1, end), end)
+    there = (t >= spells.begin[:, None]) & (t < end[:, None]) & (past >= LEAST_ORDERS)
+    active = np.where(there, chance_of_being_seen(activity, spells), 0).astype(np.float32)
+    found = ((t == spells.onset[:, None]) & (active > 0)).astype(np.float32)
+    return None, found, active
 
 
-def _at_risk(book: Book, spells: Departures, seen: Visibility, closed: Array) -> Array:
-    t = np.arange(len(book.calendar.starts))
-    x = cumulative(book.activity.orders)[spells.client]
-    before = x[:, :-1] - x[np.arange(len(x)), spells.begin][:, None]
-    end = np.where(closed[:, 0], book.closed[spells.client], spells.until)
-    end = np.where((spells.onset >= 0) & ~closed[:, 0], spells.onset + 1, end)
-    inside = (t >= spells.begin[:, None]) & (
-        t < np.minimum(end, book.closed[spells.client])[:, None]
-    )
-    return np.asarray(inside & (before >= LEAST_ORDERS) & seen.seen)
+def _what_stayed(activity: Activity, onset: Array, end: Array) -> tuple[Array, Array]:
+    """Part of the volume kept after each onset (NaN without one), and whether ordering stopped."""
+    cal, rows = activity.calendar, np.arange(len(onset))
+    v, x, e = (cumulative(a) for a in (activity.volume, activity.orders, activity.exposure))
+    at = np.maximum(onset, 0)
+    settled = np.minimum(at + cal.span(4), end - 1)  # past most of a fade
+    back = np.maximum(at - cal.span(24), 0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        before = (v[rows, at] - v[rows, back]) / (e[rows, at] - e[rows, back])
+        after = (v[rows, end] - v[rows, settled]) / (e[rows, end] - e[rows, settled])
+        kept = np.nan_to_num(after / before).clip(0, 1)
+    silent = x[rows, end] - x[rows, settled] == 0
+    return np.where(onset >= 0, kept, np.nan).astype(np.float32), silent
 
 
-def _undecided(activity: Activity, spells: Departures, seen: Visibility) -> int:
-    """Clients silent now whose silence cannot be judged yet."""
-    last = len(activity.calendar.starts) - 1
-    open_ = (spells.onset < 0) & (activity.last[spells.client] < last) & ~seen.seen[:, last]
-    return int((open_ & (activity.days[spells.client] >= LEAST_ORDERS)).sum())
-
-
-def tier_names(codes: Array) -> Array:
-    """Return tier names of codes, "unknown" for −1."""
-    return np.asarray([*TIERS, "unknown"])[codes]
-
-
-__all__ = ["TIER", "Book", "Panel", "build", "open_book", "tier_names"]
+__all__ = ["Book", "Panel", "build", "open_book"]

@@ -49,6 +49,12 @@ class Calendar:
         """Return the period that `day` falls in; below 0 or above T−1 outside the data."""
         return _index(self.period, day) - _index(self.period, self.starts[0])
 
+    def indices(self, days: pd.Series[Any]) -> Array:
+        """Return the period of each date in a column, int[n]; dates must be given."""
+        stamps = pd.to_datetime(days)
+        index = {day: self.index(pd.Timestamp(day).date()) for day in stamps.unique()}
+        return stamps.map(index).to_numpy(dtype=int)
+
     def span(self, periods_in_months: float) -> int:
         """Return a length given in months as a whole number of periods, at least 1."""
         return max(1, round(periods_in_months * self.per_year / 12))

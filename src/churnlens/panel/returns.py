@@ -15,10 +15,10 @@ import numpy as np
 import numpy.typing as npt
 
 from churnlens.panel.activity import Activity
-from churnlens.panel.detect import cumulative
+from churnlens.panel.cumulative import cumulative
+from churnlens.panel.onsets import LEAST_ORDERS
 
 Array = npt.NDArray[Any]
-LEAST_ORDERS = 3.0  # orders before anybody counts as a client who can leave
 LEVEL = 0.25  # one in four; most who return from so long a silence order far less than before
 STEP, LONGEST = 0.25, 12.0  # grid of silences, in orders missed over scatter
 SANE = (2.0, 8.0)  # limits between which the threshold is kept

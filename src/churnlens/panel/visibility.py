@@ -11,7 +11,6 @@ small is not counted at all.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -19,7 +18,7 @@ import numpy.typing as npt
 
 from churnlens.panel.activity import Activity
 from churnlens.panel.departures import Departures
-from churnlens.panel.detect import cumulative
+from churnlens.panel.cumulative import cumulative
 
 Array = npt.NDArray[Any]
 LEAST_CHANCE = 0.35  # below this a period does not count: too little of it can be seen
@@ -28,18 +27,11 @@ MISSED = 4.0  # orders on a client's clock, besides one period
 LONGEST = 4.0  # clock units after which every departure that will show has shown
 
 
-@dataclass(frozen=True)
-class Visibility:
-    """`seen` bool[m, T]; `log_seen` float32[m, T]; the delay's distribution on `grid`."""
+def chance_of_being_seen(activity: Activity, spells: Departures) -> Array:
+    """Return the chance that a departure of each spell in each period is seen by the end.
 
-    seen: Array
-    log_seen: Array
-    grid: Array
-    chance: Array
-
-
-def visibility(activity: Activity, spells: Departures) -> Visibility:
-    """Return the chance that a departure of each spell in each period is seen by the end."""
+    float[m, T]; 0 where it is so small that the period does not count.
+    """
     left, clock = _time_left(activity, spells)
     gone = np.flatnonzero(spells.onset >= 0)
     e = cumulative(activity.exposure)
@@ -48,13 +40,8 @@ def visibility(activity: Activity, spells: Departures) -> Visibility:
     grid, chance = delay_distribution(
         np.minimum(delay, LONGEST), np.minimum(np.maximum(left[gone, onset], delay), LONGEST)
     )
-    prob = np.interp(left, grid, chance, left=0.0).astype(np.float32)
-    return Visibility(
-        seen=prob >= LEAST_CHANCE,
-        log_seen=np.log(np.maximum(prob, 1e-3)),
-        grid=grid,
-        chance=chance,
-    )
+    seen = np.interp(left, grid, chance, left=0.0)
+    return np.where(seen >= LEAST_CHANCE, seen, 0.0)
 
 
 def _time_left(activity: Activity, spells: Departures) -> tuple[Array, Array]:
@@ -92,6 +79,3 @@ def delay_distribution(delay: Array, limit: Array) -> tuple[Array, Array]:
     factor[0] = 1.0
     above = np.concatenate([np.cumprod(factor[::-1])[::-1][1:], [1.0]])
     return np.concatenate([[0.0], grid]), np.concatenate([[0.0], above])
-
-
-__all__ = ["Visibility", "delay_distribution", "visibility"]

@@ -1,10 +1,11 @@
 """How many departures were to be expected of whom, had nothing changed over time?
 
-A Poisson hazard over tenure, season, the client's usual order rate and the segment attributes, with
-no calendar trend: what is left over time is what the scan looks at. The chance that a departure can
-already be seen enters as an offset. All departures and a weighted sample of the periods at risk are
-used (incidence-density sampling), so the cost follows the departures. Coefficients are shrunk a
-little (normal prior), so that a value without departures does not run off to minus infinity.
+A Poisson hazard with a factor for tenure, season, the client's usual order rate, the time left to see
+a departure in, and every segment attribute, but no calendar trend: what is left over time is what
+the scan looks at. With factors only, the likelihood equations say that observed and expected agree
+in every margin, and iterative proportional fitting (Deming & Stephan 1940) solves them from sums, so
+the cost is a few passes over the panel whatever the number of factors. Factors are shrunk to 1 by a
+gamma prior, so that a value without departures does not run off to nothing.
 """
 
 from __future__ import annotations
@@ -14,114 +15,141 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from churnlens.panel import Panel
+from churnlens.panel.cumulative import cumulative
 
 Array = npt.NDArray[Any]
 
-PRIOR_SD = 0.7  # of a coefficient, on the log scale
+PRIOR = 3.0  # pseudo-departures by which every factor is shrunk to 1
 TENURE_BANDS = (6, 12, 24, 48)  # months
 RATE_BANDS = 5
-SAMPLE = (20_000, 200_000)  # least and most sampled periods at risk
-PER_EVENT = 20
+CLOCK_BANDS = (0.5, 1.0, 1.5, 2.5)  # time left, in the time the client takes to order four times
+SWEEPS, ROUNDS = 4, 2
 
 
 @dataclass(frozen=True)
 class Baseline:
-    """`expected` is float32[n, T], 0 where not at risk; its sum is the number of departures."""
+    """What was to be expected, and how much of it the data can tell.
 
+    `panel` has its departures weighed under `hazard` (per period, float32[n, T]). `expected` and
+    `observed` are effective departures, float32[n, T]: where a departure can be told for sure they
+    are hazard × active and what was found; where little can be told both are near nothing
+    and their difference is what was found less what was expected.
+    """
+
+    panel: Panel
+    hazard: Array
     expected: Array
-    departures: int
+    observed: Array
+
+    @property
+    def departures(self) -> float:
+        """Departures in the panel, certain and probable together."""
+        return float(self.panel.found.sum(dtype=np.float64))
 
 
-def fit(panel: Panel, *, seed: int = 0) -> Baseline:
-    """Return the departures expected of each client in each period if nothing had changed."""
-    rows, cols = panel.events
+def fit(panel: Panel) -> Baseline:
+    """Fit the baseline hazard and weigh the panel's departures under it."""
     factors = _factors(panel)
-    expected = np.where(panel.at_risk, np.exp(panel.log_seen), 0).astype(np.float32)
-    if len(rows) == 0:
-        return Baseline(expected * 0, 0)
-    at, weight = _sample(panel, rows, cols, seed)
-    y = np.zeros(len(at[0]))
-    y[: len(rows)] = 1.0
-    coefficients = _coefficients(factors, at, y, weight, panel.log_seen[at])
-    log_rate = np.zeros((1, 1), np.float32)
-    for (codes, _), coefficient in zip(factors, coefficients, strict=True):
-        log_rate = log_rate + coefficient.astype(np.float32)[codes]
-    expected *= np.exp(log_rate)
-    return Baseline(expected * (len(rows) / expected.sum(dtype=np.float64)), len(rows))
+    hazard = np.zeros_like(panel.active)
+    for _ in range(ROUNDS if panel.likelihood is not None else 1):
+        hazard = _proportional(panel, factors)
+        panel = panel.weigh(hazard)
+    return weighed(panel, hazard)
+
+
+def weighed(panel: Panel, hazard: Array) -> Baseline:
+    """Return a panel's effective departures under a hazard (float32[n, T])."""
+    expected = hazard * panel.active
+    if panel.likelihood is None:
+        return Baseline(panel, hazard, expected, panel.found)
+    surprise = panel.found - expected
+    informed = _information(panel, expected, surprise)
+    effective = (expected * informed).astype(np.float32)
+    return Baseline(panel, hazard, effective, effective + surprise)
+
+
+def _information(panel: Panel, expected: Array, surprise: Array) -> Array:
+    """Part of the full information on departures that is there, by rate and time left.
+
+    For departures known for sure, the variance of found less expected is the expected number; what
+    is uncertain varies less. Neighbouring periods of a client are summed, since an onset that cannot
+    be dated to the period is shared among them.
+    """
+    band = _clock_band(panel) * (RATE_BANDS + 1) + _rate_band(panel)
+    width = panel.calendar.span(4)
+    running = cumulative(surprise)
+    periods = surprise.shape[1]
+    t = np.arange(periods)
+    around = running[:, np.minimum(t + width + 1, periods)] - running[:, np.maximum(t - width, 0)]
+    size = int(band.max()) + 1
+    variance = np.bincount(band.ravel(), (surprise * around).ravel(), minlength=size)
+    full = np.bincount(band.ravel(), expected.ravel(), minlength=size)
+    overall = variance.sum() / max(full.sum(), 1e-9)
+    part = (variance + 10 * overall) / (full + 10)  # ten departures' worth of shrinkage
+    return part.clip(0.02, 1.0)[band].astype(np.float32)
+
+
+def _proportional(panel: Panel, factors: list[tuple[Array, int]]) -> Array:
+    found, active = panel.found, panel.active
+    total = found.sum(dtype=np.float64)
+    hazard = np.full(active.shape, total / max(active.sum(dtype=np.float64), 1e-9), np.float32)
+    for _ in range(SWEEPS):
+        for codes, levels in factors:
+            seen, due = _margin(found, codes, levels), _margin(hazard * active, codes, levels)
+            hazard *= ((seen + PRIOR) / (due + PRIOR)).astype(np.float32)[codes]
+    return np.asarray(
+        hazard * np.float32(total / max((hazard * active).sum(dtype=np.float64), 1e-9))
+    )
+
+
+def _margin(values: Array, codes: Array, levels: int) -> Array:
+    """Sum of values [n, T] by code; codes are [n, 1], [1, T] or [n, T]."""
+    if codes.shape[1] == 1:
+        return np.bincount(codes[:, 0], values.sum(axis=1), minlength=levels)
+    if codes.shape[0] == 1:
+        return np.bincount(codes[0], values.sum(axis=0), minlength=levels)
+    return np.bincount(codes.ravel(), values.ravel(), minlength=levels)
 
 
 def _factors(panel: Panel) -> list[tuple[Array, int]]:
     """Codes (broadcastable to n × T) and number of levels of every factor of the baseline."""
     cal = panel.calendar
     bands = np.array([cal.span(m) for m in TENURE_BANDS])
-    tenure = np.searchsorted(bands, panel.tenure, side="right").astype(np.int8)
+    tenure = np.searchsorted(bands, panel.tenure, side="right")
     tenure = np.where(panel.known_from_start[:, None], len(bands) + 1, tenure)
-    factors = [(tenure, len(bands) + 2), (_rate_band(panel), RATE_BANDS + 1)]
+    factors = [
+        (tenure, len(bands) + 2),
+        (_rate_band(panel), RATE_BANDS + 1),
+        (_clock_band(panel), len(CLOCK_BANDS) + 1),
+    ]
     if len(cal.starts) >= 2 * cal.per_year:
         factors.append((cal.season[None, :], int(cal.season.max()) + 1))
     for name in panel.attributes:
-        codes = panel.attributes[name].cat.codes.to_numpy()
-        factors.append((codes[:, None], len(panel.attributes[name].cat.categories)))
+        column = panel.attributes[name].cat
+        factors.append((column.codes.to_numpy()[:, None].astype(int), len(column.categories)))
     return factors
 
 
+def _past_rate(panel: Panel) -> Array:
+    """Orders a period over the past year, from the past alone, float32[n, T]."""
+    year, periods = panel.calendar.per_year, panel.active.shape[1]
+    t = np.arange(periods)
+    back = np.maximum(t - year, 0)
+    x, e = cumulative(panel.activity.orders), cumulative(panel.activity.exposure)
+    return np.asarray((x[:, t] - x[:, back] + 0.5) / (e[:, t] - e[:, back] + 0.5))
+
+
 def _rate_band(panel: Panel) -> Array:
-    """Band of orders over the past year, by period, from the past alone."""
-    year = panel.calendar.per_year
-    running = np.cumsum(panel.orders, axis=1, dtype=np.float32)
-    past = np.zeros_like(running)
-    past[:, 1:] = running[:, :-1]
-    past[:, year + 1 :] -= running[:, : -year - 1]
-    length = np.clip(panel.tenure, 1, year)
-    rate = past / np.where(
-        panel.known_from_start[:, None], np.clip(np.arange(running.shape[1]), 1, year), length
-    )
-    edges = np.quantile(rate[panel.at_risk], np.linspace(0, 1, RATE_BANDS + 1)[1:-1])
-    return np.searchsorted(np.unique(edges), rate).astype(np.int8)
+    rate = _past_rate(panel)
+    there = rate[panel.at_risk]
+    edges = np.quantile(there, np.linspace(0, 1, RATE_BANDS + 1)[1:-1]) if there.size else []
+    return np.searchsorted(np.unique(edges), rate)
 
 
-def _sample(panel: Panel, rows: Array, cols: Array, seed: int) -> tuple[tuple[Array, Array], Array]:
-    """All departures first, then a sample of the periods at risk with its weight."""
-    risk = np.flatnonzero(panel.at_risk)
-    size = min(len(risk), int(np.clip(PER_EVENT * len(rows), *SAMPLE)))
-    pick = risk
-    if size < len(risk):
-        pick = np.random.default_rng(seed).choice(risk, size, replace=False)
-    i, t = np.unravel_index(pick, panel.at_risk.shape)
-    weight = np.concatenate([np.zeros(len(rows)), np.full(size, len(risk) / size)])
-    return (np.concatenate([rows, i]), np.concatenate([cols, t])), weight
-
-
-def _coefficients(
-    factors: list[tuple[Array, int]],
-    at: tuple[Array, Array],
-    y: Array,
-    weight: Array,
-    offset: Array,
-) -> list[Array]:
-    """Ridge Poisson fit: log-likelihood is Σ over departures of η − Σ over risk of weight·e^η."""
-    from glum import GeneralizedLinearRegressor
-
-    events = y > 0
-    table = {}
-    for k, (codes, levels) in enumerate(factors):
-        full = np.broadcast_to(codes, (codes.shape[0], codes.shape[1]))
-        i = at[0] if full.shape[0] > 1 else np.zeros_like(at[0])
-        t = at[1] if full.shape[1] > 1 else np.zeros_like(at[1])
-        table[f"f{k}"] = pd.Categorical.from_codes(full[i, t].astype(int), categories=range(levels))
-    # A departure weighs a tiny exposure and carries the whole count, so both sums enter one fit.
-    exposure = np.where(events, 1e-6, weight)
-    model = GeneralizedLinearRegressor(
-        family="poisson",
-        alpha=1 / (PRIOR_SD**2 * exposure.sum()),
-        l1_ratio=0,
-        drop_first=False,
-        fit_intercept=True,
-    )
-    model.fit(pd.DataFrame(table), y / exposure, sample_weight=exposure, offset=offset)
-    flat = np.asarray(model.coef_)
-    edges = np.cumsum([0, *(levels for _, levels in factors)])
-    return [flat[a:b] for a, b in zip(edges[:-1], edges[1:], strict=True)]
+def _clock_band(panel: Panel) -> Array:
+    e = cumulative(panel.activity.exposure)
+    left = e[:, -1:] - e[:, :-1]
+    clock = 1 + 4 * panel.activity.order_scatter[:, None] / _past_rate(panel)
+    return np.searchsorted(CLOCK_BANDS, left / clock)

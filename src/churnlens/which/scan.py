@@ -18,20 +18,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from churnlens.panel import Panel
-from churnlens.which.segments import (
-    Attribute,
-    Group,
-    cell_sums,
-    dense_sums,
-    groups,
-    members,
-)
+from churnlens.which.baseline import Baseline
+from churnlens.which.segments import Attribute, Group, dense_sums, groups, members
 
 Array = npt.NDArray[Any]
 
 LEAST_OBSERVED = 5  # departures in a window
-LEAST_EXPECTED = 1.5  # expected departures on either side of a start
+LEAST_EXPECTED = 1.0  # expected departures in a window
+LEVEL_PRIOR = (
+    2.0  # pseudo-departures that hold a segment's level before a start near the baseline's
+)
 FIRST_START, LAST_START = 3, 2  # periods kept free at both ends of what can be seen
 CHUNK = 50  # Monte Carlo draws handled at a time
 
@@ -40,26 +36,20 @@ CHUNK = 50  # Monte Carlo draws handled at a time
 class Window:
     """A segment from a start period on.
 
-    `observed`, `expected` count departures after the start (`expected` at the segment's level
-    before it), `observed_before` and `expected_before` those before it, on the baseline's scale.
-    `gain` is the log-likelihood gain, `score` the gain less the price of its complexity; `p_value`
-    is over the whole search.
+    `observed` departures after the start against `expected` at the segment's own level before it;
+    both in whole departures. `gain` is the log-likelihood gain on effective departures, `score` the
+    gain less the price of its complexity; `ratio` the rate after over the rate before on them;
+    `p_value` is over the whole search.
     """
 
     segment: dict[str, tuple[str, ...]]
     start: int
-    observed: int
+    observed: float
     expected: float
-    observed_before: int
-    expected_before: float
     gain: float
     score: float
+    ratio: float
     p_value: float
-
-    @property
-    def ratio(self) -> float:
-        """Departures observed over expected."""
-        return self.observed / max(self.expected, 1e-9)
 
 
 @dataclass(frozen=True)
@@ -72,17 +62,16 @@ class Scan:
     starts: int
 
 
-def gains(observed: Array, expected: Array, scale: float = 1.0) -> Array:
+def gains(observed: Array, expected: Array) -> Array:
     """Return log-likelihood gains for a rise from each period on: [..., T] counts to [..., T]."""
     o1 = np.cumsum(observed[..., ::-1], axis=-1)[..., ::-1]
     e1 = np.cumsum(expected[..., ::-1], axis=-1)[..., ::-1]
-    o, e = o1[..., :1], e1[..., :1]
+    o, e = o1[..., :1] + LEVEL_PRIOR, e1[..., :1] + LEVEL_PRIOR
     o0, e0 = o - o1, e - e1
     with np.errstate(divide="ignore", invalid="ignore"):
         gain = _part(o1, e1) + _part(o0, e0) - _part(o, e)
-        rose = (o1 * e0 > o0 * e1) & (o1 >= LEAST_OBSERVED)
-    rose &= (e1 >= LEAST_EXPECTED) & (e0 >= LEAST_EXPECTED)
-    return np.where(rose, gain / scale, np.float32(0))
+        rose = (o1 * e0 > o0 * e1) & (o1 >= LEAST_OBSERVED) & (e1 >= LEAST_EXPECTED)
+    return np.where(rose, gain, np.float32(0))
 
 
 def _part(o: Array, e: Array) -> Array:
@@ -90,8 +79,7 @@ def _part(o: Array, e: Array) -> Array:
 
 
 def scan(
-    panel: Panel,
-    expected: Array,
+    baseline: Baseline,
     attributes: tuple[Attribute, ...],
     *,
     draws: int,
@@ -103,8 +91,8 @@ def scan(
 
     Parameters
     ----------
-    expected
-        Departures expected of each client and period had nothing changed, float32[n, T].
+    baseline
+        Departures observed and expected of each client and period had nothing changed.
     draws
         Monte Carlo draws of the whole search.
     alpha
@@ -117,33 +105,36 @@ def scan(
     Scan
         Windows in the order found, each with a p-value over the whole search.
     """
-    rows, cols = panel.events
     looked = groups(attributes)
-    span = _span(expected)
-    prices = _prices(looked)
-    tables = [dense_sums(g, expected) for g in looked]
-    null = _null_scores(expected, looked, tables, prices, span, len(rows), draws, seed)
-    scale = np.ones_like(expected)
+    span, prices = _span(baseline.expected), _prices(looked)
+    seen = [g.add_up(dense_sums(g, baseline.observed)) for g in looked]
+    due = [g.add_up(dense_sums(g, baseline.expected)) for g in looked]
+    null = _null_scores(baseline.expected, looked, due, prices, span, draws, seed)
+    scale = np.ones_like(baseline.expected)
     found: list[Window] = []
     for _ in range(most):
-        best = _best(looked, tables, prices, span, rows, cols, panel.at_risk.shape[1])
+        best = _best(looked, seen, due, prices, span)
         if best is None:
             break
-        p = float((1 + (null >= best.score).sum()) / (1 + len(null))) if len(null) else 1.0
-        window = _with_p(best, p)
+        score, gain, ratio, segment, start = best
+        p = float((1 + (null >= score).sum()) / (1 + len(null)))
         if p > alpha:
             break
-        found.append(window)
-        inside = members(window.segment, attributes, expected.shape)
-        late = np.arange(expected.shape[1]) >= window.start
-        scale = np.where(inside & late, scale * window.ratio, scale)
-        tables = [dense_sums(g, (expected * scale).astype(np.float32)) for g in looked]
-    return Scan(
-        windows=tuple(found),
-        null_scores=null,
-        segments=sum(g.segments for g in looked),
-        starts=span[1] - span[0],
-    )
+        inside = members(segment, attributes, scale.shape)
+        observed, expected = _whole(baseline, inside, scale, start)
+        found.append(Window(segment, start, observed, expected, gain, score, ratio, p))
+        late = np.arange(scale.shape[1]) >= start
+        scale = np.where(inside & late, scale * np.float32(ratio), scale)
+        due = [g.add_up(dense_sums(g, baseline.expected * scale)) for g in looked]
+    return Scan(tuple(found), null, sum(g.segments for g in looked), span[1] - span[0])
+
+
+def _whole(baseline: Baseline, inside: Array, scale: Array, start: int) -> tuple[float, float]:
+    """Departures found in a window and those expected at the segment's level before it."""
+    due = baseline.hazard * baseline.panel.active * scale * inside
+    seen = baseline.panel.found * inside
+    level = (seen[:, :start].sum() + LEVEL_PRIOR) / (due[:, :start].sum() + LEVEL_PRIOR)
+    return float(seen[:, start:].sum()), float(due[:, start:].sum() * level)
 
 
 def _span(expected: Array) -> tuple[int, int]:
@@ -161,74 +152,48 @@ def _prices(looked: tuple[Group, ...]) -> dict[int, float]:
 
 def _best(
     looked: tuple[Group, ...],
-    tables: list[Array],
+    seen: list[Array],
+    due: list[Array],
     prices: dict[int, float],
     span: tuple[int, int],
-    rows: Array,
-    cols: Array,
-    periods: int,
-) -> Window | None:
-    best: tuple[float, Any] | None = None
-    for group, table in zip(looked, tables, strict=True):
-        o = group.add_up(cell_sums(group, rows, cols, periods))
-        e = group.add_up(table)
-        gain = gains(o, e)[..., span[0] : span[1]]
-        if gain.size and gain.max() > 0:
-            s, k = np.unravel_index(int(gain.argmax()), gain.shape)
-            score = float(gain[s, k]) - prices[group.order]
-            if best is None or score > best[0]:
-                best = (score, (group, int(s), int(k) + span[0], float(gain[s, k]), o[s], e[s]))
-    return None if best is None else _window(best[0], *best[1])
-
-
-def _window(
-    score: float, group: Group, s: int, start: int, gain: float, o: Array, e: Array
-) -> Window:
-    o0, e0 = int(round(float(o[:start].sum()))), float(e[:start].sum())
-    level = o0 / e0 if e0 > 0 else 1.0
-    return Window(
-        segment=group.segment(s),
-        start=start,
-        observed=int(round(float(o[start:].sum()))),
-        expected=float(e[start:].sum()) * level,
-        observed_before=o0,
-        expected_before=e0,
-        gain=gain,
-        score=score,
-        p_value=1.0,
-    )
-
-
-def _with_p(window: Window, p: float) -> Window:
-    from dataclasses import replace
-
-    return replace(window, p_value=p)
+) -> tuple[float, float, float, dict[str, tuple[str, ...]], int] | None:
+    """Score, gain, ratio, segment and start of the best window."""
+    best = None
+    for group, o, e in zip(looked, seen, due, strict=True):
+        gain = gains(o, e)[:, span[0] : span[1]]
+        if gain.size == 0 or gain.max() <= 0:
+            continue
+        s, k = np.unravel_index(int(gain.argmax()), gain.shape)
+        score = float(gain[s, k]) - prices[group.order]
+        if best is None or score > best[0]:
+            start = int(k) + span[0]
+            before = (o[s, :start].sum() + LEVEL_PRIOR) / (e[s, :start].sum() + LEVEL_PRIOR)
+            ratio = float(o[s, start:].sum() / e[s, start:].sum() / before)
+            best = (score, float(gain[s, k]), ratio, group.segment(int(s)), start)
+    return best
 
 
 def _null_scores(
     expected: Array,
     looked: tuple[Group, ...],
-    tables: list[Array],
+    sums: list[Array],
     prices: dict[int, float],
     span: tuple[int, int],
-    events: int,
     draws: int,
     seed: int,
 ) -> Array:
     """Best score of each of `draws` searches on departures drawn from what was expected."""
+    events = round(float(expected.sum(dtype=np.float64)))
     if events == 0 or span[1] <= span[0]:
         return np.zeros(0)
     rng = np.random.default_rng(seed)
     flat = np.flatnonzero(expected)
     edges = np.cumsum(expected.ravel()[flat], dtype=np.float64)
-    sums = [group.add_up(table) for group, table in zip(looked, tables, strict=True)]
     best = np.full(draws, -np.inf)
     for begin in range(0, draws, CHUNK):
         size = min(CHUNK, draws - begin)
-        at = flat[
-            np.searchsorted(edges, rng.random(size * events) * edges[-1]).clip(0, len(flat) - 1)
-        ]
-        rows, cols = np.divmod(at, expected.shape[1])
+        at = np.searchsorted(edges, rng.random(size * events) * edges[-1])
+        rows, cols = np.divmod(flat[at.clip(0, len(flat) - 1)], expected.shape[1])
         draw = np.repeat(np.arange(size), events)
         for group, e in zip(looked, sums, strict=True):
             o = _drawn(group, rows, cols, draw, size, expected.shape[1])

@@ -150,22 +150,19 @@ def members(
     return np.broadcast_to(inside, shape)
 
 
-def cell_sums(
-    group: Group, rows: Array, cols: Array, periods: int, weights: Array | None = None
-) -> Array:
-    """Sum weights (or count) of client-periods by cell and period: float32[cells, T]."""
-    at = group.cells(rows, cols) * periods + cols
-    sums = np.bincount(at, weights, minlength=group.n_cells * periods)
-    return sums.reshape(group.n_cells, periods).astype(np.float32)
-
-
 def dense_sums(group: Group, values: Array) -> Array:
-    """Sum a dense float32[n, T] by cell and period: float32[cells, T], without listing its cells."""
+    """Sum a dense float32[n, T] by cell and period: float32[cells, T]."""
+    n, periods = values.shape
     if all(x is None or x.codes.ndim == 1 for x in (group.a, group.b)):
-        code = group.cells(np.arange(len(values)), np.zeros(len(values), int))
+        code = group.cells(np.arange(n), np.zeros(n, int))
         frame = pd.DataFrame(values).groupby(code).sum()
-        out = np.zeros((group.n_cells, values.shape[1]), np.float32)
+        out = np.zeros((group.n_cells, periods), np.float32)
         out[frame.index.to_numpy()] = frame.to_numpy()
         return out
-    rows, cols = np.nonzero(values)
-    return cell_sums(group, rows, cols, values.shape[1], values[rows, cols])
+    rows, cols = np.divmod(np.arange(values.size), periods)
+    at = group.cells(rows, cols) * periods + cols
+    return (
+        np.bincount(at, values.ravel(), minlength=group.n_cells * periods)
+        .reshape(group.n_cells, periods)
+        .astype(np.float32)
+    )
