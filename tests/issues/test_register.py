@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import os
 import signal
@@ -14,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from churnlens.errors import ReviewError
-from churnlens.issues.register import FILE, entries_of, read, record, timeline
+from churnlens.issues.register import FILE, read, record, timeline
 from churnlens.results import RegisterEntry
 
 WRITER = """

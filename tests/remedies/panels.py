@@ -58,8 +58,8 @@ def draw(
     given = {
         "calendar": Calendar("month", months(), ones),
         "client": np.arange(clients),
-        "at_risk": at_risk,
-        "log_seen": np.zeros((clients, periods), dtype=np.float32),
+        "active": at_risk.astype(np.float32),
+        "found": (leaves & (month == onset[:, None])).astype(np.float32),
         "onset": onset,
         "kind": np.where(onset >= 0, "lapsed", ""),
         "kept": np.zeros(clients),
@@ -72,10 +72,8 @@ def draw(
             }
         ),
         "exposures": (Exposure("approval_days", "mean", "orders", values),),
-        "orders": at_risk.astype(np.float32),
         "revenue": np.where(at_risk, 100.0, 0.0).astype(np.float32),
         "definition": "cadence",
-        "undecided": 0,
         "set_apart": 0,
     }
     return Panel(**{f.name: given.get(f.name) for f in dataclasses.fields(Panel)})

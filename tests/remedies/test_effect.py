@@ -18,7 +18,7 @@ DATA = Path(os.environ.get("CHURNLENS_DATA", Path(__file__).parents[3] / "shared
 def mpdta() -> GroupTime:
     moderndid = pytest.importorskip("moderndid", reason="mpdta comes with moderndid (group bench)")
     frame = pd.DataFrame(moderndid.load_mpdta().to_dict(as_series=False))
-    wide = frame.pivot(index="countyreal", columns="year", values="lemp")
+    wide = frame.pivot_table(index="countyreal", columns="year", values="lemp")
     first = frame.groupby("countyreal")["first.treat"].first().loc[wide.index].to_numpy()
     start = np.where(first == 0, NEVER, first - wide.columns[0])
     return group_time(wide.to_numpy(), np.ones(wide.shape), start)

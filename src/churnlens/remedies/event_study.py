@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from churnlens.remedies import rates
 from churnlens.remedies.effect import NEVER, group_time
-from churnlens.remedies.rates import Booleans, Floats
+from churnlens.remedies.rates import Booleans, ByClient
 from churnlens.remedies.windows import Windows
 from churnlens.results import Estimate, LagPoint
 
@@ -21,7 +20,7 @@ Z = 1.960
 
 def event_study(
     panel: Panel,
-    hazard: Floats,
+    departures: ByClient,
     inside: Booleans,
     starts: npt.NDArray[np.int64],
     windows: Windows,
@@ -31,8 +30,7 @@ def event_study(
     Parameters
     ----------
     panel : Panel
-    hazard : array (n, T)
-        Baseline chance of a departure.
+    departures : ByClient
     inside : bool[n]
         The remedy's scope.
     starts : int[n]
@@ -48,15 +46,15 @@ def event_study(
     quarter = windows.quarter
     first = windows.start % quarter  # the start is the edge of a quarter
     edges = np.arange(first, windows.last + 1, quarter)
-    risk = np.add.reduceat(panel.at_risk, edges, axis=1, dtype=float)
-    excess = np.where(panel.at_risk, rates.losses(panel) - hazard, 0.0)
-    seen = np.add.reduceat(excess, edges, axis=1)
+    there = np.add.reduceat(panel.active, edges, axis=1, dtype=np.float64)
+    surprise = departures.observed - departures.expected
+    seen = np.add.reduceat(surprise, edges, axis=1, dtype=np.float64)
     began = np.where(starts == NEVER, NEVER, np.maximum((starts - first) // quarter, 0))
     start = (windows.start - first) // quarter
     try:
         found = group_time(
-            100 * quarter * seen / np.maximum(risk, 1),
-            risk,
+            100 * quarter * seen / np.maximum(there, 1e-9),
+            there,
             began,
             clusters=panel.client,
             comparison="not_yet",
@@ -66,12 +64,12 @@ def event_study(
     except ValueError:
         return ()
     own = found.groups == start
-    clients = (panel.at_risk[inside]).sum(axis=0)
+    clients = panel.active[inside].sum(axis=0)
     return tuple(
         LagPoint(
             lag=int((time - start) * quarter),
             excess=Estimate(float(effect), float(effect - Z * error), float(effect + Z * error)),
-            clients=int(clients[edges[time]]),
+            clients=round(float(clients[edges[time]])),
         )
         for time, effect, error in zip(
             found.times[own], found.effects[own], found.errors[own], strict=True

@@ -21,10 +21,10 @@ from churnlens.remedies import rates, words
 from churnlens.remedies.carried_out import Move, Periods, driver_move
 from churnlens.remedies.effect import NEVER
 from churnlens.remedies.event_study import event_study
-from churnlens.remedies.rates import Booleans, Counts
+from churnlens.remedies.rates import Booleans, ByClient, Counts
 from churnlens.remedies.reading import Reading, read_change
 from churnlens.remedies.scope import Remedy, first_whole_period, members, read_remedies
-from churnlens.remedies.windows import Windows, lay_out
+from churnlens.remedies.windows import Windows, last_countable, lay_out
 from churnlens.remedies.worth import lost_revenue
 from churnlens.results import Estimate, Issue, RemedyResult, Text
 
@@ -43,7 +43,7 @@ def judge_remedies(
     issues: Sequence[Issue],
     *,
     as_of: dt.date,
-    expected: npt.ArrayLike | None = None,
+    departures: ByClient | None = None,
 ) -> tuple[RemedyResult, ...]:
     """Judge every remedy of the remedies table.
 
@@ -58,9 +58,9 @@ def judge_remedies(
         issue that covers half of its scope and began before it.
     as_of : date
         Last day of the data.
-    expected : array (n, T), optional
-        Baseline chance of a departure by client and period (tenure, season, chance of being
-        seen); by tenure alone when not given.
+    departures : ByClient, optional
+        Departures observed and expected from a baseline (tenure, season, chance of being seen);
+        expected by tenure alone when not given.
 
     Returns
     -------
@@ -68,14 +68,14 @@ def judge_remedies(
         In the order of the table.
     """
     remedies = read_remedies(table, [str(name) for name in panel.attributes.columns])
-    hazard = rates.tenure_hazard(panel) if expected is None else np.asarray(expected, dtype=float)
+    departures = departures or rates.by_tenure(panel)
     return tuple(
         judge(
             panel,
             remedy,
             as_of=as_of,
             aim=find_aim(panel, remedy, issues),
-            expected=hazard,
+            departures=departures,
             others=[other for other in remedies if other is not remedy],
         )
         for remedy in remedies
@@ -101,7 +101,7 @@ def judge(
     *,
     as_of: dt.date,
     aim: Issue | None = None,
-    expected: npt.ArrayLike | None = None,
+    departures: ByClient | None = None,
     others: Sequence[Remedy] = (),
 ) -> RemedyResult:
     """Judge one remedy.
@@ -115,8 +115,8 @@ def judge(
     aim : Issue, optional
         What the remedy is to mend: its onset sets the level to measure against, its driver is
         looked at for whether the remedy was carried out, its test plan is answered.
-    expected : array (n, T), optional
-        Baseline chance of a departure by client and period.
+    departures : ByClient, optional
+        Departures observed and expected from a baseline; by tenure alone when not given.
     others : sequence of Remedy
         The other remedies; clients they reached are no comparison.
 
@@ -124,18 +124,20 @@ def judge(
     -------
     RemedyResult
     """
-    hazard = rates.tenure_hazard(panel) if expected is None else np.asarray(expected, dtype=float)
+    departures = departures or rates.by_tenure(panel)
     inside = members(panel.attributes, remedy.segment)
     if inside.sum() < FEWEST_CLIENTS:
         return _unread(remedy, aim, words.NOBODY)
     outside = ~inside & ~_reached(panel, others, as_of)
-    counts = rates.count(panel, hazard, inside, _peers(panel, outside, aim))
-    windows = lay_out(panel, remedy, aim, counts)
+    counts = rates.count(departures, inside, _peers(panel, outside, aim))
+    last = last_countable(departures.expected.sum(axis=0, dtype=np.float64))
+    windows = lay_out(panel, remedy, aim, counts, last)
     if windows is None:
         return _unread(remedy, aim, words.NO_PAST)
     counts = counts if _comparable(counts, windows) else counts.alone()
     move = _move(panel, inside, windows, aim)
-    reading = read_change(panel.periods, counts, windows, aim, move)
+    found = panel.found[inside].sum(axis=0, dtype=np.float64)
+    reading = read_change(panel.periods, counts, windows, aim, move, found)
     verdict, detail = _verdict(remedy, windows, reading, move, aim)
     starts = _starts(panel, inside, others, windows)
     return RemedyResult(
@@ -150,7 +152,7 @@ def judge(
         detail=detail,
         driver_moved=None if move is None else move.moved,
         money_saved=_times(reading.avoided, lost_revenue(panel, inside)),
-        pre_trend=event_study(panel, hazard, inside, starts, windows),
+        pre_trend=event_study(panel, departures, inside, starts, windows),
         owner=remedy.owner,
         observed=reading.observed,
         driver_change=None if move is None else (move.before, move.after),
@@ -174,7 +176,7 @@ def _peers(panel: Panel, outside: Booleans, aim: Issue | None) -> Booleans:
     if aim is None or not aim.segment:
         return outside
     peers = outside & members(panel.attributes, aim.segment)
-    enough = rates.losses(panel)[peers].sum() >= 4 * FEWEST_OUTSIDE
+    enough = panel.found[peers].sum() >= 4 * FEWEST_OUTSIDE
     return peers if enough else outside
 
 
@@ -191,7 +193,7 @@ def _move(panel: Panel, inside: Booleans, windows: Windows, aim: Issue | None) -
     if aim is None or exposure is None or windows.after.sum() < windows.quarter:
         return None
     periods = Periods(windows.calm, windows.base, windows.after)
-    return driver_move(exposure, panel.at_risk, inside, periods, aim.direction)
+    return driver_move(exposure, panel.active > 0, inside, periods, aim.direction)
 
 
 def _exposure(panel: Panel, aim: Issue | None) -> npt.NDArray[np.float32] | None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +26,19 @@ STEP_Z = 3.0  # a scanned change of level counts from here: the largest of some 
 CALM = 2.0  # placebo dates or quarters that the belief "no more than chance" is worth
 FEWEST = 5.0  # departures a window needs
 TENURE_EDGES = (6, 12, 24, 48)  # periods
+
+
+@dataclass(frozen=True)
+class ByClient:
+    """Departures observed and expected by client and period, each float[n, T].
+
+    Where an onset is only probable both are effective numbers, so that observed less expected
+    varies as a count of the size expected does; where a period can hardly be judged yet both are
+    near nothing.
+    """
+
+    observed: npt.NDArray[np.floating[Any]]
+    expected: npt.NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True)
@@ -70,43 +83,28 @@ class Change:
         return float(np.exp(self.log_ratio))
 
 
-def losses(panel: Panel) -> Booleans:
-    """Return the departures as bool[n, T]; a closure is a competing exit and none of them."""
-    lost = np.zeros(panel.at_risk.shape, dtype=bool)
-    rows, periods = panel.events
-    lost[rows, periods] = panel.kind[rows] != "closed"
-    return lost & panel.at_risk
-
-
-def tenure_hazard(panel: Panel) -> Floats:
-    """Return the chance of a departure that is seen, by tenure alone, as float[n, T]."""
+def by_tenure(panel: Panel) -> ByClient:
+    """Return the departures found, and those a hazard by tenure alone expects."""
     bands = len(TENURE_EDGES) + 2
     band = np.searchsorted(TENURE_EDGES, np.maximum(panel.tenure, 0), side="right")
     band[panel.known_from_start] = bands - 1  # their age is not known
-    seen = np.exp(panel.log_seen, dtype=float)
-    risk = np.bincount(band[panel.at_risk], seen[panel.at_risk], minlength=bands)
-    left = np.bincount(band[losses(panel)], minlength=bands)
-    return np.asarray((left / np.maximum(risk, 1))[band] * seen)
+    active = panel.active.astype(float)
+    there = np.bincount(band.ravel(), active.ravel(), minlength=bands)
+    left = np.bincount(band.ravel(), panel.found.ravel(), minlength=bands)
+    return ByClient(panel.found, (left / np.maximum(there, 1e-9))[band] * active)
 
 
-def count(panel: Panel, expected: npt.ArrayLike, inside: Booleans, outside: Booleans) -> Counts:
-    """Collapse the panel to counts by period.
+def count(departures: ByClient, inside: Booleans, outside: Booleans) -> Counts:
+    """Collapse departures to counts by period, in a scope (bool[n]) and in its comparison."""
 
-    Parameters
-    ----------
-    panel : Panel
-    expected : array (n, T)
-        Baseline chance of a departure of each client in each period at risk.
-    inside, outside : bool[n]
-        The scope, and comparable clients outside it.
-    """
-    hazard = np.where(panel.at_risk, np.asarray(expected, dtype=float), 0.0)
-    lost = losses(panel)
+    def add(values: npt.NDArray[np.floating[Any]], who: Booleans) -> Floats:
+        return np.asarray(values[who].sum(axis=0, dtype=np.float64))
+
     return Counts(
-        seen=lost[inside].sum(axis=0).astype(float),
-        expected=hazard[inside].sum(axis=0),
-        outside_seen=lost[outside].sum(axis=0).astype(float),
-        outside_expected=hazard[outside].sum(axis=0),
+        seen=add(departures.observed, inside),
+        expected=add(departures.expected, inside),
+        outside_seen=add(departures.observed, outside),
+        outside_expected=add(departures.expected, outside),
     )
 
 
@@ -211,7 +209,7 @@ def _quarters(counts: Counts, periods: Integers, length: int) -> tuple[Floats, F
 
 
 def _change(seen: Floats, expected: Floats, before: Booleans, after: Booleans) -> Change:
-    left = np.array([seen[before].sum(), seen[after].sum()]) + 0.5
+    left = np.maximum([seen[before].sum(), seen[after].sum()], 0) + 0.5
     base = np.array([expected[before].sum(), expected[after].sum()])
     if (base <= 0).any():
         return Change(0.0, np.inf)

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from churnlens.remedies import rates
-from churnlens.remedies.carried_out import Move
+from churnlens.remedies.carried_out import SMALLEST_SHARE, Move
 from churnlens.remedies.power import LONGEST, ahead, periods_needed
-from churnlens.remedies.rates import Change, Counts
+from churnlens.remedies.rates import Change, Counts, Floats
 from churnlens.remedies.windows import Windows
 from churnlens.results import Estimate, Issue
 
@@ -61,6 +61,7 @@ def read_change(
     windows: Windows,
     aim: Issue | None,
     move: Move | None,
+    found: Floats,
 ) -> Reading:
     """Read the change since a remedy's start.
 
@@ -74,26 +75,28 @@ def read_change(
         Its test plan, where it has one, says what effect is hoped for.
     move : Move or None
         A remedy carried out in part is hoped to have that part of the effect.
+    found : array (T,)
+        Departures found in the scope, which `counts` may hold as effective numbers only.
     """
     inflation = _inflation(counts, windows)
     hoped = _hoped(counts, windows, aim, move)
     readable, needed = _readable(periods, counts, windows, hoped, inflation)
-    observed = int(counts.seen[windows.after].sum())
+    observed = float(found[windows.after].sum())
     ratio = avoided = None
     without = 0.0
     if counts.expected[windows.after].sum() > 0:
-        found = rates.change(counts, windows.base, windows.after)
-        without = observed / np.exp(found.log_ratio) if observed else _without(counts, windows)
-        ratio = _interval(found, inflation)
+        measured = rates.change(counts, windows.base, windows.after)
+        without = observed / measured.ratio if observed else _without(counts, windows)
+        ratio = _interval(measured, inflation)
         avoided = Estimate(
             without * (1 - ratio.value), without * (1 - ratio.high), without * (1 - ratio.low)
         )
     return Reading(
-        observed=observed,
+        observed=round(observed),
         without=float(without),
         ratio=ratio,
         avoided=avoided,
-        still_at_stake=_at_stake(counts, windows, inflation),
+        still_at_stake=_at_stake(counts, windows, inflation, observed),
         hoped=hoped,
         readable=readable,
         readable_now=needed is not None and int(windows.after.sum()) >= needed,
@@ -113,9 +116,9 @@ def _inflation(counts: Counts, windows: Windows) -> float:
     )
 
 
-def _interval(found: Change, inflation: float) -> Estimate:
-    reach = TWO_SIDED * inflation * float(np.sqrt(found.variance))
-    value = found.log_ratio
+def _interval(measured: Change, inflation: float) -> Estimate:
+    reach = TWO_SIDED * inflation * float(np.sqrt(measured.variance))
+    value = measured.log_ratio
     return Estimate(*(float(np.exp(v)) for v in (value, value - reach, value + reach)))
 
 
@@ -126,7 +129,9 @@ def _without(counts: Counts, windows: Windows) -> float:
 
 def _hoped(counts: Counts, windows: Windows, aim: Issue | None, move: Move | None) -> float:
     full = _full_effect(counts, windows, aim)
-    done = 1.0 if move is None or move.undone is None else float(np.clip(move.undone, 0.2, 1.0))
+    done = 1.0
+    if move is not None and move.moved and move.undone is not None:
+        done = float(np.clip(move.undone, SMALLEST_SHARE, 1.0))
     return float(np.clip(1 - (1 - full) * done, SMALLEST_RATIO, LARGEST_RATIO))
 
 
@@ -174,5 +179,5 @@ def _at_stake(counts: Counts, windows: Windows, inflation: float) -> Estimate | 
     if not windows.calm.any() or not after or counts.seen[windows.calm].sum() < rates.FEWEST:
         return None
     left = _interval(rates.change(counts, windows.calm, windows.after), inflation)
-    a_year = float(counts.seen[windows.after].sum()) * 4 * windows.quarter / float(after)
+    a_year = observed * 4 * windows.quarter / float(after)
     return Estimate(*(a_year * (1 - 1 / r) for r in (left.value, left.low, left.high)))

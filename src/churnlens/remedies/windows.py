@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from churnlens.remedies import rates
-from churnlens.remedies.rates import Booleans, Counts
+from churnlens.remedies.rates import Booleans, Counts, Floats
 from churnlens.remedies.scope import Remedy, first_whole_period
 from churnlens.results import Issue
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from churnlens.panel import Panel
 
 QUARTER_DAYS = 91.3
-COUNTABLE = 0.2  # of the largest number at risk; with fewer, a period is mostly undecided
+COUNTABLE = 0.2  # of the usual departures expected; with fewer, a period is mostly undecided
 
 
 @dataclass(frozen=True)
@@ -47,8 +47,10 @@ def quarter_length(periods: Sequence[dt.date]) -> int:
     return max(1, round(QUARTER_DAYS / days))
 
 
-def lay_out(panel: Panel, remedy: Remedy, aim: Issue | None, counts: Counts) -> Windows | None:
-    """Lay out the windows of a remedy.
+def lay_out(
+    panel: Panel, remedy: Remedy, aim: Issue | None, counts: Counts, last: int
+) -> Windows | None:
+    """Lay out the windows of a remedy; `last` is the last period that can be judged.
 
     The base runs from the issue's onset to a quarter before the start. That quarter, the run-up,
     is left out: its level may be why the remedy was begun. Where the onset leaves less than a
@@ -75,19 +77,21 @@ def lay_out(panel: Panel, remedy: Remedy, aim: Issue | None, counts: Counts) -> 
         calm=span < step,
         base=(span >= step) & (span < (start if whole else settled)),
         run_up=(span >= settled) & (span < start) & (not whole),
-        after=(span >= start) & (span <= _last(panel, remedy)),
+        after=(span >= start) & (span <= _last(panel, remedy, last)),
         step=step,
         start=start,
-        last=last_countable(panel),
+        last=last,
         quarter=quarter,
         close=start - step < 3 * quarter,
     )
 
 
-def last_countable(panel: Panel) -> int:
-    """Return the last period in which departures can be counted: later ones are undecided."""
-    risk = panel.at_risk.sum(axis=0)
-    return int(np.flatnonzero(risk >= COUNTABLE * risk.max())[-1])
+def last_countable(expected: Floats) -> int:
+    """Return the last period in which departures can be judged: in later ones few are expected.
+
+    `expected` (T) are the effective departures expected of the whole book.
+    """
+    return int(np.flatnonzero(expected >= COUNTABLE * np.median(expected[expected > 0]))[-1])
 
 
 def _onset(panel: Panel, aim: Issue | None) -> int | None:
@@ -98,8 +102,7 @@ def _onset(panel: Panel, aim: Issue | None) -> int | None:
     return max(int(np.searchsorted(starts, day.toordinal(), side="right")) - 1, 0)
 
 
-def _last(panel: Panel, remedy: Remedy) -> int:
-    last = last_countable(panel)
+def _last(panel: Panel, remedy: Remedy, last: int) -> int:
     if remedy.end is None:
         return last
     return min(last, first_whole_period(panel.periods, remedy.end) - 1)

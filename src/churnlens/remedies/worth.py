@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from churnlens.remedies import rates
 from churnlens.remedies.rates import Booleans
 
 if TYPE_CHECKING:
@@ -18,8 +17,8 @@ def lost_revenue(panel: Panel, inside: Booleans) -> float | None:
 
     For a client that only shrank it is the part that went. None without departures.
     """
-    who = rates.losses(panel).any(axis=1) & inside
+    who = inside & (panel.onset >= 0)
     if not who.any():
         return None
-    stayed = np.where(panel.kind[who] == "shrunk", panel.kept[who], 0.0)
-    return float((panel.yearly_revenue()[who] * (1 - stayed)).mean())
+    stayed = np.where(panel.kind[who] == "shrunk", np.nan_to_num(panel.kept[who]), 0.0)
+    return float((panel.yearly(panel.revenue)[who] * (1 - stayed)).mean())

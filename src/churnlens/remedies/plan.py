@@ -1,0 +1,148 @@
+"""The test of a remedy, written down before it can be read: what effect, when, which measure."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from churnlens.remedies import rates
+from churnlens.remedies.power import LONGEST, ahead, periods_needed
+from churnlens.remedies.rates import ByClient, Counts
+from churnlens.remedies.scope import first_whole_period, members
+from churnlens.remedies.windows import last_countable, quarter_length
+from churnlens.results import Issue, Skipped, TestPlan, Text
+
+if TYPE_CHECKING:
+    from churnlens.panel import Panel
+
+SMALLEST_RATIO = 0.05
+LARGEST_RATIO = 0.95
+FEWEST_OUTSIDE = 10.0
+MEASURE = "departures per client and quarter in the scope, against clients outside it"
+MEASURE_ALONE = "departures per client and quarter in the scope, against the level before the start"
+
+SMALL = Text("Too few departures are put down to this issue for a remedy to be tested by them.")
+NEVER_READABLE = Text(
+    "Too few clients leave here: even a remedy that undid all of it would not stand out from"
+    " chance within five years. Judge it by its driver instead."
+)
+
+
+def plan_test(
+    panel: Panel,
+    issue: Issue,
+    *,
+    as_of: dt.date,
+    departures: ByClient | None = None,
+) -> TestPlan | Skipped:
+    """Write the test for an open issue, for a remedy that begins with the next period.
+
+    The effect of full reach takes away the departures attributable to the issue and leaves the
+    others. It is measured as `judge` will measure it: against the level since the onset, beside
+    clients outside the segment.
+
+    Parameters
+    ----------
+    panel : Panel
+    issue : Issue
+    as_of : date
+        Last day of the data.
+    departures : ByClient, optional
+        Departures observed and expected from a baseline; by tenure alone when not given.
+
+    Returns
+    -------
+    TestPlan or Skipped
+        Skipped where nothing is attributable to the issue, or where the effect would not stand
+        out within five years.
+    """
+    seen = issue.departures
+    ratio = 1 - seen.attributable.value / max(seen.observed, 1)
+    if ratio > LARGEST_RATIO:
+        return _skipped("small_effect", SMALL, issue)
+    ratio = max(ratio, SMALLEST_RATIO)
+    departures = departures or rates.by_tenure(panel)
+    last = last_countable(departures.expected.sum(axis=0, dtype=np.float64))
+    counts = _counts(panel, issue, departures)
+    needed = _periods(panel, counts, issue, ratio, last)
+    if needed is None:
+        return _skipped("never_readable", NEVER_READABLE, issue)
+    quarter = quarter_length(panel.periods)
+    days = float(np.median(np.diff([p.toordinal() for p in panel.periods])))
+    wait = len(panel.periods) - 1 - last
+    readable = as_of + dt.timedelta(days=round((needed + wait) * days))
+    now = _per_quarter(counts, quarter, last)
+    return TestPlan(
+        text=_text(issue, as_of, readable, ratio, now),
+        readable_from=readable.isoformat(),
+        risk_ratio_full_reach=ratio,
+        measure=MEASURE if counts.outside_seen is not None else MEASURE_ALONE,
+    )
+
+
+def _skipped(code: str, text: Text, issue: Issue) -> Skipped:
+    return Skipped(code, f"{issue.id}: {text}", text)
+
+
+def _counts(panel: Panel, issue: Issue, departures: ByClient) -> Counts:
+    inside = members(panel.attributes, issue.segment)
+    counts = rates.count(departures, inside, ~inside)
+    theirs = counts.outside_seen
+    enough = theirs is not None and theirs.sum() >= FEWEST_OUTSIDE
+    return counts if enough else counts.alone()
+
+
+def _periods(panel: Panel, counts: Counts, issue: Issue, ratio: float, last: int) -> int | None:
+    span = np.arange(len(panel.periods))
+    step = 0
+    if issue.onset is not None:
+        step = first_whole_period(panel.periods, dt.date.fromisoformat(issue.onset.date))
+    base = (span >= min(step, last)) & (span <= last)
+    quarter = quarter_length(panel.periods)
+    outside = counts.outside_expected
+    begin = len(span)
+    return periods_needed(
+        counts,
+        base,
+        ahead(counts.expected, begin, last, LONGEST),
+        None if outside is None else ahead(outside, begin, last, LONGEST),
+        ratio,
+        settling=quarter,
+        inflation=rates.quarterly_inflation(counts, (span < step, base), quarter),
+    )
+
+
+def _per_quarter(counts: Counts, quarter: int, last: int) -> float:
+    """Departures a quarter over the last countable year."""
+    year = counts.seen[max(last + 1 - 4 * quarter, 0) : last + 1]
+    return float(year.mean() * quarter)
+
+
+def _text(issue: Issue, as_of: dt.date, readable: dt.date, ratio: float, now: float) -> Text:
+    values = {
+        "segment": {"type": "segment", "value": dict(issue.segment)},
+        "driver": {"type": "driver", "value": issue.driver},
+        "fall": {"type": "percent", "value": 1 - ratio},
+        "now": round(now),
+        "then": round(now * ratio),
+        "start": {"type": "date", "value": (as_of + dt.timedelta(days=1)).isoformat()},
+        "date": {"type": "date", "value": readable.isoformat()},
+    }
+    if issue.driver is None:
+        return Text(
+            "If a remedy undid all of the rise among {segment}, departures there would fall by"
+            " {fall}, from about {now} a quarter to about {then}. Begun on {start}, that would"
+            " stand out from chance by {date}, with four chances in five. We shall judge it by"
+            " departures there beside those of clients elsewhere over the same months.",
+            values,
+        )
+    return Text(
+        "If {driver} stopped driving clients away among {segment}, departures there would fall by"
+        " {fall}, from about {now} a quarter to about {then}. A remedy begun on {start} would stand"
+        " out from chance by {date}, with four chances in five. We shall judge it first by whether"
+        " {driver} moved, then by departures there beside those of clients elsewhere over the same"
+        " months.",
+        values,
+    )

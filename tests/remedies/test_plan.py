@@ -1,0 +1,101 @@
+"""The test written beforehand."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+from panels import MONTHS, day, draw, step
+
+from churnlens.remedies import Remedy, judge, plan_test
+from churnlens.results import (
+    DateEstimate,
+    DefinitionsAgreeing,
+    Departures,
+    Estimate,
+    Issue,
+    Skipped,
+    TestPlan,
+)
+
+KEY = {"size": ("key",)}
+
+
+def issue(
+    observed: int = 200, attributable: float = 120.0, driver: str | None = "approval_days"
+) -> Issue:
+    return Issue(
+        id="approval-key",
+        rank=1,
+        kind="shift",
+        title="Key accounts leave",
+        driver=driver,
+        direction="more",
+        verdict="cause",
+        segment=KEY,
+        onset=DateEstimate(*3 * [day(18).isoformat()]),
+        departures=Departures(
+            observed, observed - attributable, Estimate(attributable, 0.0, 2 * attributable)
+        ),
+        revenue_per_year=Estimate(0, 0, 0),
+        effect=None,
+        evidence=(),
+        definitions_agreeing=DefinitionsAgreeing(1, 1),
+        status=None,
+        recommendation=(),
+    )
+
+
+def test_the_plan_states_effect_date_and_measure() -> None:
+    panel = draw(np.random.default_rng(0), relative=step((18, 2.5)))
+    plan = plan_test(panel, issue(), as_of=day(MONTHS))
+    assert isinstance(plan, TestPlan)
+    assert plan.risk_ratio_full_reach == pytest.approx(0.4)
+    assert day(MONTHS + 3).isoformat() < plan.readable_from < day(MONTHS + 36).isoformat()
+    assert "outside" in plan.measure
+    for part in ("approval days", "size key", "60 %", plan.readable_from):
+        assert part in str(plan.text)
+
+
+def test_a_weaker_effect_takes_longer_to_read() -> None:
+    panel = draw(np.random.default_rng(0), relative=step((18, 2.5)))
+    strong, weak = (plan_test(panel, issue(200, a), as_of=day(MONTHS)) for a in (140.0, 100.0))
+    assert isinstance(strong, TestPlan)
+    assert isinstance(weak, TestPlan)
+    assert strong.readable_from < weak.readable_from
+
+
+def test_what_could_never_be_read_is_said_to_be_so() -> None:
+    panel = draw(np.random.default_rng(0), clients=80)
+    plan = plan_test(panel, issue(6, 3.0), as_of=day(MONTHS))
+    assert isinstance(plan, Skipped)
+    assert plan.code == "never_readable"
+    small = plan_test(panel, issue(200, 2.0), as_of=day(MONTHS))
+    assert isinstance(small, Skipped)
+    assert small.code == "small_effect"
+
+
+def test_an_issue_without_a_driver_is_planned_by_its_departures() -> None:
+    panel = draw(np.random.default_rng(0), relative=step((18, 2.5)))
+    plan = plan_test(panel, issue(driver=None), as_of=day(MONTHS))
+    assert isinstance(plan, TestPlan)
+    assert "None" not in str(plan.text)
+
+
+def test_the_next_review_answers_the_plan_it_quotes() -> None:
+    cured = draw(np.random.default_rng(2), relative=step((18, 2.5), (30, 1.0)))
+    plan = TestPlan(issue_text := plan_text(), "2023-01-01", 0.4, "departures")
+    aim = dataclasses.replace(issue(driver=None), test_plan=plan)
+    result = judge(
+        cured, Remedy("a", day(30), segment=KEY, issue_id=aim.id), as_of=day(MONTHS), aim=aim
+    )
+    assert result.plan is not None
+    assert result.plan.text == issue_text
+    assert result.verdict == "worked"
+
+
+def plan_text():
+    from churnlens.results import Text
+
+    return Text("Departures are to fall by {fall}.", {"fall": "60 %"})
