@@ -18,7 +18,7 @@ Rows = Sequence[Mapping[str, Any]]
 INK, MUTED, RULE = "var(--ink)", "var(--muted)", "var(--rule)"
 ACCENT, BAND, ONSET = "var(--accent)", "var(--band)", "var(--onset)"
 
-WIDE, HALF, THIRD, NARROW = (1130, 200), (530, 190), (340, 215), (340, 220)
+WIDE, HALF, THIRD, NARROW = (1130, 200), (530, 175), (340, 195), (340, 220)
 FONT_SIZE = 13
 _THREADS = 2
 
@@ -153,7 +153,7 @@ def dose(rows: Rows, size: tuple[int, int]) -> Spec:
             "field": "band",
             "type": "ordinal",
             "sort": None,
-            "axis": {"labelAngle": 0, "labelLimit": size[0] / max(len(rows), 1) - 4},
+            "axis": {"labelAngle": 0, "labelLimit": 0, "labelOverlap": False},
             "scale": {"padding": 0.4},
         }
     }
@@ -217,7 +217,7 @@ def around(rows: Rows, ticks: Mapping[float, str], size: tuple[int, int], zero: 
     return _layered(rows, layers, size)
 
 
-_ROW_HEIGHT = 46
+_ROW_HEIGHT = 38
 _PATTERNS = {
     "start": {"fill": MUTED, "stroke": MUTED},
     "end": {"fill": MUTED, "stroke": MUTED},
@@ -245,7 +245,7 @@ def waterfall(rows: Rows, width: int) -> Spec:
         }
     }
     numbered = [
-        {**row, "n": n + 0.45, "top": n + 0.45, "bottom": n + 0.82, "text": n + 0.22}
+        {**row, "n": n + 0.5, "top": n + 0.5, "bottom": n + 0.86, "text": n + 0.26}
         for n, row in enumerate(rows)
     ]
     across = {

@@ -209,7 +209,7 @@ def dose(
     if len(points) < 2:
         return None
     say, number = language.say, language.number
-    bands = [language.span(number(p.low), number(p.high)) for p in points]
+    bands = [f"{number(p.low)}–{number(p.high)}" for p in points]
     rows = [
         {
             "band": band,

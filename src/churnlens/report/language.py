@@ -24,6 +24,7 @@ _UNSEEN = re.compile(
     "[\u0000-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]"
 )
 _RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]")
+_LATIN_NEXT = re.compile("(?<=[\u4e00-\u9fff])(?=[A-Za-z])|(?<=[A-Za-z])(?=[\u4e00-\u9fff])")
 _FIRST_ISOLATE, _POP_ISOLATE = "\u2068", "\u2069"
 
 _ALL = Text("all clients")
@@ -80,11 +81,21 @@ class Language:
             return ""
         values = {key: self.value(v) for key, v in text.values.items()}
         values |= {key: v if isinstance(v, str) else self.value(v) for key, v in more.items()}
-        return self.gettext(text.template).format_map(values)
+        return self._spaced(self.gettext(text.template).format_map(values))
+
+    def _spaced(self, written: str) -> str:
+        """Part Latin words from Chinese ones by a space, as Chinese print does."""
+        if self.code != "zh":
+            return written
+        return _LATIN_NEXT.sub(" ", written)
 
     def sentence(self, text: Text | None, **more: Any) -> str:
         """Return a sentence that begins with a capital, also where it begins with a name."""
-        return capital(self.say(text, **more))
+        return self.capital(self.say(text, **more))
+
+    def capital(self, text: str) -> str:
+        """Return the text with its first letter large, where the language has such."""
+        return text if self.code == "zh" else text[:1].upper() + text[1:]
 
     def value(self, value: Any) -> str:
         """Write one value of a `Text`: a typed mapping, a number, a `Text` or a user's string."""
@@ -170,7 +181,8 @@ class Language:
 
     def day(self, iso: str) -> str:
         """Write a calendar day in full: `31 December 2024`."""
-        return self._date("yMMMMd", dt.date.fromisoformat(iso[:10]))
+        written = dates.format_date(dt.date.fromisoformat(iso[:10]), "long", locale=self.locale)
+        return str(written).replace(" ", "\u00a0")
 
     def period_name(self, iso: str) -> str:
         """Name a period by its first day: month, quarter, or `the week of …`."""
@@ -242,11 +254,6 @@ def _minus(written: str) -> str:
 def _decimals(value: float) -> int:
     """Return the decimals that leave about three figures."""
     return next((n for n, limit in ((0, 100), (1, 10), (2, 0.1)) if abs(value) >= limit), 3)
-
-
-def capital(text: str) -> str:
-    """Return the text with its first letter large."""
-    return text[:1].upper() + text[1:]
 
 
 @functools.cache

@@ -96,7 +96,7 @@ _LESS = Text("less {driver}")
 _VERY_SURE = Text("Very sure")
 _SURE = Text("Sure")
 _FAIRLY_SURE = Text("Fairly sure")
-_NOT_SURE = Text("Sure of the rise, not of why")
+_NOT_SURE = Text("Of the rise, not of why")
 _MIX_SURE = Text("Sure, by counting")
 _HINT = Text("A hint")
 

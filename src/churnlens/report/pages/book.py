@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from churnlens.report import charts, figures, words
-from churnlens.report.language import Language, capital
+from churnlens.report.language import Language
 from churnlens.report.pages.issue import check
 from churnlens.results import (
     Association,
@@ -38,7 +38,7 @@ def ruled_out(review: Review, language: Language) -> list[dict[str, Any]]:
 
 def _ruled_out(driver: RuledOut, language: Language) -> dict[str, Any]:
     return {
-        "driver": capital(language.driver(driver.driver)),
+        "driver": language.capital(language.driver(driver.driver)),
         "verdict": driver.verdict,
         "verdict_name": language.say(words.DRIVER_VERDICTS[driver.verdict]),
         "meaning": language.say(words.DRIVER_VERDICTS_MEANING[driver.verdict]),

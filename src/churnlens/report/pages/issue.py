@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from churnlens.report import charts, figures, words
-from churnlens.report.language import Language, capital
+from churnlens.report.language import Language
 from churnlens.report.pages.verdict import issue_line
 from churnlens.results import Evidence, Issue, Review, Text
 
@@ -27,16 +27,12 @@ _CLIENTS = Text("{n} clients")
 _RIVALS = Text("Cannot be told apart from {drivers}: they moved together.")
 _ALSO = Text("Nearly the same: {segments}.")
 _MARGIN = Text("Margin: {money} a year ({interval}).")
-_READABLE = Text("First to be seen {date}, by {measure}.")
-_FULL_REACH = Text(
-    "With the remedy in full reach, departures here would fall to {percent} of what they are now."
-)
 _NOT_WRITTEN = Text(
     "No test has been written down, because nothing could yet be measured against a cause."
 )
 _DEPARTURES = Text("Departures of these clients, {period} by {period}")
 _DRIVER = Text("{driver}, on average")
-_LEAD_LAG = Text("Leavers against comparable clients, before and after their ordering fell")
+_LEAD_LAG = Text("Leavers against comparable clients, before and after")
 _DOSE = Text("Of 100 clients, how many leave in a year, by {driver}")
 _WATERFALL = Text("From the departures before to those now")
 _SIZES = {"half": charts.HALF, "third": charts.THIRD}
@@ -89,7 +85,7 @@ def check(evidence: Evidence, language: Language) -> dict[str, str]:
     return {
         "outcome": evidence.outcome,
         "answer": language.say(words.OUTCOMES[evidence.outcome]),
-        "question": language.say(label) if label else capital(name),
+        "question": language.say(label) if label else language.capital(name),
         "detail": language.say(evidence.text) or language.name(evidence.detail, 400),
     }
 
@@ -115,7 +111,7 @@ def _why_more(issue: Issue, language: Language) -> list[str]:
     found = []
     if issue.driver_change:
         before, after = issue.driver_change
-        values = {"driver": capital(driver), "before": before, "after": after}
+        values = {"driver": language.capital(driver), "before": before, "after": after}
         if issue.driver_onset:
             values["date"] = {"type": "date", "value": issue.driver_onset.date}
         found.append(
@@ -166,7 +162,7 @@ def _charts(issue: Issue, language: Language) -> list[dict[str, Any]]:
         ),
         (
             len(issue.driver_series) > 1,
-            language.say(_DRIVER, driver=capital(name)),
+            language.say(_DRIVER, driver=language.capital(name)),
             lambda size: figures.driver(issue.driver_series, name, moved, language, size),
         ),
         (
@@ -194,12 +190,4 @@ def _charts(issue: Issue, language: Language) -> list[dict[str, Any]]:
 
 def _test(issue: Issue, language: Language) -> list[str]:
     plan = issue.test_plan
-    if plan is None:
-        return [language.say(_NOT_WRITTEN)]
-    percent = {"type": "percent", "value": plan.risk_ratio_full_reach}
-    date = {"type": "date", "value": plan.readable_from}
-    return [
-        language.say(plan.text),
-        language.say(_FULL_REACH, percent=percent),
-        language.say(_READABLE, date=date, measure=language.gettext(plan.measure)),
-    ]
+    return [language.sentence(plan.text if plan else _NOT_WRITTEN)]

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from churnlens.report import charts, figures, words
-from churnlens.report.language import Language, capital
+from churnlens.report.language import Language
 from churnlens.results import Issue, Review, Text
 
-_CLIENTS = Text("clients at the end")
+_CLIENTS = Text("clients now")
 _LEFT_YEAR = Text("left in the last year")
 _EXPECTED_YEAR = Text("expected")
-_AT_STAKE = Text("lost a year to these issues")
+_AT_STAKE = Text("lost a year to issues")
 _CHART = Text("Departures, {period} by {period}, against what was expected")
 _PERIOD = {"week": Text("week"), "month": Text("month"), "quarter": Text("quarter")}
 _A_YEAR = {"week": 52, "month": 12, "quarter": 4}
@@ -61,7 +61,7 @@ def issue_line(issue: Issue, language: Language) -> dict[str, Any]:
         "id": f"issue-{issue.rank}",
         "rank": issue.rank,
         "kind": issue.kind,
-        "who": capital(language.segment(issue.segment)),
+        "who": language.capital(language.segment(issue.segment)),
         "since": language.when(issue.onset.date) if issue.onset else "",
         "why": language.say(words.why(issue)),
         "sure": language.say(words.how_sure(issue)),
