@@ -55,7 +55,7 @@ class _Draft:
         self.world, self.seed = world, seed
         self.namer = names.Namer(rng, plain=made.plain)
         self.judged = made.remedy in ("works", "announced")  # long enough to judge a remedy
-        fewest, most = (1500, 5000) if self.judged else (400, 3000)
+        fewest, most = (1500, 5000) if self.judged else (500, 4000)
         drawn = int(np.exp(rng.uniform(np.log(fewest), np.log(most))))
         n = clients or (700 if made.plain else drawn)
         months = 36 if made.plain else int(rng.integers(42 if self.judged else 24, 49))
@@ -117,11 +117,11 @@ class _Draft:
         return start.astype("datetime64[D]"), float(days.astype(int))
 
     def _when(self) -> float:
-        """Draw the day of a move: from 3/8 of the span on, leaving half a year to be felt."""
+        """Draw the day of a move: from a third of the span on, leaving months to be felt."""
         if self.judged:
             return self._month_start(self.rng.uniform(0.25, 0.35) * self.days)
-        latest = min(0.62 * self.days, self.days - self.lag - 6.5 * MONTH)
-        day = self.rng.uniform(0.36 * self.days, max(latest, 0.40 * self.days))
+        latest = min(0.55 * self.days, self.days - self.lag - 9 * MONTH)
+        day = self.rng.uniform(0.33 * self.days, max(latest, 0.38 * self.days))
         if self.made.plain:
             day = 20 * MONTH
         if self.made.plain or self.rng.random() < 0.5:
@@ -191,7 +191,7 @@ class _Draft:
                 move=move,
                 direction="less" if move.size < 0 else "more",
                 lag=self.lag,
-                excess=self._excess(scope, day),
+                excess=self._excess(scope, day + move.ramp / 2 + (shape - 1) * 1.5 * MONTH),
                 shape=shape,
                 half_life=float(rng.uniform(4, 12)) * MONTH if forgets else None,
                 via=via,
@@ -211,17 +211,25 @@ class _Draft:
         return name
 
     def _excess(self, scope: Segment, day: float) -> float:
-        """Draw the rise: 1.6 to 2.6 times the baseline on top of it, more where few would show."""
-        members = int(self.clients.members(scope).sum())
-        years = max((self.days - max(day, 0) - self.lag) / YEAR, 0.3)
-        seen = 18 / max(members * self.baseline * years, 1e-9)
+        """Draw the rise over the baseline: 1.6 to 2.6 times, more where that would not show.
+
+        At strength 1 it shows to whoever knows scope and date: the log ratio of rates is 7 to 11
+        of its standard errors.
+        """
+        yearly = int(self.clients.members(scope).sum()) * self.baseline
+        years = max((self.days - max(day, 0) - self.lag - 3 * MONTH) / YEAR, 0.3)
+        before = yearly * max(day / YEAR, 1.0)
         drawn = 2.4 if self.made.plain else float(self.rng.uniform(1.6, 2.6))
         drawn *= 1.4 if self.judged else 1.0
-        return self.strength * max(drawn, min(seen, 6.0))
+        rises = np.linspace(0.5, 8.0, 76)
+        error = np.sqrt(1 / (yearly * years * (1 + rises)) + 1 / before)
+        shows = rises[np.log1p(rises) / error >= self.rng.uniform(7, 11)]
+        return self.strength * max(drawn, float(shows.min(initial=8.0)))
 
     def _scope(self, place: int = 0) -> Segment:
         beside = self.clients.members(self.causes[0].move.scope) if place else None
-        return scopes.draw(self.rng, self.clients, beside, large=self.judged)
+        fewest = 18 / (self.baseline * 0.35 * self.days / YEAR)  # so that a rise can show at all
+        return scopes.draw(self.rng, self.clients, beside, fewest=fewest, large=self.judged)
 
     # -- what does nothing -----------------------------------------------------------------------
 

@@ -83,7 +83,8 @@ def run(
         if plan.remedy is not None and place == 0:
             there = np.array(times).min(0) > plan.remedy.day
             ratio = _remedy_ratio(plan, cause, there, limit, (calm, fill, alone * scale))
-    settled = _settle(plan, rng, np.array(times), limit)
+    later = np.maximum(np.array(times), first + 1)  # within a week, crossings lie on a line
+    settled = _settle(plan, rng, later, limit)
     by_cause, by_any = _expected(plan, survived, limit)
     return replace(
         settled,

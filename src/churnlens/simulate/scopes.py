@@ -41,12 +41,28 @@ def overlapping(found: Found, other: Bools) -> Found:
 
 
 def draw(
-    rng: np.random.Generator, clients: Clients, beside: Bools | None = None, *, large: bool = False
+    rng: np.random.Generator,
+    clients: Clients,
+    beside: Bools | None = None,
+    *,
+    fewest: float = 40,
+    large: bool = False,
 ) -> Segment:
-    """Draw a scope of one or two attributes; with `beside`, one that overlaps those members."""
-    n = len(clients)
-    low, high = (0.25, 0.45) if large else (max(0.1, min(40 / n, 0.2)), 0.4)
+    """Draw a scope of one or two attributes.
+
+    Parameters
+    ----------
+    rng, clients
+        Source of chance and the book.
+    beside
+        Members of another segment with which this one is to overlap.
+    fewest
+        Members wanted.
+    large
+        Whether to take between a quarter and a half of the clients.
+    """
     every = candidates(clients)
+    low, high = (0.25, 0.45) if large else (max(0.1, min(fewest / len(clients), 0.3)), 0.45)
     fits = of_share(every, low, high)
     if beside is not None:
         fits = overlapping(fits, beside) or overlapping(every, beside) or fits

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -241,11 +242,12 @@ def _onset_covered(found: _Found) -> bool | None:
 
 
 def _error(said: Estimate, true: float | None) -> float | None:
-    return None if not true else (said.value - true) / true
+    return None if not true or math.isnan(said.value) else (said.value - true) / true
 
 
 def _holds(said: Estimate, true: float | None) -> bool | None:
-    return None if true is None else said.low <= true <= said.high
+    """Whether the interval holds the truth; None where there is no interval."""
+    return None if true is None or math.isnan(said.low) else said.low <= true <= said.high
 
 
 def _revenue(found: _Found) -> float | None:

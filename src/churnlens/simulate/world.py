@@ -63,7 +63,7 @@ def play(world: str, clients: int | None, seed: int, strength: float = 1.0) -> W
     leaving = departures.run(plan, chance["leaving"], felt, untreated, first)
     if recipe(world).remedy == "trough":
         plan = dataclasses.replace(plan, remedy=_at_the_trough(plan, leaving))
-    here = np.isfinite(first)
+    here = np.isfinite(first) & (first < leaving.closed)
     points = records.placed(leaving, wanted, chance["fading"])
     orders = records.orders(plan, leaving, points, chance["columns"])
     events = records.events(plan, leaving, streams, chance["contact"])

@@ -1,0 +1,1 @@
+"""The recovery benchmark: planted worlds, truth, and a scoreboard."""
