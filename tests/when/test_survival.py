@@ -144,7 +144,7 @@ def test_curves_hide_small_groups_and_thin_tails():
 def test_comparisons_are_corrected_for_their_number():
     entry, leaving, event, rng = _late(6)
     groups = {f"noise {k}": rng.integers(0, 3, len(entry)) for k in range(5)}
-    tests = survival.compare(entry, leaving, event, groups)
+    tests = survival.compare(entry, leaving, event, pd.DataFrame(groups))
     p = np.array([t.p_value for t in tests])
     assert min(t.corrected for t in tests) == pytest.approx(min(1.0, 5 * p.min()))
     np.testing.assert_allclose(survival.holm([0.01, 0.04, 0.03]), [0.03, 0.06, 0.06])

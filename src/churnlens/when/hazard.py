@@ -16,16 +16,17 @@ Gloeckler (1978) for the complementary log-log; Liang and Zeger (1986) for the c
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy import linalg, special
+from scipy import linalg
+
+from churnlens.when.links import LINKS, Link
 
 Floats = npt.NDArray[np.float64]
-Link = Literal["logit", "cloglog", "log"]
 
 _BLOCK = 8_192  # rows read at a time: a block of 30 columns stays in the processor's cache
 _MOST_STEPS = 40
@@ -70,21 +71,11 @@ class HazardFit:
         eta = np.asarray(X, dtype=np.float64) @ self.coefficients
         if offset is not None:
             eta = eta + np.asarray(offset, dtype=np.float64)
-        return _LINKS[self.link].mean(eta)
+        return LINKS[self.link].mean(eta)
 
     def index(self, name: str) -> int:
         """Return the position of a column."""
         return self.names.index(name)
-
-
-@dataclass(frozen=True)
-class _Curve:
-    """A link: mean and slope over the linear predictor, variance and log-likelihood over both."""
-
-    mean: Callable[[Floats], Floats]
-    slope: Callable[[Floats, Floats], Floats]
-    variance: Callable[[Floats], Floats]
-    log_likelihood: Callable[[Floats, Floats], Floats]
 
 
 @dataclass(frozen=True)
@@ -256,38 +247,6 @@ def _check(
     return width
 
 
-def _expit(eta: Floats) -> Floats:
-    return np.asarray(special.expit(np.clip(eta, -35.0, 35.0)))
-
-
-def _cloglog_mean(eta: Floats) -> Floats:
-    return -np.expm1(-np.exp(np.clip(eta, -35.0, 3.5)))
-
-
-def _exp(eta: Floats) -> Floats:
-    return np.exp(np.clip(eta, -35.0, 35.0))
-
-
-def _bernoulli(y: Floats, mean: Floats) -> Floats:
-    return np.asarray(special.xlogy(y, mean) + special.xlog1py(1.0 - y, -mean))
-
-
-def _poisson(y: Floats, mean: Floats) -> Floats:
-    return np.asarray(special.xlogy(y, mean) - mean - special.gammaln(y + 1.0))
-
-
-_LINKS: dict[Link, _Curve] = {
-    "logit": _Curve(_expit, lambda _, m: m * (1 - m), lambda m: m * (1 - m), _bernoulli),
-    "cloglog": _Curve(
-        _cloglog_mean,
-        lambda eta, m: (1 - m) * np.exp(np.clip(eta, -35.0, 3.5)),
-        lambda m: m * (1 - m),
-        _bernoulli,
-    ),
-    "log": _Curve(_exp, lambda _, m: m, lambda m: m, _poisson),
-}
-
-
 def _gram(rows: _Rows) -> tuple[Floats, Floats]:
     """Return the weighted cross products of the columns, and their weighted sums."""
     size = len(rows.columns)
@@ -328,7 +287,7 @@ def _level(rows: _Rows, link: Link) -> float:
 
 def _read(rows: _Rows, link: Link, beta: Floats) -> _Pass:
     """Information, score and log-likelihood at the coefficients `beta`."""
-    curve, size = _LINKS[link], len(rows.columns)
+    curve, size = LINKS[link], len(rows.columns)
     information, score, total = np.zeros((size, size)), np.zeros(size), 0.0
     for _, X, y, weight, offset in rows.blocks():
         eta = X @ beta + offset
@@ -384,7 +343,7 @@ def _meat(rows: _Rows, link: Link, beta: Floats, clusters: npt.NDArray[Any]) -> 
     """Sum over clusters of the outer product of their summed scores, times G / (G − 1)."""
     codes = _codes(clusters)
     groups = int(codes.max()) + 1
-    curve, sums = _LINKS[link], np.zeros((groups, len(beta)))
+    curve, sums = LINKS[link], np.zeros((groups, len(beta)))
     for place, X, y, weight, offset in rows.blocks():
         eta = X @ beta + offset
         mean = curve.mean(eta)

@@ -187,7 +187,7 @@ def curves(
 
     Groups under `smallest` clients are not shown, and a curve ends where fewer are at risk.
     """
-    wanted: dict[str, npt.ArrayLike | None] = {"": None, **groups}
+    wanted: dict[str, npt.ArrayLike | None] = {"": None, **dict(groups.items())}
     return tuple(
         curve
         for attribute, labels in wanted.items()
@@ -225,14 +225,15 @@ def compare(
     smallest: int = SMALLEST_GROUP,
 ) -> tuple[GroupTest, ...]:
     """Test each attribute's groups by log-rank, and correct for their number after Holm."""
+    attributes = dict(groups.items())  # a data frame will do
     tests = [
         log_rank(risk_table(entry, leaving, event, labels, smallest=smallest))
-        for labels in groups.values()
+        for labels in attributes.values()
     ]
     corrected = holm([p for _, _, p in tests])
     return tuple(
         GroupTest(attribute, statistic, degrees, p, float(q))
-        for attribute, (statistic, degrees, p), q in zip(groups, tests, corrected, strict=True)
+        for attribute, (statistic, degrees, p), q in zip(attributes, tests, corrected, strict=True)
     )
 
 
