@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from churnlens.results import Skipped
-from churnlens.when import change, shapes
+from churnlens.when import change, power, shapes
 
 PERIODS = 36
 EXPECTED = np.linspace(1.0, 1.6, PERIODS)
@@ -41,7 +41,12 @@ def test_counts_without_a_change_pass_one_time_in_twenty(level, scatter, directi
     rng = np.random.default_rng(5)
     p = [
         change.date_counts(
-            _worlds(rng, level, scatter=scatter), EXPECTED, rng=rng, draws=99, direction=direction
+            _worlds(rng, level, scatter=scatter),
+            EXPECTED,
+            rng=rng,
+            draws=99,
+            direction=direction,
+            longest_ramp=0,
         ).p_value
         for _ in range(300)
     ]
@@ -164,3 +169,18 @@ def test_too_little_to_date_is_an_answer():
     short = change.date_series([1.0, 2.0, np.nan], rng=rng)
     assert isinstance(short, Skipped)
     assert short.code == "too_few_periods"
+
+
+def test_the_smallest_rise_that_the_search_would_see():
+    """A rise over the last year of three, as large as `power` says, is found four times in five."""
+    rng = np.random.default_rng(16)
+    due = 20 * EXPECTED
+    critical = change.critical_ratio(due, rng=rng)
+    before, after = due[:24].sum(), due[24:].sum()
+    ratio = power.smallest_rise(after, compared=before, critical=critical)
+    mean = np.where(np.arange(PERIODS) < 24, due, ratio * due)
+    found = [
+        change.date_counts(rng.poisson(mean), due, rng=rng, draws=199, longest_ramp=0).p_value
+        for _ in range(200)
+    ]
+    assert np.mean(np.array(found) <= 0.05) == pytest.approx(0.8, abs=0.1)
