@@ -27,7 +27,6 @@ from churnlens.errors import ChurnlensError, ConfigError
 
 if TYPE_CHECKING:
     from churnlens.config import ReportSettings, Settings
-    from churnlens.tables import Tables
 
 Lang = Literal["en", "zh"]
 
@@ -115,6 +114,7 @@ def run(
     with console.progress() as progress:
         from churnlens.pipeline import investigate  # seconds to import: after the quick checks
         from churnlens.report import render as report
+        from churnlens.tables import rejects
 
         outcome = investigate(place, settings, as_of=as_of, previous=before, progress=progress)
         html = report(
@@ -130,7 +130,7 @@ def run(
             report=html,
             review=results.to_json(outcome.review),
             manifest=output.describe_run(inputs, settings.model_dump(mode="json"), _versions()),
-            rejects=lambda folder: _rejects(outcome.tables, folder),
+            rejects=lambda folder: rejects.write(outcome.tables, folder),
         )
     print(console.summary(outcome.review, settings.lang))
     print(f"Report: {target / output.REPORT}")
@@ -282,12 +282,7 @@ def _overridden(settings: Settings, **options: Any) -> Settings:
 def _inputs(place: Path | str, settings: Settings) -> tuple[Path, ...]:
     from churnlens.tables.sources import locate
 
-    return tuple(p.path for p in locate(place, settings).values() if p.path is not None)
-
-
-def _rejects(tables: Tables, folder: Path) -> None:
-    for name, refused in tables.rejects.items():
-        refused.order_by("row").to_csv(folder / f"{name}.csv")
+    return tuple(locate(place, settings).files.values())
 
 
 def _versions() -> dict[str, str]:

@@ -85,7 +85,7 @@ def write_run(
     report: str,
     review: str,
     manifest: Mapping[str, Any],
-    rejects: Callable[[Path], None],
+    rejects: Callable[[Path], object],
 ) -> None:
     """Write one run's folder; it appears whole or not at all.
 
