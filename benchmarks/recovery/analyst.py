@@ -6,11 +6,11 @@ import warnings
 
 import numpy as np
 import pandas as pd
-from scipy import stats
-
 from benchmarks.recovery import cox
 from benchmarks.recovery.answers import Answer, Claim
 from benchmarks.recovery.months import Months
+from scipy import stats
+
 from churnlens.results import Estimate, RemedyResult
 
 LAG = 3  # months

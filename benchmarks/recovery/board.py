@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-
 from benchmarks.recovery import analyst, dating, months, notebook, oracle
 from benchmarks.recovery.answers import Answer
+
 from churnlens.simulate import Members, Score, Truth, play, read_members, score, write_world
 
 CHURNLENS = "churnlens"
@@ -37,9 +37,7 @@ def run(task: Task) -> list[Row]:
     """Return one row a contestant, the oracle and the dating of departures among them."""
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
-        truth = write_world(
-            folder, task.world, task.clients, task.seed, strength=task.strength
-        )
+        truth = write_world(folder, task.world, task.clients, task.seed, strength=task.strength)
         rows = [_rival(name, answer, folder, truth) for name, answer in _rivals().items()]
         if importlib.util.find_spec("churnlens.pipeline") is not None:
             rows += _churnlens(folder, truth)
@@ -72,12 +70,15 @@ def _rival(
     row["first_right"] = score(said.ranking(), truth, members).first_right
     for key in [k for k in row if k.endswith("covered")]:
         row[key] = None  # they give no interval
+    if not said.remedies:
+        row["remedy_right"] = row["remedy_praised"] = None
     return {"who": name, **row}
 
 
 def _churnlens(folder: Path, truth: Truth) -> list[Row]:
-    from churnlens.config import Settings
     from churnlens.pipeline import investigate
+
+    from churnlens.config import Settings
 
     begin = time.perf_counter()
     members: Members | None = read_members(folder / "clients.csv")

@@ -6,7 +6,6 @@ import warnings
 
 import numpy as np
 import pandas as pd
-
 from benchmarks.recovery.months import Months
 
 LARGEST = 25_000  # client-months; beyond it, of those who stay a sample is taken
@@ -39,7 +38,7 @@ def z_values(months: Months, gone: np.ndarray, lag: int) -> pd.Series:
 
 def _long(months: Months, gone: np.ndarray, lag: int) -> pd.DataFrame:
     """Client-months at risk, in calendar time (everyone enters late)."""
-    n, span = months.orders.shape
+    span = months.span
     last = np.where(gone >= 0, gone, span - 1)
     grid = np.arange(span)[None, :]
     risk = (grid >= months.first[:, None] + lag) & (grid <= last[:, None]) & (grid >= lag)

@@ -8,6 +8,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from churnlens.config import Settings
+from churnlens.tables import Tables
+
 FEWEST_ORDERS = 6  # before the onset; who ordered less cannot be dated
 SETTLED = 92  # days before the end of the data within which a departure is still undecided
 
@@ -74,10 +77,21 @@ def _truth(folder: Path) -> pd.DataFrame:
     return truth.assign(end=orders["order_date"].max())
 
 
-def of_panel(panel: object) -> pd.DataFrame:
-    """Departures of a churnlens panel, one row a spell that ended in one."""
-    onset, kind = np.asarray(panel.onset), np.asarray(panel.kind)  # type: ignore[attr-defined]
-    left = (onset >= 0) & (kind != "closed")
-    periods = pd.to_datetime(np.array(panel.periods, dtype="datetime64[D]"))  # type: ignore[attr-defined]
-    client = np.asarray(panel.client)[left]  # type: ignore[attr-defined]
-    return pd.DataFrame({"client_id": client.astype(str), "onset": periods[onset[left]]})
+def departures_of(tables: Tables, settings: Settings) -> pd.DataFrame:
+    """Departures that churnlens dates, one row a spell that ended in one."""
+    from churnlens.panel import build, open_book
+
+    book = open_book(tables, settings)
+    panel = build(book, settings.definition)
+    left = (panel.onset >= 0) & (panel.kind != "closed")
+    begin = pd.to_datetime(np.array(panel.periods, dtype="datetime64[D]"))
+    end = begin + pd.offsets.MonthEnd()
+    ids = book.data.clients["client_id"].to_numpy()
+    return pd.DataFrame(
+        {
+            "client_id": ids[panel.client[left]].astype(str),
+            "onset": begin[panel.onset[left]],
+            "low": begin[panel.onset_low[left]],
+            "high": end[panel.onset_high[left]],
+        }
+    )

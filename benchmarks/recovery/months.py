@@ -77,7 +77,9 @@ def _number(dates: pd.Series, start: pd.Period) -> np.ndarray:
     return ((dates.dt.year - start.year) * 12 + dates.dt.month - start.month).to_numpy()
 
 
-def _sum(row: np.ndarray, month: np.ndarray, value: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+def _sum(
+    row: np.ndarray, month: np.ndarray, value: np.ndarray, shape: tuple[int, int]
+) -> np.ndarray:
     flat = np.bincount(row * shape[1] + month, weights=value, minlength=shape[0] * shape[1])
     return flat.reshape(shape)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-
 from benchmarks.recovery import cox
 from benchmarks.recovery.answers import Answer, Claim
 from benchmarks.recovery.months import Months

@@ -1,0 +1,127 @@
+"""The result file: the board, how it fades with strength, and churnlens world by world."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+from benchmarks.recovery.board import CHURNLENS, COLUMNS, Row, cell, summary
+
+ORACLE, DATING = "oracle", "dating"
+
+
+def markdown(rows: list[Row], command: str) -> str:
+    """Return the whole result file as Markdown."""
+    worlds = {(r["world"], r["seed"], r["strength"]) for r in rows}
+    first = "`uv run --group bench python -m benchmarks.recovery " + f"{command}".strip() + "`"
+    parts = [
+        "# The recovery benchmark",
+        f"{first}, {len(worlds)} worlds. A figure is the mean over the worlds in which it arises, "
+        "± its Monte Carlo standard error; – where a contestant gives no such thing.",
+        _board(rows),
+        _fading(rows),
+        _oracle([r for r in rows if r["who"] == ORACLE]),
+        _dating([r for r in rows if r["who"] == DATING]),
+        _by_world([r for r in rows if r["who"] == CHURNLENS]),
+        _failed([r for r in rows if r.get("failed")]),
+    ]
+    return "\n\n".join(p for p in parts if p) + "\n"
+
+
+def _table(heads: Iterable[str], lines: Iterable[Iterable[str]]) -> str:
+    heads = list(heads)
+    body = ["| " + " | ".join(line) + " |" for line in lines]
+    return "\n".join(["| " + " | ".join(heads) + " |", "| --- " * len(heads) + "|", *body])
+
+
+def _contestants(rows: list[Row]) -> list[str]:
+    known = dict.fromkeys(r["who"] for r in rows if r["who"] not in (ORACLE, DATING))
+    return sorted(known, key=lambda who: (who != CHURNLENS, who))
+
+
+def _board(rows: list[Row]) -> str:
+    strongest = max(r["strength"] for r in rows)
+    who = _contestants(rows)
+    sums = {
+        w: summary([r for r in rows if r["who"] == w and r["strength"] == strongest]) for w in who
+    }
+    lines = [[h, *(cell(key, sums[w]) for w in who)] for key, (h, _) in COLUMNS.items()]
+    return f"## The board, strength {strongest:g}\n\n" + _table(["", *who], lines)
+
+
+def _fading(rows: list[Row]) -> str:
+    """Say how each contestant fades as the rise gets smaller."""
+    strengths = sorted({r["strength"] for r in rows}, reverse=True)
+    if len(strengths) < 2:
+        return ""
+    lines = []
+    for strength in strengths:
+        here = [r for r in rows if r["strength"] == strength]
+        seen = [r["found"] for r in here if r["who"] == ORACLE]
+        rise = [r["rise"] for r in here if r["who"] == ORACLE]
+        line = [f"{strength:g}", f"{np.median(rise):.2f}", f"{100 * np.mean(seen):.0f} %"]
+        for who in _contestants(rows):
+            sums = summary([r for r in here if r["who"] == who])
+            line.append(f"{cell('first_named', sums)} / {cell('false_blame', sums)}")
+        lines.append(line)
+    heads = ["strength", "rise", "oracle sees", *_contestants(rows)]
+    return "## As the rise gets smaller\n\nCause first and named / false blame.\n\n" + _table(
+        heads, lines
+    )
+
+
+def _oracle(rows: list[Row]) -> str:
+    if not rows:
+        return ""
+    ratio = [np.log(r["rise"]) / np.log(r["smallest"]) for r in rows if r["rise"] > 1]
+    return (
+        "## What could be seen at all\n\n"
+        "The oracle knows scope and date. It finds the rise in "
+        f"{100 * np.mean([r['found'] for r in rows]):.0f} % of the worlds with a cause. The "
+        f"smallest rise it would find at 80 % power is a ratio of "
+        f"{np.median([r['smallest'] for r in rows]):.2f} at the median; the planted ones are "
+        f"{np.median([r['rise'] for r in rows]):.2f} ({np.median(ratio):.1f} times that, in logs)."
+    )
+
+
+def _dating(rows: list[Row]) -> str:
+    rows = [r for r in rows if not r.get("failed")]
+    if not rows:
+        return ""
+    total = {k: sum(r[k] for r in rows) for k in ("true", "found", "said", "false")}
+    errors = np.concatenate([np.asarray(r["errors"], float) for r in rows])
+    covered = [c for r in rows for c in r["covered"]]
+    lines = [
+        ["true departures found", f"{100 * total['found'] / max(total['true'], 1):.1f} %"],
+        ["departures said that are none", f"{100 * total['false'] / max(total['said'], 1):.1f} %"],
+        ["median onset error, months", f"{np.median(errors):.0f}"],
+        ["within one month", f"{100 * np.mean(np.abs(errors) <= 1):.0f} %"],
+    ]
+    if covered:
+        lines.append(["interval holds the onset", f"{100 * np.mean(covered):.0f} %"])
+    return (
+        "## Departures dated\n\nClients with at least 6 orders before; of true departures those "
+        "three months and more before the end of the data. A departure said more than half a year "
+        "too early counts as false.\n\n" + _table(["churnlens", ""], lines)
+    )
+
+
+def _by_world(rows: list[Row]) -> str:
+    if not rows:
+        return ""
+    keys = ("first_right", "first_named", "false_blame", "false_alarm", "segment_f1")
+    keys += ("onset_error_abs", "departures_off", "remedy_right")
+    lines = []
+    for world in dict.fromkeys(r["world"] for r in rows):
+        sums = summary([r for r in rows if r["world"] == world])
+        lines.append([world, *(cell(k, sums) for k in keys)])
+    return "## churnlens, world by world\n\n" + _table(
+        ["world", *(COLUMNS[k][0] for k in keys)], lines
+    )
+
+
+def _failed(rows: list[Row]) -> str:
+    if not rows:
+        return ""
+    lines = [[r["who"], r["world"], str(r["seed"]), r["failed"].replace("|", "/")] for r in rows]
+    return "## Failed runs\n\n" + _table(["who", "world", "seed", "error"], lines)
