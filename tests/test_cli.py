@@ -162,7 +162,9 @@ def no_date_can_be_read(folder):
 
 
 def two_files(folder):
-    shutil.copy(orders(folder) / "orders.csv", folder / "orders.CSV")
+    (folder / "orders.csv.gz").write_bytes(
+        gzip.compress((orders(folder) / "orders.csv").read_bytes())
+    )
     return (folder,)
 
 
@@ -209,6 +211,7 @@ UNUSABLE = [
     not_xlsx,
     broken_gzip,
     no_date_can_be_read,
+    two_files,
     no_such_database,
     no_such_kind_of_database,
     unknown_key,

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from churnlens.results import Review, RowCounts
     from churnlens.tables import Tables
 
+LONGEST_TITLE = 300  # characters of a title that has no translation
+
 Progress = Callable[[str, int, int], None]
 
 
@@ -66,11 +68,11 @@ def summary(review: Review, lang: str) -> str:
     from churnlens.report.words import verdict
 
     language = Language(lang, review.currency, review.period)
-    lines = [" ".join(language.say(sentence) for sentence in verdict(review))]
+    lines = [" ".join(language.sentence(sentence) for sentence in verdict(review))]
     for issue in review.issues:
         money = language.money(issue.revenue_per_year.value)
         interval = language.interval(issue.revenue_per_year, "money")
-        title = language.say(issue.title_text) or issue.title
+        title = language.sentence(issue.title_text) or language.name(issue.title, LONGEST_TITLE)
         cost = language.gettext("Cost a year")
         lines.append(f"{issue.rank}. {title}\n   {cost}: {money} ({interval})")
     return "\n".join(lines)
