@@ -146,11 +146,7 @@ def date_series(
     x, w = full[there], heavy[there] / heavy[there].mean()
     carried = _carried_over(x, w, edge)
     inflation = (1 + carried) / (1 - carried)
-    null = rng.standard_normal((draws, len(x)))
-    if carried:
-        null = signal.lfilter([1.0], [1.0, -carried], null, axis=1)
-    largest = _largest_shift(null / np.sqrt(w), w, edge)
-    p_value = _exceeded(_largest_shift(x[None, :], w, edge)[0], largest)
+    p_value = _series_p(x, w, carried, rng, edge, draws)
     ramps = tuple(range(longest_ramp + 1))
     weighed = shapes.weigh_means(x, w, ramps, inflation=inflation)
     start, ramp, gradual, chances = _choose(weighed.log_evidence, edge)
@@ -286,6 +282,17 @@ def _count_p(
     spread = np.maximum(1.0 / dispersion, _roughness(null, due) / scale)
     largest = _largest_ratio(null, due, direction, edge) / spread
     return _exceeded(_largest_ratio(seen[None, :], due, direction, edge)[0] / dispersion, largest)
+
+
+def _series_p(
+    x: Floats, w: Floats, carried: float, rng: np.random.Generator, edge: int, draws: int
+) -> float:
+    """Chance of so large a shift without a change, its noise carried over as in the data."""
+    null = rng.standard_normal((draws, len(x)))
+    if carried:
+        null = signal.lfilter([1.0], [1.0, -carried], null, axis=1)
+    largest = _largest_shift(null / np.sqrt(w), w, edge)
+    return _exceeded(_largest_shift(x[None, :], w, edge)[0], largest)
 
 
 def _largest_ratio(counts: Floats, due: Floats, direction: Direction, edge: int) -> Floats:

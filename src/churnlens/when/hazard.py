@@ -157,9 +157,7 @@ def fit(
     level = _level(rows, link) * _solve(gram[np.ix_(kept, kept)], sums[kept])
     beta, last, step, converged = _climb(rows, link, level)
     moving = np.abs(step) * width[kept] > _STILL_MOVING
-    bread = _inverse(last.information)
-    groups, meat = (None, None) if clusters is None else _meat(rows, link, beta, clusters)
-    covariance = bread if meat is None else bread @ meat @ bread
+    covariance, groups = _covariance(rows, link, beta, last, clusters)
     return HazardFit(
         names=labels,
         link=link,
@@ -337,6 +335,16 @@ def _solve(information: Floats, score: Floats) -> Floats:
 def _inverse(information: Floats) -> Floats:
     scaled, size = _scaled(information)
     return np.asarray(linalg.pinvh(scaled, rtol=1e-13) / np.outer(size, size))
+
+
+def _covariance(
+    rows: _Rows, link: Link, beta: Floats, last: _Pass, clusters: npt.NDArray[Any] | None
+) -> tuple[Floats, int | None]:
+    bread = _inverse(last.information)
+    if clusters is None:
+        return bread, None
+    groups, meat = _meat(rows, link, beta, clusters)
+    return bread @ meat @ bread, groups
 
 
 def _meat(rows: _Rows, link: Link, beta: Floats, clusters: npt.NDArray[Any]) -> tuple[int, Floats]:
