@@ -71,7 +71,7 @@ class Settings(_Settings):
     """Everything a run depends on besides the data."""
 
     source: str | None = None  # an Ibis connection URL; none: files beside the config
-    engine: str | None = None  # Ibis connection URL of what computes; none: DuckDB
+    engine: str | None = None  # an Ibis connection URL to compute in; none: DuckDB in memory
     period: PeriodName = "month"
     currency: str = "EUR"
     definition: str = "cadence"

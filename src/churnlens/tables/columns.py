@@ -19,6 +19,7 @@ from churnlens.tables.reading import Raw
 
 A_DATE = "a date (ISO 8601, like 2024-01-31)"
 A_NUMBER = "a finite number"
+NO_CLIENT = "no client"
 _NEARLY_ALL = 0.95  # of a text column's filled cells, for it to be a column of numbers
 _GLANCE = 10_000  # rows
 _ID_ENDINGS = ("_id", "_no", "_nr", "_number", "_code", "_key", "_ref")
@@ -134,7 +135,9 @@ def _is_textual(kind: ibis.DataType) -> bool:
 
 def _is_identifier(name: str) -> bool:
     lowered = name.lower()
-    return lowered in ("id", "row", "line", "index") or lowered.endswith(_ID_ENDINGS)
+    return lowered in ("id", "row", "line", "index") or (
+        lowered.endswith(_ID_ENDINGS) or lowered.startswith("unnamed")
+    )
 
 
 def _numbers_in_text(table: ibis.Table, names: Sequence[str], decimal: str) -> set[str]:
@@ -173,7 +176,8 @@ def fixed_column(raw: Raw, name: str, key: str, mapped: Mapped, chosen: TableSet
     elif key in _NUMBERS:
         read = [_number_reading(raw, source, needed, chosen) for source in sources]
     else:
-        read = [Reading(s, cells.text(raw.table[s]), needed=needed) for s in sources]
+        why = f"{NO_CLIENT}: {sources[0]} is blank" if key == "client_id" else ""
+        read = [Reading(s, cells.text(raw.table[s]), needed=needed, blank=why) for s in sources]
     return Column(key, tuple(read), _product)
 
 
@@ -185,12 +189,12 @@ def _date_reading(raw: Raw, source: str, needed: bool, chosen: TableSettings) ->
     pattern = chosen.date_format
     kind = f"a date written {pattern}" if pattern else A_DATE
     value = cells.date(raw.table[source], pattern)
-    return Reading(source, value, kind, needed, cells.sound_date)
+    return Reading(source, value, kind, needed, sound=cells.sound_date)
 
 
 def _number_reading(raw: Raw, source: str, needed: bool, chosen: TableSettings) -> Reading:
     value = cells.number(raw.table[source], chosen.decimal)
-    return Reading(source, value, A_NUMBER, needed, cells.sound_number)
+    return Reading(source, value, A_NUMBER, needed, sound=cells.sound_number)
 
 
 def number_column(raw: Raw, name: str, chosen: TableSettings) -> Column:

@@ -114,4 +114,5 @@ def remedies_frame(remedies: Split | None) -> pd.DataFrame | None:
     table = remedies.accepted
     ended = (table.end_date <= remedies.as_of).fill_null(False)
     table = table.mutate(end_date=ibis.ifelse(ended, table.end_date, ibis.null("date")))
-    return table.execute()
+    frame: pd.DataFrame = table.execute()
+    return frame

@@ -35,6 +35,7 @@ class Reading:
     value: ir.Value
     kind: str | None = None
     needed: bool = False
+    blank: str = ""  # the reason given for a blank one, where there is a better one
     sound: Callable[[ir.Value], ir.Value] = lambda value: value
 
 
@@ -165,6 +166,8 @@ def stage(
     shown = tagged.select(ROW, *names, FAILED, _found(tagged, sources).name(FOUND))
     with _layers_kept():
         table = connection.create_table(f"staged_{name}", shown, temp=True)
+    if raw.copy is not None:
+        connection.drop_table(raw.copy)
     return Staged(raw.label, table, names, checks, raw.malformed)
 
 
@@ -215,13 +218,11 @@ def _tagged(
     return read.mutate(failed.name(FAILED), **values), tuple(checks), tuple(sources)
 
 
-def _rules(
-    read: ibis.Table, i: int, reading: Reading
-) -> Iterator[tuple[Check, ir.BooleanValue]]:
+def _rules(read: ibis.Table, i: int, reading: Reading) -> Iterator[tuple[Check, ir.BooleanValue]]:
     empty = read[f"__v{i}"].isnull()
     if reading.needed:
         blank = empty if reading.kind is None else empty & missing(read[f"__s_{reading.source}"])
-        yield Check(reading.source, f"{reading.source} is blank"), blank
+        yield Check(reading.source, reading.blank or f"{reading.source} is blank"), blank
     if reading.kind is not None:
         wrong = empty & ~missing(read[f"__s_{reading.source}"])
         yield Check(reading.source, f"{reading.source} is not {reading.kind}"), wrong

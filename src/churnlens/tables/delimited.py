@@ -6,10 +6,11 @@ import codecs
 import csv
 import gzip
 import io
-from collections.abc import Iterator
+import zlib
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -21,6 +22,8 @@ ROW = "__row"  # the row's number in the file; the header is row 1
 DELIMITERS = ",;\t|"
 _HEAD = 1 << 16
 _BLOCK = 1 << 22
+_END = "\x1aend of file\x1a"
+_BROKEN = (OSError, EOFError, zlib.error, UnicodeError)
 
 
 @dataclass
@@ -57,6 +60,7 @@ class Dialect:
     encoding: str
     delimiter: str
     columns: tuple[str, ...]
+    header_lines: int  # lines up to and with the header
 
 
 def dialect(path: Path, encoding: str | None, delimiter: str | None) -> Dialect:
@@ -74,20 +78,22 @@ def dialect(path: Path, encoding: str | None, delimiter: str | None) -> Dialect:
     if not first:
         raise ContractError(f"{path} is empty: it needs a header row and at least one row of data.")
     delimiter = delimiter or max(DELIMITERS, key=first.count)
-    names = tuple(name.strip() for name in next(csv.reader(io.StringIO(text), delimiter=delimiter)))
-    _check_names(path, names)
-    return Dialect(chosen, delimiter, names)
+    above = text[: text.index(first)].count("\n")
+    rows = csv.reader(text.splitlines(keepends=True)[above:], delimiter=delimiter)
+    columns = named(path, next(rows))
+    return Dialect(chosen, delimiter, columns, above + rows.line_num)
 
 
-def _open(path: Path) -> IO[bytes]:
+def _open(path: Path) -> Any:
     return gzip.open(path) if path.name.lower().endswith(".gz") else path.open("rb")
 
 
 def _head(path: Path) -> bytes:
     try:
         with _open(path) as file:
-            return file.read(_HEAD)
-    except (OSError, EOFError) as error:
+            head: bytes = file.read(_HEAD)
+            return head
+    except _BROKEN as error:
         raise ContractError(f"{path} cannot be read: {error}.") from error
 
 
@@ -114,68 +120,99 @@ def _not_text(path: Path, encoding: str) -> str:
     )
 
 
-def _check_names(path: Path, names: tuple[str, ...]) -> None:
+def named(path: Path, header: Iterable[str]) -> tuple[str, ...]:
+    """Return the column names of a header; a column without a name is called by its place.
+
+    Raises
+    ------
+    ContractError
+        When two columns have the same name (capitals make no difference to an engine).
+    """
+    stripped = [str(name).strip() for name in header]
+    names = tuple(name or f"unnamed_{i}" for i, name in enumerate(stripped, start=1))
     lowered = [name.lower() for name in names]
-    twice = next((n for n, low in zip(names, lowered, strict=True) if lowered.count(low) > 1), None)
+    twice = next((n for n in names if lowered.count(n.lower()) > 1), None)
     if twice is not None:
-        what = f"two columns named '{twice}'" if twice else "two columns without a name"
-        raise ContractError(f"{path} has {what}: rename one, or remove it.")
+        raise ContractError(f"{path} has two columns named '{twice}': rename or remove one.")
+    return names
 
 
 def batches(path: Path, how: Dialect, malformed: Malformed) -> pa.RecordBatchReader:
     """Stream the rows as text columns and their row number.
 
     Rows with too few or too many fields go to `malformed`. The header is row 1; a field that
-    holds line breaks is still one row; blank lines are no rows.
-
-    What stops the stream (a line that is no text) is left in `malformed.unreadable`.
+    holds line breaks is still one row; blank lines are no rows. What stops the stream (a line
+    that is no text, a quotation mark never closed) is left in `malformed.unreadable`.
 
     Raises
     ------
     ContractError
         When the file cannot be opened.
     """
-    names = [*how.columns]
-    schema = pa.schema([(ROW, pa.int64()), *((name, pa.string()) for name in names)])
-    reader = _reader(path, how, malformed)
+    schema = pa.schema([(ROW, pa.int64()), *((name, pa.string()) for name in how.columns)])
+    try:
+        reader = _reader(path, how, malformed)
+    except (*_BROKEN, pa.ArrowInvalid) as error:
+        raise ContractError(_unreadable(path, how, error)) from error
     return pa.RecordBatchReader.from_batches(schema, _numbered(path, how, reader, malformed))
 
 
-def _reader(path: Path, how: Dialect, malformed: Malformed) -> Any:
-    try:
-        return pc.open_csv(
-            _open(path),
-            pc.ReadOptions(
-                use_threads=False,
-                block_size=_BLOCK,
-                encoding=how.encoding,
-                column_names=how.columns,
-                skip_rows=1,
-            ),
-            pc.ParseOptions(
-                delimiter=how.delimiter,
-                newlines_in_values=True,
-                invalid_row_handler=malformed,
-            ),
-            pc.ConvertOptions(
-                column_types=dict.fromkeys(how.columns, pa.string()), strings_can_be_null=False
-            ),
-        )
-    except (pa.ArrowInvalid, UnicodeDecodeError) as error:
-        raise ContractError(f"{path} cannot be read: {error}.") from error
+def _reader(path: Path, how: Dialect, malformed: Malformed) -> pc.CSVStreamingReader:
+    stream = _open(path)
+    if how.encoding != "utf-8":
+        stream = pa.transcoding_input_stream(pa.PythonFile(stream), how.encoding, "utf-8")
+    return pc.open_csv(
+        pa.PythonFile(_Ended(stream, how), mode="r"),
+        pc.ReadOptions(
+            use_threads=False,
+            block_size=_BLOCK,
+            column_names=how.columns,
+            skip_rows=how.header_lines,
+        ),
+        pc.ParseOptions(
+            delimiter=how.delimiter, newlines_in_values=True, invalid_row_handler=malformed
+        ),
+        pc.ConvertOptions(
+            column_types=dict.fromkeys(how.columns, pa.string()), strings_can_be_null=False
+        ),
+    )
+
+
+class _Ended(io.RawIOBase):
+    """A byte stream with one more row at its end, which only an open quotation mark can hide."""
+
+    def __init__(self, stream: Any, how: Dialect) -> None:
+        super().__init__()
+        self._stream = stream
+        self._last = f"\n{_END}{how.delimiter * (len(how.columns) - 1)}\n".encode()
+
+    def read(self, size: int = -1) -> bytes:
+        data: bytes = self._stream.read(size)
+        if not data:
+            data, self._last = self._last, b""
+        return data
+
+    def readable(self) -> bool:
+        return True
 
 
 def _numbered(
-    path: Path, how: Dialect, reader: Any, malformed: Malformed
+    path: Path, how: Dialect, reader: pc.CSVStreamingReader, malformed: Malformed
 ) -> Iterator[pa.RecordBatch]:
-    following = 2
+    following, ended = how.header_lines + 1, False
     try:
         for batch in reader:
             rows = _row_numbers(following, batch.num_rows, np.array(malformed.rows, np.int64))
             following = int(rows[-1]) + 1 if len(rows) else following
-            yield pa.RecordBatch.from_arrays([pa.array(rows), *batch.columns], [ROW, *how.columns])
-    except (pa.ArrowInvalid, UnicodeDecodeError) as error:
-        # the engine is reading: it would hide a ContractError, so the reason is left for `load`
+            ended = batch.num_rows > 0 and batch.column(0)[-1].as_py() == _END
+            whole = pa.RecordBatch.from_arrays(
+                [pa.array(rows), *batch.columns], [ROW, *how.columns]
+            )
+            yield whole.slice(0, whole.num_rows - 1) if ended else whole
+        if not ended:
+            raise ContractError(_unclosed(path, malformed, following - 1))
+    except (*_BROKEN, pa.ArrowInvalid, ContractError) as error:
+        # the engine is reading and would hide a ContractError: its words are left for `read`
         malformed.unreadable = _unreadable(path, how, error)
         raise
 
@@ -188,7 +225,23 @@ def _row_numbers(first: int, count: int, skipped: np.ndarray) -> np.ndarray:
     return positions + np.searchsorted(pending - np.arange(len(pending)), positions, side="right")
 
 
+def _unclosed(path: Path, malformed: Malformed, last: int) -> str:
+    if malformed.texts and _END in malformed.texts[-1]:
+        last = malformed.rows[-1]
+    return (
+        f"{path}: a quotation mark opened in row {last} is never closed, so all that follows it "
+        "would be lost. Close it, or write it twice inside a quoted text."
+    )
+
+
 def _unreadable(path: Path, how: Dialect, error: Exception) -> str:
-    if "UTF8" in str(error) or isinstance(error, UnicodeDecodeError):
+    if isinstance(error, ContractError):
+        return str(error)
+    if "UTF8" in str(error) or isinstance(error, UnicodeError):
         return _not_text(path, how.encoding)
+    if "straddl" in str(error):
+        return (
+            f"{path}: a row is longer than {_BLOCK >> 20} MB; a quotation mark in it may never be "
+            "closed. Close it, or write it twice inside a quoted text."
+        )
     return f"{path} cannot be read: {error}."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +11,13 @@ import ibis
 import ibis.expr.types as ir
 
 from churnlens.config import ReturnsFilter, Settings
-from churnlens.errors import ContractError
+from churnlens.errors import ConfigError, ContractError
 from churnlens.tables import columns as cols
-from churnlens.tables import companions
+from churnlens.tables import companions, quality
 from churnlens.tables.contract import Column, Reading, Split, Staged, stage
 from churnlens.tables.delimited import ROW
 from churnlens.tables.model import Tables
-from churnlens.tables.reading import Raw, read
+from churnlens.tables.reading import Raw, read_all
 from churnlens.tables.sources import locate
 
 _SIGN = "__marked_return"
@@ -45,19 +46,31 @@ def open_source(source: Path | str, settings: Settings, as_of: dt.date | None = 
     ContractError
         When the source cannot be used at all; names the file, the column and the remedy.
     """
-    places = locate(source, settings)
-    connection = connect(settings)
-    raws = {
-        name: read(connection, place, getattr(settings, name), name)
-        for name, place in places.items()
-    }
+    located = locate(source, settings)
+    connection = connect(settings.engine)
+    raws = read_all(connection, located, settings)
     return _checked(connection, raws, settings, as_of or settings.as_of)
 
 
-def connect(settings: Settings) -> Any:
-    """Open the engine: DuckDB in memory, spilling to the system's temporary folder."""
-    connection = ibis.duckdb.connect()
-    connection.raw_sql("SET TimeZone = 'UTC'")
+def connect(engine: str | None) -> Any:
+    """Open the engine that computes: DuckDB in memory, or any Ibis connection URL.
+
+    Raises
+    ------
+    ConfigError
+        When the engine cannot be opened, or cannot do what the checks need.
+    """
+    if engine is None:
+        connection = ibis.duckdb.connect()
+        connection.raw_sql("SET TimeZone = 'UTC'")
+        return connection
+    try:
+        connection = ibis.connect(engine)
+    except Exception as error:
+        said = str(error).strip().splitlines()[0]
+        raise ConfigError(f"--engine {engine} cannot be opened: {said}") from error
+    if connection.name == "sqlite":
+        raise ConfigError("SQLite can be a source, but not the --engine: it has no safe casts.")
     return connection
 
 
@@ -82,7 +95,7 @@ def _checked(
         known = (*attributes, *numbers)
         remedies = companions.stage_remedies(connection, raws["remedies"], settings, known)
         split["remedies"] = Split(remedies, "start_date", as_of)
-    return Tables(
+    tables = Tables(
         connection=connection,
         orders=split["orders"].accepted,
         clients=companions.clients_as_of(split.get("clients")),
@@ -97,11 +110,10 @@ def _checked(
         as_of=as_of,
         first_date=first,
     )
+    return replace(tables, findings=quality.findings(tables))
 
 
-def _stage_orders(
-    connection: Any, raw: Raw, settings: Settings
-) -> tuple[Staged, tuple[str, ...]]:
+def _stage_orders(connection: Any, raw: Raw, settings: Settings) -> tuple[Staged, tuple[str, ...]]:
     chosen = settings.orders
     mapped = cols.match(raw, "orders", chosen)
     measures = cols.measures(mapped, settings)

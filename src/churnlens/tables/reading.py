@@ -1,18 +1,23 @@
-"""How does a file or a database table become an Ibis table in the engine?"""
+"""How does a file or a database table become an Ibis table? By its own types, or as text."""
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+import duckdb
 import ibis
 import pyarrow as pa
 
-from churnlens.config import TableSettings
+from churnlens.config import Settings, TableSettings
 from churnlens.errors import ContractError
-from churnlens.tables import delimited
+from churnlens.tables import delimited, sheets
+from churnlens.tables.database import Database, open_database, places_in
 from churnlens.tables.delimited import ROW
-from churnlens.tables.sources import Place
+from churnlens.tables.model import TABLE_NAMES
+from churnlens.tables.sources import Located
 
 
 @dataclass(frozen=True)
@@ -25,6 +30,7 @@ class Raw:
     label: str
     table: ibis.Table
     malformed: ibis.Table | None = None
+    copy: str | None = None  # the temporary table behind `table`, to be dropped after use
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -32,50 +38,88 @@ class Raw:
         return tuple(name for name in self.table.columns if name != ROW)
 
 
-def read(connection: Any, place: Place, settings: TableSettings, name: str) -> Raw:
-    """Bring one table into the engine.
+def read_all(connection: Any, located: Located, settings: Settings) -> dict[str, Raw]:
+    """Bring every table of a source into the engine, by its name in the contract.
 
     Raises
     ------
     ContractError
-        When the file or table cannot be read, or is empty.
+        When a file or table cannot be read, or has no columns.
     """
-    path = place.path
-    assert path is not None
+    raws = {
+        name: read_file(connection, path, getattr(settings, name), name)
+        for name, path in located.files.items()
+    }
+    if located.url is not None:
+        database = _database(connection, located, settings)
+        wanted = tuple(name for name in TABLE_NAMES if name not in raws)
+        for name, table in places_in(database, settings, wanted).items():
+            raws[name] = _from_database(connection, database, table, name)
+    return raws
+
+
+def _database(connection: Any, located: Located, settings: Settings) -> Database:
+    url = str(located.url)
+    if url == settings.engine:
+        return Database(url, connection, tuple(connection.list_tables()))
+    return open_database(url, located.base)
+
+
+def _from_database(connection: Any, database: Database, table: str, name: str) -> Raw:
+    found = database.table(table)
+    if database.backend is connection:
+        return Raw(table, found)
+    stream = database.backend.to_pyarrow_batches(found)
+    return _copied(connection, table, name, stream)
+
+
+def read_file(connection: Any, path: Path, chosen: TableSettings, name: str) -> Raw:
+    """Bring one data file into the engine; CSV and XLSX as text, Parquet with its own types.
+
+    Raises
+    ------
+    ContractError
+        When the file cannot be read.
+    """
     lower = path.name.lower()
-    if lower.endswith((".csv", ".csv.gz")):
-        return _from_csv(connection, place, settings, name)
     if lower.endswith(".parquet"):
-        return _from_parquet(connection, place, name)
-    raise ContractError(f"{path} cannot be read yet.")
+        return _from_parquet(connection, path, name)
+    if lower.endswith(".xlsx"):
+        rows = sheets.read(path, chosen.table)
+        return _copied(connection, path.name, name, rows.to_reader())
+    return _from_csv(connection, path, chosen, name)
 
 
-def _from_parquet(connection: Any, place: Place, name: str) -> Raw:
+def _from_parquet(connection: Any, path: Path, name: str) -> Raw:
+    if connection.name != "duckdb":
+        table = connection.read_parquet(str(path))
+        return Raw(path.name, table.mutate((ibis.row_number() + 2).name(ROW)))
     try:
-        table = connection.read_parquet(
-            str(place.path), table_name=f"raw_{name}", file_row_number=True
-        )
-    except Exception as error:
-        raise ContractError(
-            f"{place.path} cannot be read as Parquet: {_first_line(error)}"
-        ) from error
-    numbered = table.mutate((table.file_row_number + 1).name(ROW)).drop("file_row_number")
-    return Raw(place.label, numbered)
+        table = connection.read_parquet(str(path), table_name=f"raw_{name}", file_row_number=True)
+    except duckdb.Error as error:
+        raise ContractError(f"{path} cannot be read as Parquet: {_first_line(error)}") from error
+    numbered = table.mutate((table.file_row_number + 2).name(ROW)).drop("file_row_number")
+    return Raw(path.name, numbered)
 
 
-def _from_csv(connection: Any, place: Place, settings: TableSettings, name: str) -> Raw:
-    assert place.path is not None
-    how = delimited.dialect(place.path, settings.encoding, settings.delimiter)
+def _from_csv(connection: Any, path: Path, chosen: TableSettings, name: str) -> Raw:
+    how = delimited.dialect(path, chosen.encoding, chosen.delimiter)
     malformed = delimited.Malformed()
-    reader = delimited.batches(place.path, how, malformed)
+    reader = delimited.batches(path, how, malformed)
     try:
-        table = load(connection, f"raw_{name}", reader)
-    except Exception as error:
+        raw = _copied(connection, path.name, name, reader)
+    except (duckdb.Error, pa.ArrowInvalid, ContractError, OSError, ValueError) as error:
         if malformed.unreadable is None:
             raise
         raise ContractError(malformed.unreadable) from error
-    wrong = ibis.memtable(malformed.table()) if malformed.rows else None
-    return Raw(place.label, table, wrong)
+    if not malformed.rows:
+        return raw
+    return dataclasses.replace(raw, malformed=ibis.memtable(malformed.table()))
+
+
+def _copied(connection: Any, label: str, name: str, rows: pa.RecordBatchReader) -> Raw:
+    copy = f"raw_{name}"
+    return Raw(label, load(connection, copy, rows), copy=copy)
 
 
 def load(connection: Any, name: str, rows: pa.RecordBatchReader) -> ibis.Table:
@@ -84,7 +128,9 @@ def load(connection: Any, name: str, rows: pa.RecordBatchReader) -> ibis.Table:
         return connection.create_table(name, rows.read_all(), temp=True)
     connection.con.register(f"{name}_stream", rows)
     stream = connection.table(f"{name}_stream")
-    return connection.create_table(name, stream, temp=True)
+    table = connection.create_table(name, stream, temp=True)
+    connection.con.unregister(f"{name}_stream")
+    return table
 
 
 def _first_line(error: Exception) -> str:

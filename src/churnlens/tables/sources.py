@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,16 +15,15 @@ FORMATS_IN_WORDS = "CSV, CSV.gz, Parquet and XLSX"
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where one table lies: a file (`path`), or a table of the database at `url`.
+class Located:
+    """Where the tables lie: data files by table name, and a database for those without a file.
 
-    `label` is what messages and rejects call it. `table` names the sheet of an XLSX file.
+    Paths written in a config are relative to `base`, the folder of what was given as SOURCE.
     """
 
-    label: str
-    path: Path | None = None
+    base: Path
+    files: Mapping[str, Path]
     url: str | None = None
-    table: str | None = None
 
 
 def is_url(source: Path | str) -> bool:
@@ -31,8 +31,8 @@ def is_url(source: Path | str) -> bool:
     return isinstance(source, str) and "://" in source
 
 
-def locate(source: Path | str, settings: Settings) -> dict[str, Place]:
-    """Return the place of each table that the source has.
+def locate(source: Path | str, settings: Settings) -> Located:
+    """Find the data files, or the database, that a SOURCE on the command line means.
 
     Raises
     ------
@@ -40,39 +40,34 @@ def locate(source: Path | str, settings: Settings) -> dict[str, Place]:
         When the source does not exist, has no orders, or has two files for one table.
     """
     if is_url(source):
-        return _in_database(str(source), settings)
+        return Located(Path(), _chosen_files(Path(), settings), str(source))
     path = Path(source)
-    if not path.exists():
+    if path.is_dir():
+        return Located(path, _with_orders(path, _all_files(path, settings)))
+    if not path.is_file():
         raise ContractError(f"{path} does not exist: give a folder, a data file or a config file.")
-    if path.is_file() and path.suffix != ".toml":
-        return _in_files(path.parent, settings, found={"orders": _checked_format(path)})
-    if path.is_file() and settings.source:
-        return _in_database(settings.source, settings)
-    folder = path.parent if path.is_file() else path
-    return _in_files(folder, settings, found=_standard_files(folder, settings))
+    base = path.parent
+    if path.suffix == ".toml":
+        if settings.source is not None:
+            return Located(base, _chosen_files(base, settings), settings.source)
+        return Located(base, _with_orders(base, _all_files(base, settings)))
+    return Located(base, {**_chosen_files(base, settings), "orders": _checked_format(path)})
 
 
-def _in_database(url: str, settings: Settings) -> dict[str, Place]:
-    """List the tables a database may hold; `read` finds out which of them exist."""
-    places = {}
-    for name in TABLE_NAMES:
-        table = getattr(settings, name).table or name
-        places[name] = Place(label=table, url=url, table=table)
-    return places
+def _chosen_files(base: Path, settings: Settings) -> dict[str, Path]:
+    """Return the files that the settings name."""
+    chosen = {name: getattr(settings, name).file for name in TABLE_NAMES}
+    return {name: _named_file(base / file, name) for name, file in chosen.items() if file}
 
 
-def _in_files(folder: Path, settings: Settings, found: dict[str, Path]) -> dict[str, Place]:
-    places = {}
-    for name in TABLE_NAMES:
-        chosen = getattr(settings, name)
-        path = found.get(name)
-        if path is None and chosen.file:
-            path = _named_file(folder / chosen.file, name)
-        if path is not None:
-            places[name] = Place(label=path.name, path=path, table=chosen.table)
-    if "orders" not in places:
+def _all_files(folder: Path, settings: Settings) -> dict[str, Path]:
+    return {**_standard_files(folder, settings), **_chosen_files(folder, settings)}
+
+
+def _with_orders(folder: Path, files: dict[str, Path]) -> dict[str, Path]:
+    if "orders" not in files:
         raise ContractError(_no_orders(folder))
-    return places
+    return files
 
 
 def _named_file(path: Path, name: str) -> Path:

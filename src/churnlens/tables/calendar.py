@@ -1,0 +1,73 @@
+"""Are there holes in the calendar? Stretches without orders, and months with far too few."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+
+from churnlens.results import DataFinding, Text
+from churnlens.tables.model import Tables
+
+_UNUSUAL = 4  # times the usual longest pause between two order days
+_SHORTEST = 5  # days: a pause below is never worth a word
+_WHOLE_MONTH = 28
+_MOST = 3  # gaps named
+_THIN = 0.3  # of the median of the months around
+_AROUND = 3  # months on either side
+_FEW = 20  # order lines a month below which months are too uneven to compare
+
+
+def findings(tables: Tables) -> Iterator[DataFinding]:
+    """Return the longest unusual pauses, and thin months, between the first and last order."""
+    orders = tables.orders
+    by_day = orders.group_by("order_date").aggregate(lines=orders.count()).order_by("order_date")
+    frame = by_day.to_pyarrow().to_pandas()
+    days = pd.to_datetime(frame["order_date"])
+    yield from _gaps(days.to_numpy("datetime64[D]"))
+    yield from _thin_months(pd.Series(frame["lines"].to_numpy(), index=days))
+
+
+def _gaps(days: np.ndarray) -> Iterator[DataFinding]:
+    pauses = np.diff(days).astype(int)
+    if len(pauses) < 2:
+        return
+    usual = max(float(np.quantile(pauses, 0.95)), 1.0)
+    unusual = np.flatnonzero(pauses >= max(_SHORTEST, _UNUSUAL * usual))
+    for i in unusual[np.argsort(-pauses[unusual], kind="stable")][:_MOST]:
+        yield _gap(days[i] + 1, days[i + 1] - 1, int(pauses[i]) - 1)
+
+
+def _gap(first: np.datetime64, last: np.datetime64, days: int) -> DataFinding:
+    text = Text(
+        "There is no order for {days} days, from {first} to {last}. Was the business closed, or "
+        "do orders lack in the export? Clients may seem to have left.",
+        {"days": days, "first": _date(first), "last": _date(last)},
+    )
+    return DataFinding("calendar_gap", "warning" if days >= _WHOLE_MONTH else "info", text, days)
+
+
+def _thin_months(lines: pd.Series[int]) -> Iterator[DataFinding]:
+    """Compare every whole month between the first and the last with the months around it."""
+    monthly = lines.resample("MS").sum().iloc[1:-1]
+    usual = monthly.rolling(2 * _AROUND + 1, center=True, min_periods=_AROUND + 1).median()
+    thin = (monthly > 0) & (usual >= _FEW) & (monthly < _THIN * usual)
+    months = monthly.index.to_numpy("datetime64[D]")
+    for i in np.flatnonzero(thin):
+        text = Text(
+            "The month from {month} has {lines} order lines where about {usual} are usual: part "
+            "of it may lack in the export.",
+            {
+                "month": _date(months[i]),
+                "lines": int(monthly.iloc[i]),
+                "usual": int(usual.iloc[i]),
+            },
+        )
+        yield DataFinding("thin_month", "warning", text, int(monthly.iloc[i]))
+
+
+def _date(day: np.datetime64) -> dict[str, str]:
+    value: dt.date = day.astype("datetime64[D]").item()
+    return {"type": "date", "value": value.isoformat()}

@@ -1,0 +1,90 @@
+"""How is a database read? Through Ibis, in place when it is the engine, else by streaming."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import ibis
+
+from churnlens.config import Settings
+from churnlens.errors import ContractError, did_you_mean
+from churnlens.tables.delimited import ROW
+
+_FILE_SCHEMES = ("duckdb", "sqlite")
+IN_MEMORY = "duckdb://"
+
+
+@dataclass(frozen=True)
+class Database:
+    """An open connection to the database that holds the source's tables."""
+
+    url: str
+    backend: Any
+    tables: tuple[str, ...]
+
+    def table(self, name: str) -> ibis.Table:
+        """Return a table with `ROW`, its rows numbered as the database gives them."""
+        found = self.backend.table(name)
+        if self.backend.name == "sqlite":
+            # SQLite keeps any type in any column; as text, a stray cell is a reject, not a crash
+            found = found.cast(dict.fromkeys(found.columns, "string"))
+        return found.mutate((ibis.row_number() + 1).name(ROW))
+
+
+def open_database(url: str, base: Path | None = None) -> Database:
+    """Open a source by its Ibis connection URL; a path in it may be relative to `base`.
+
+    Raises
+    ------
+    ContractError
+        When the database file does not exist or the connection fails.
+    """
+    resolved = _with_file(url, base or Path())
+    try:
+        backend = ibis.connect(resolved)
+        tables = tuple(backend.list_tables())
+    except Exception as error:
+        said = str(error).strip().splitlines()[0]
+        raise ContractError(f"{url} cannot be opened: {said}") from error
+    return Database(url, backend, tables)
+
+
+def _with_file(url: str, base: Path) -> str:
+    """Find the file that a DuckDB or SQLite URL names; opening it would otherwise create it."""
+    parts = urlsplit(url)
+    if parts.scheme not in _FILE_SCHEMES or url == IN_MEMORY:
+        return url
+    written = parts.netloc + parts.path
+    places = (Path(written), base / written, base / written.lstrip("/"))
+    path = next((p for p in places if p.is_file()), None)
+    if path is None:
+        raise ContractError(f"{url}: there is no database file {written}.")
+    mode = "?read_only=True" if parts.scheme == "duckdb" else ""
+    return f"{parts.scheme}://{path.resolve()}{mode}"
+
+
+def places_in(database: Database, settings: Settings, names: tuple[str, ...]) -> dict[str, str]:
+    """Return which table of the database each of `names` is.
+
+    Raises
+    ------
+    ContractError
+        When a table named in the settings, or the orders, is not there.
+    """
+    found = {}
+    for name in names:
+        chosen = getattr(settings, name).table
+        table = chosen or name
+        if table in database.tables:
+            found[name] = table
+        elif chosen or name == "orders":
+            hint = did_you_mean(table, database.tables)
+            listed = ", ".join(database.tables) or "none"
+            raise ContractError(
+                f"{database.url} has no table '{table}'.{hint} Its tables are {listed}; say in "
+                f'churnlens.toml which one holds the {name}: [{name}] table = "…".'
+            )
+    return found

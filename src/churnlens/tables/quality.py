@@ -1,0 +1,309 @@
+"""What should a person know about the data? Findings to act on, each one sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import ibis
+import ibis.expr.types as ir
+
+from churnlens.results import DataFinding, Text
+from churnlens.tables import calendar
+from churnlens.tables.columns import NO_CLIENT
+from churnlens.tables.model import Tables
+
+_MOSTLY_MISSING = 0.5  # of a measure's cells
+_PER_CLIENT = 0.5  # distinct values of an attribute, as a share of the clients
+_FEW_CLIENTS = 20  # too few to say that an attribute tells them apart
+_BULK_QUANTILE = 0.95  # of what clients brought over the whole span
+_LATE = 0.25  # share of the span at its end in which a first order may yet be followed by more
+
+
+def findings(tables: Tables) -> tuple[DataFinding, ...]:
+    """Return what was found in the data, warnings first.
+
+    Nothing is changed for a finding: a duplicate line is said, never dropped.
+    """
+    found = [
+        *_refused(tables),
+        *_after_as_of(tables),
+        *calendar.findings(tables),
+        *_returns_and_measures(tables),
+        *_repeated_lines(tables),
+        *_bulk_buyers(tables),
+        *_unknown_clients(tables),
+        *_two_ids(tables),
+        *_attributes(tables),
+        *_exits(tables),
+        *_scopes(tables),
+    ]
+    return tuple(sorted(found, key=lambda finding: finding.severity != "warning"))
+
+
+def percent(part: float, whole: float) -> dict[str, Any]:
+    """Return a share that the locale writes."""
+    return {"type": "percent", "value": part / whole if whole else 0.0}
+
+
+def _records(table: ibis.Table) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = table.to_pyarrow().to_pylist()
+    return rows
+
+
+def _refused(tables: Tables) -> Iterator[DataFinding]:
+    for name, counts in tables.rows.items():
+        if not counts.rejected:
+            continue
+        refused = tables.rejects[name]
+        by_reason = refused.group_by("reason").aggregate(
+            rows=refused.count(), first=refused.row.min()
+        )
+        for seen in _records(by_reason.order_by(ibis.desc("rows"), "reason")):
+            yield _refusal(name, seen, counts.read)
+
+
+def _refusal(name: str, seen: dict[str, Any], read: int) -> DataFinding:
+    values = {
+        "rows": seen["rows"],
+        "share": percent(seen["rows"], read),
+        "table": name,
+        "first": seen["first"],
+        "reason": seen["reason"],
+    }
+    if name == "orders" and seen["reason"].startswith(NO_CLIENT):
+        text = Text(
+            "{rows} order lines ({share}) name no client and are left out; the first is row "
+            "{first}. If these are cash sales that is fine; if not, the export loses the client.",
+            values,
+        )
+        return DataFinding("no_client", "warning", text, seen["rows"])
+    text = Text(
+        "{rows} rows of {table} ({share}) were refused: {reason}. The first is row {first}; "
+        "all are listed in rejects/{table}.csv.",
+        values,
+    )
+    return DataFinding("refused", "warning", text, seen["rows"])
+
+
+def _after_as_of(tables: Tables) -> Iterator[DataFinding]:
+    for name, counts in tables.rows.items():
+        if counts.after_as_of:
+            text = Text(
+                "{rows} rows of {table} are dated after {date} and were not used.",
+                {
+                    "rows": counts.after_as_of,
+                    "table": name,
+                    "date": {"type": "date", "value": tables.as_of.isoformat()},
+                },
+            )
+            yield DataFinding("after_as_of", "info", text, counts.after_as_of)
+
+
+def _returns_and_measures(tables: Tables) -> Iterator[DataFinding]:
+    """One pass over the orders for everything that is counted row by row."""
+    orders = tables.orders
+    asked = {"rows": orders.count(), "returns": orders.is_return.sum()}
+    for i, name in enumerate(tables.measures):
+        column = orders[name]
+        asked |= {f"filled{i}": column.count(), f"low{i}": column.min(), f"high{i}": column.max()}
+        asked[f"negative{i}"] = (column < 0).sum().fill_null(0)
+    seen = _records(orders.aggregate(**asked))[0]
+    if seen["returns"]:
+        text = Text(
+            "{rows} order lines ({share}) are returns, credit notes or of no value: they lower "
+            "revenue and are never counted as orders.",
+            {"rows": seen["returns"], "share": percent(seen["returns"], seen["rows"])},
+        )
+        yield DataFinding("returns", "info", text, seen["returns"])
+    for i, name in enumerate(tables.measures):
+        one = {key: seen[f"{key}{i}"] for key in ("filled", "low", "high", "negative")}
+        yield from _measure(name, one, seen["rows"])
+
+
+def _measure(name: str, seen: dict[str, Any], rows: int) -> Iterator[DataFinding]:
+    driver = {"type": "driver", "value": name}
+    missing = rows - seen["filled"]
+    if missing > _MOSTLY_MISSING * rows:
+        text = Text(
+            "{driver} is missing in {missing} order lines ({share}): what it does can only be "
+            "seen where it was recorded.",
+            {"driver": driver, "missing": missing, "share": percent(missing, rows)},
+        )
+        yield DataFinding("measure_missing", "warning", text, missing)
+    if seen["filled"] and seen["low"] == seen["high"]:
+        text = Text(
+            "{driver} is {value} in every order line: nothing can be learnt from it.",
+            {"driver": driver, "value": seen["low"]},
+        )
+        yield DataFinding("measure_constant", "info", text, seen["filled"])
+    if seen["negative"]:
+        text = Text(
+            "{driver} is below zero in {rows} order lines ({share}); check that this is meant.",
+            {
+                "driver": driver,
+                "rows": seen["negative"],
+                "share": percent(seen["negative"], rows),
+            },
+        )
+        yield DataFinding("measure_negative", "info", text, seen["negative"])
+
+
+def _repeated_lines(tables: Tables) -> Iterator[DataFinding]:
+    orders = tables.orders
+    number = orders.order_id
+    given = ibis.ifelse(number.startswith("row "), ibis.null("string"), number)
+    others = {name: orders[name] for name in orders.columns if name != "order_id"}
+    line = ibis.struct({**others, "order_id": given}).hash()
+    counted = orders.select(line=line).group_by("line").aggregate(times=lambda t: t.count())
+    again = counted.aggregate(extra=(counted.times - 1).sum().fill_null(0))
+    extra = _records(again)[0]["extra"]
+    if extra:
+        text = Text(
+            "{rows} order lines repeat another line in every column. They were kept: two equal "
+            "lines may be two sales. If the export doubles lines, mend it there.",
+            {"rows": int(extra)},
+        )
+        yield DataFinding("repeated_lines", "info", text, int(extra))
+
+
+def _bulk_buyers(tables: Tables) -> Iterator[DataFinding]:
+    """Find who ordered on one day only, for more than nearly all others brought in all."""
+    sales = tables.orders.filter(~tables.orders.is_return)
+    clients = sales.group_by("client_id").aggregate(
+        first=sales.order_date.min(), last=sales.order_date.max(), revenue=sales.amount.sum()
+    )
+    span = tables.as_of - tables.first_date
+    early = clients["first"] < tables.as_of - span * _LATE
+    large = clients.revenue > clients.revenue.quantile(_BULK_QUANTILE).as_scalar()
+    once = clients.filter((clients["first"] == clients["last"]) & early & large)
+    seen = _records(once.aggregate(clients=once.count(), revenue=once.revenue.sum()))[0]
+    if seen["clients"]:
+        text = Text(
+            "{clients} clients ordered on a single day, for more than 95 of 100 clients brought "
+            "in all: {money} together. Such one-off buyers are set apart, not counted as lost.",
+            {"clients": seen["clients"], "money": {"type": "money", "value": seen["revenue"]}},
+        )
+        yield DataFinding("one_off_bulk", "info", text, seen["clients"])
+
+
+def _unknown_clients(tables: Tables) -> Iterator[DataFinding]:
+    ordering = tables.orders.select("client_id").distinct()
+    if tables.clients is not None:
+        missing = _count(ordering.anti_join(tables.clients, "client_id"))
+        if missing:
+            text = Text(
+                "{clients} of {all} clients with orders ({share}) are missing from the clients "
+                "table: their segment is unknown.",
+                {
+                    "clients": missing,
+                    "all": _count(ordering),
+                    "share": percent(missing, _count(ordering)),
+                },
+            )
+            yield DataFinding("not_in_clients", "warning", text, missing)
+    if tables.events is not None:
+        rows = tables.events.anti_join(ordering, "client_id")
+        if count := _count(rows):
+            text = Text(
+                "{rows} events ({share}) belong to clients who never ordered and cannot be used.",
+                {"rows": count, "share": percent(count, _count(tables.events))},
+            )
+            yield DataFinding("events_unknown_client", "info", text, count)
+
+
+def _count(table: ibis.Table) -> int:
+    return int(table.count().to_pyarrow().as_py())
+
+
+def _two_ids(tables: Tables) -> Iterator[DataFinding]:
+    ids = tables.orders.select("client_id").distinct()
+    if tables.clients is not None:
+        ids = ids.union(tables.clients.select("client_id"), distinct=True)
+    plain = _plain_id(ids.client_id)
+    same = ids.group_by(plain=plain).aggregate(ids=ids.count())
+    same = same.filter(same.ids > 1)
+    if count := _count(same):
+        text = Text(
+            "{clients} clients may stand under two ids that differ only in capitals, spaces or "
+            "leading zeros: each would look like one client lost and one won.",
+            {"clients": count},
+        )
+        yield DataFinding("two_ids", "warning", text, count)
+
+
+def _plain_id(written: ir.StringValue) -> ir.StringValue:
+    plain = written.strip().lower().re_replace(r"^0+", "")
+    return ibis.ifelse(plain == "", "0", plain)
+
+
+def _attributes(tables: Tables) -> Iterator[DataFinding]:
+    """Look for attributes that tell single clients apart, and names that two ids share."""
+    clients = tables.clients
+    own = [] if clients is None else [n for n in tables.attributes if n in clients.columns]
+    if clients is None or not own:
+        return
+    asked = {f"values{i}": clients[name].nunique() for i, name in enumerate(own)}
+    asked |= {f"filled{i}": clients[name].count() for i, name in enumerate(own)}
+    seen = _records(clients.aggregate(rows=clients.count(), **asked))[0]
+    for i, name in enumerate(own):
+        values, filled = seen[f"values{i}"], seen[f"filled{i}"]
+        if seen["rows"] < _FEW_CLIENTS or values <= _PER_CLIENT * seen["rows"]:
+            continue
+        text = Text(
+            "{attribute} has {values} values for {clients} clients: it tells single clients apart "
+            "and makes no segment.",
+            {"attribute": name.replace("_", " "), "values": values, "clients": seen["rows"]},
+        )
+        yield DataFinding("attribute_per_client", "info", text, values)
+        if values >= 0.9 * filled:
+            yield from _same_name(clients, name)
+
+
+def _same_name(clients: ibis.Table, name: str) -> Iterator[DataFinding]:
+    plain = clients[name].strip().lower().re_replace(r"[\s.,]+", " ")
+    named = clients.filter(clients[name].notnull())
+    same = named.group_by(plain=plain).aggregate(ids=named.count())
+    same = same.filter(same.ids > 1)
+    if count := _count(same):
+        text = Text(
+            "{count} values of {attribute} stand under two or more client ids: perhaps one client "
+            "with two accounts, who would look like one lost and one won.",
+            {"count": count, "attribute": name.replace("_", " ")},
+        )
+        yield DataFinding("same_name", "warning", text, count)
+
+
+def _exits(tables: Tables) -> Iterator[DataFinding]:
+    clients = tables.clients
+    if clients is None or "closed_on" not in clients.columns:
+        return
+    closed = clients.filter(clients.closed_on.notnull()).select("client_id", "closed_on")
+    later = tables.orders.join(closed, "client_id")
+    later = later.filter((later.order_date > later.closed_on) & ~later.is_return)
+    if count := _count(later.select("client_id").distinct()):
+        text = Text(
+            "{clients} clients ordered after the day on which they are said to have closed.",
+            {"clients": count},
+        )
+        yield DataFinding("orders_after_close", "warning", text, count)
+
+
+def _scopes(tables: Tables) -> Iterator[DataFinding]:
+    """Look for remedies whose scope names a value that no client has."""
+    if tables.remedies is None:
+        return
+    for name in tables.attributes:
+        if name not in tables.remedies.columns:
+            continue
+        said = tables.remedies[name].dropna().str.split("|").explode().str.strip()
+        of_orders = name in tables.orders_attributes
+        table = tables.orders if of_orders or tables.clients is None else tables.clients
+        known = set(table.select(name).distinct().to_pyarrow().column(0).to_pylist())
+        strange = sorted(set(said) - known)
+        if strange:
+            text = Text(
+                "A remedy is meant for {attribute} {values}, which no client has.",
+                {"attribute": name.replace("_", " "), "values": ", ".join(strange)},
+            )
+            yield DataFinding("scope_unknown", "warning", text, len(strange))
