@@ -12,7 +12,8 @@ from churnlens.config import Settings
 from churnlens.tables import Tables
 
 FEWEST_ORDERS = 6  # before the onset; who ordered less cannot be dated
-SETTLED = 92  # days before the end of the data within which a departure is still undecided
+SETTLED = 92  # days, and
+GAPS = 3  # own mean gaps, since ordering had half fallen: before that, nobody could tell
 
 
 @dataclass(frozen=True)
@@ -42,8 +43,7 @@ def compare(folder: Path, said: pd.DataFrame) -> Dating:
     left = truth["kind"].isin(["lapsed", "shrunk"])
     enough = truth["orders_before"] >= FEWEST_ORDERS
     there = truth[enough & ~truth["kind"].isin(["closed", "one_off"])]
-    settled = left & (truth["onset"] < truth["end"] - pd.Timedelta(days=SETTLED))
-    able = truth[enough & settled]
+    able = truth[enough & left & (truth["since"] >= np.maximum(SETTLED, GAPS * truth["gap"]))]
     first = said.sort_values("onset").drop_duplicates("client_id")
     known = there.merge(first, on="client_id", suffixes=("_true", "_said"))
     both = able.merge(first, on="client_id", suffixes=("_true", "_said"))
@@ -74,7 +74,10 @@ def _truth(folder: Path) -> pd.DataFrame:
     before = orders[limit.isna().to_numpy() | (orders["order_date"].to_numpy() < limit.to_numpy())]
     count = before["client_id"].value_counts()
     truth["orders_before"] = truth["client_id"].map(count).fillna(0)
-    return truth.assign(end=orders["order_date"].max())
+    first = truth["client_id"].map(orders.groupby("client_id")["order_date"].min())
+    truth["gap"] = (truth["onset"] - first).dt.days / truth["orders_before"].clip(lower=1)
+    end = orders["order_date"].max()
+    return truth.assign(since=(end - truth["onset"]).dt.days - truth["fade_days"] / 2)
 
 
 def departures_of(tables: Tables, settings: Settings) -> pd.DataFrame:

@@ -8,6 +8,7 @@ import numpy as np
 from benchmarks.recovery.board import CHURNLENS, COLUMNS, Row, cell, summary
 
 ORACLE, DATING = "oracle", "dating"
+FEWEST_FOR_POWER = 30  # worlds
 
 
 def markdown(rows: list[Row], command: str) -> str:
@@ -21,6 +22,7 @@ def markdown(rows: list[Row], command: str) -> str:
         _board(rows),
         _fading(rows),
         _oracle([r for r in rows if r["who"] == ORACLE]),
+        _power(rows),
         _dating([r for r in rows if r["who"] == DATING]),
         _by_world([r for r in rows if r["who"] == CHURNLENS]),
         _failed([r for r in rows if r.get("failed")]),
@@ -84,6 +86,38 @@ def _oracle(rows: list[Row]) -> str:
     )
 
 
+def _power(rows: list[Row]) -> str:
+    """Say how much more than the oracle each contestant needs, by a logistic curve."""
+    seen = {(r["world"], r["seed"], r["strength"]): r for r in rows if r["who"] == ORACLE}
+    lines = []
+    for who in _contestants(rows):
+        mine = [r for r in rows if r["who"] == who and r.get("first_named") is not None]
+        pairs = [(r, seen[r["world"], r["seed"], r["strength"]]) for r in mine]
+        pairs = [(r, o) for r, o in pairs if o["rise"] > 1]
+        multiple = np.log([(o["rise"] - 1) / (o["smallest"] - 1) for _, o in pairs])
+        named = np.array([bool(r["first_named"]) for r, _ in pairs])
+        if len(named) >= FEWEST_FOR_POWER and 0 < named.sum() < len(named):
+            lines.append([who, _at_80(multiple, named)])
+    if not lines:
+        return ""
+    return (
+        "### Rise needed\n\nThe rise (ratio less 1) at which the cause is first and named in 80 % "
+        "of worlds, as a multiple of the smallest that the oracle finds as often; by a logistic "
+        "curve over the worlds run.\n\n" + _table(["contestant", "times the oracle's"], lines)
+    )
+
+
+def _at_80(multiple: np.ndarray, named: np.ndarray) -> str:
+    from sklearn.linear_model import LogisticRegression
+
+    curve = LogisticRegression(C=10.0).fit(multiple[:, None], named)
+    slope, level = float(curve.coef_[0, 0]), float(curve.intercept_[0])
+    if slope <= 0:
+        return "not reached"
+    needed = float(np.exp((np.log(4) - level) / slope))
+    return f"{needed:.1f}" if np.log(needed) <= multiple.max() else "not reached"
+
+
 def _dating(rows: list[Row]) -> str:
     rows = [r for r in rows if not r.get("failed")]
     if not rows:
@@ -101,8 +135,9 @@ def _dating(rows: list[Row]) -> str:
         lines.append(["interval holds the onset", f"{100 * np.mean(covered):.0f} %"])
     return (
         "## Departures dated\n\nClients with at least 6 orders before; of true departures those "
-        "three months and more before the end of the data. A departure said more than half a year "
-        "too early counts as false.\n\n" + _table(["churnlens", ""], lines)
+        "that had half faded three months, and three of the client's own gaps, before the end of "
+        "the data. A departure said more than half a year too early counts as false.\n\n"
+        + _table(["churnlens", ""], lines)
     )
 
 
