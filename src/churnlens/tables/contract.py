@@ -164,6 +164,8 @@ def stage(
     wanted = dict.fromkeys([*(column.name for column in columns), *(derived or {})])
     names = tuple(column for column in wanted if not column.startswith("__"))
     shown = tagged.select(ROW, *names, FAILED, _found(tagged, sources).name(FOUND))
+    if unique is not None:
+        shown = shown.order_by(ROW)
     with _layers_kept():
         table = connection.create_table(f"staged_{name}", shown, temp=True)
     if raw.copy is not None:

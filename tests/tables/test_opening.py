@@ -1,0 +1,371 @@
+"""The contract through its one door: what is accepted, refused, dated later, and an error."""
+
+import datetime as dt
+import gzip
+import io
+
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from churnlens.config import Settings
+from churnlens.errors import ContractError
+from churnlens.results import RowCounts
+from churnlens.tables import open_source
+
+HEADER = "client_id,order_date,amount\n"
+
+
+def rejects(tables, name="orders"):
+    frame = tables.rejects[name].order_by("row").to_pyarrow().to_pylist()
+    return [(row["row"], row["column"], row["value"], row["reason"]) for row in frame]
+
+
+def column(table, name):
+    return table.to_pyarrow().column(name).to_pylist()
+
+
+def test_a_clean_folder_opens_with_typed_columns(opened):
+    tables = opened()
+    assert tables.rows == {"orders": RowCounts(2, 2, 0, 0)}
+    assert column(tables.orders, "client_id") == ["00042", "7"]
+    assert column(tables.orders, "order_date") == [dt.date(2024, 1, 5), dt.date(2024, 2, 5)]
+    assert column(tables.orders, "is_return") == [False, False]
+    assert (tables.first_date, tables.as_of) == (dt.date(2024, 1, 5), dt.date(2024, 2, 5))
+    assert tables.clients is tables.events is tables.remedies is None
+
+
+def test_lines_of_one_order_share_its_number_and_a_line_without_stands_alone(opened):
+    text = "client_id,order_date,amount,order_id\n1,2024-01-01,1,A\n1,2024-01-01,1,A\n1,2024-01-01,1,\n"
+    assert column(opened(orders=text).orders, "order_id") == ["A", "A", "row 4"]
+
+
+@pytest.mark.parametrize(
+    ("line", "column_named", "value", "reason"),
+    [
+        (",2024-01-01,1", "client_id", "", "no client: client_id is blank"),
+        ("  ,2024-01-01,1", "client_id", "  ", "no client: client_id is blank"),
+        ("NULL,2024-01-01,1", "client_id", "NULL", "no client: client_id is blank"),
+        ("1,,1", "order_date", "", "order_date is blank"),
+        ("1,2024-02-30,1", "order_date", "2024-02-30", "order_date is not a date"),
+        ("1,31/01/2024,1", "order_date", "31/01/2024", "order_date is not a date"),
+        ("1,2024-1-5,1", "order_date", "2024-1-5", "order_date is not a date"),
+        ("1,0204-01-05,1", "order_date", "0204-01-05", "order_date is not a date"),
+        ("1,2024-01-05T25:00,1", "order_date", "2024-01-05T25:00", "order_date is not a date"),
+        ("1,yesterday,1", "order_date", "yesterday", "order_date is not a date"),
+        ("1,infinity,1", "order_date", "infinity", "order_date is not a date"),
+        ("1,2024-01-01,", "amount", "", "amount is blank"),
+        ("1,2024-01-01,inf", "amount", "inf", "amount is not a finite number"),
+        ("1,2024-01-01,1e999", "amount", "1e999", "amount is not a finite number"),
+        ("1,2024-01-01,ten", "amount", "ten", "amount is not a finite number"),
+        ("1,2024-01-01,1_000", "amount", "1_000", "amount is not a finite number"),
+        ('1,2024-01-01,"1,5"', "amount", "1,5", "amount is not a finite number"),
+        ("1,2024-01-01", "", "1,2024-01-01", "has 2 fields, not 3"),
+        ("1,2024-01-01,1,1", "", "1,2024-01-01,1,1", "has 4 fields, not 3"),
+    ],
+)
+def test_every_reason_for_a_refusal(opened, line, column_named, value, reason):
+    tables = opened(orders=f"{HEADER}9,2024-01-01,5\n{line}\n")
+    assert tables.rows["orders"] == RowCounts(2, 1, 1, 0)
+    [(row, at, found, said)] = rejects(tables)
+    assert (row, at, found) == (3, column_named, value)
+    assert said.startswith(reason)
+
+
+@pytest.mark.parametrize(
+    "written",
+    ["2024-01-05", " 2024-01-05 ", "2024-01-05T10:30:00Z", "2024-01-05 10:30:00.123+02:00"],
+)
+def test_dates_of_iso_8601_are_read_as_written(opened, written):
+    tables = opened(orders=f"{HEADER}1,{written},1\n")
+    assert column(tables.orders, "order_date") == [dt.date(2024, 1, 5)]
+
+
+def test_a_date_format_replaces_iso_8601(opened):
+    text = f"{HEADER}1,05.01.2024,1\n2,2024-01-05,1\n"
+    tables = opened({"orders": {"date_format": "%d.%m.%Y"}}, orders=text)
+    assert column(tables.orders, "order_date") == [dt.date(2024, 1, 5)]
+    assert rejects(tables)[0][3] == "order_date is not a date written %d.%m.%Y"
+
+
+def test_a_decimal_comma_has_to_be_said(opened):
+    text = "client_id;order_date;amount\n1;2024-01-05;1,5\n1;2024-01-06;1.234,5\n"
+    tables = opened({"orders": {"decimal": ","}}, orders=text)
+    assert column(tables.orders, "amount") == [1.5]
+    assert rejects(tables)[0][2] == "1.234,5"
+
+
+def test_returns_are_amounts_of_zero_or_below_and_rows_the_filter_names(opened):
+    text = "client_id,order_date,amount,invoice\n" + "".join(
+        f"1,2024-01-0{day},{amount},{invoice}\n"
+        for day, amount, invoice in [(1, 5, "A1"), (2, 0, "A2"), (3, -5, "A3"), (4, 5, "C4"), (5, 5, "")]
+    )
+    sign = {"orders": {"returns": {"column": "invoice", "starts_with": "C"}}}
+    assert column(opened(sign, orders=text).orders, "is_return") == [False, True, True, True, False]
+
+
+def test_numeric_columns_are_measures_and_text_or_identifiers_are_not(opened):
+    text = (
+        "client_id,order_date,amount,delay,note,route_id,postcode,empty,secret\n"
+        "1,2024-01-05,1,2.5,fast,17,01234,,1\n1,2024-01-06,1,,slow,18,99999,,2\n"
+    )
+    tables = opened({"drivers": {"secret": "ignore"}}, orders=text)
+    assert tables.measures == ("delay",)
+    assert column(tables.orders, "delay") == [2.5, None]
+
+
+def test_a_stray_word_in_a_measure_refuses_the_row(opened):
+    lines = "".join(f"1,2024-01-05,1,{i}\n" for i in range(40))
+    tables = opened(orders=f"client_id,order_date,amount,delay\n{lines}1,2024-01-05,1,late\n")
+    assert tables.measures == ("delay",)
+    assert rejects(tables) == [(42, "delay", "late", "delay is not a finite number")]
+
+
+def test_mapped_columns_products_and_attributes(opened):
+    text = "kunde,tag,menge,preis,land\n1,2024-01-05,3,2.5,AT\n2,2024-01-06,2,x,DE\n"
+    columns = {"client_id": "kunde", "order_date": "tag", "amount": "menge * preis"}
+    settings = {"orders": {"columns": columns, "attributes": ["land"]}}
+    tables = opened(settings, orders=text)
+    assert column(tables.orders, "amount") == [7.5]
+    assert column(tables.orders, "land") == ["AT"]
+    assert tables.attributes == tables.orders_attributes == ("land",)
+    assert rejects(tables) == [(3, "preis", "x", "preis is not a finite number")]
+
+
+def test_nothing_dated_after_as_of_is_used(opened):
+    tables = opened(
+        as_of=dt.date(2024, 1, 31),
+        clients=(
+            "client_id,size,signup_date,closed_on,closed_reason\n"
+            "00042,key,2023-01-01,2024-03-01,merger\n7,small,2024-02-05,,\n8,small,,2024-01-01,gone\n"
+        ),
+        events="client_id,event_date,event_type\n7,2024-01-31,visit\n7,2024-02-01,visit\n",
+        remedies="action,start_date,end_date\na,2024-01-01,2024-06-30\nb,2024-02-01,\n",
+    )
+    assert {name: rows.after_as_of for name, rows in tables.rows.items()} == {
+        "orders": 1,
+        "clients": 1,
+        "events": 1,
+        "remedies": 1,
+    }
+    assert column(tables.clients, "closed_on") == [None, dt.date(2024, 1, 1)]
+    assert column(tables.clients, "closed_reason") == [None, "gone"]
+    assert list(tables.remedies["action"]) == ["a"]
+    assert tables.remedies["end_date"].isna().all()
+
+
+def test_appending_later_rows_changes_nothing_before(opened):
+    as_of = dt.date(2024, 2, 5)
+    before = opened(as_of=as_of).orders.to_pyarrow()
+    later = f"{HEADER}00042,2024-01-05,10\n7,2024-02-05,20\n7,2024-03-05,20\n"
+    assert opened(as_of=as_of, orders=later).orders.to_pyarrow().equals(before)
+
+
+def test_the_first_row_of_a_client_stands_even_after_a_broken_one(opened):
+    tables = opened(
+        clients="client_id,size,closed_on\n7,key,never\n7,small,\n7,large,\n00042,key,\n"
+    )
+    assert column(tables.clients, "size") == ["small", "key"]
+    assert [(row, at) for row, at, *_ in rejects(tables, "clients")] == [
+        (2, "closed_on"),
+        (4, "client_id"),
+    ]
+
+
+def test_client_attributes_are_text_or_numeric(opened):
+    tables = opened(
+        clients="client_id,size,staff,manager_id\n00042,key,12,1\n7, small ,8,2\n",
+    )
+    assert tables.attributes == ("size", "manager_id")
+    assert tables.numeric_attributes == ("staff",)
+    assert column(tables.clients, "size") == ["key", "small"]
+    assert column(tables.clients, "staff") == [12.0, 8.0]
+
+
+def test_events_have_value_and_level_even_where_the_source_has_none(opened):
+    tables = opened(events="client_id,event_date,event_type\n7,2024-01-01,visit\n")
+    assert tables.events.columns == ("client_id", "event_date", "event_type", "value", "level")
+    assert column(tables.events, "value") == [None]
+
+
+def test_remedies_keep_their_scope_columns_and_order(opened):
+    tables = opened(
+        clients="client_id,size\n00042,key\n7,small\n",
+        remedies="action,start_date,size,owner\nb,2024-01-02,key|small,Li\na,2024-01-01,,\n",
+    )
+    assert list(tables.remedies["action"]) == ["b", "a"]
+    assert tables.remedies["size"].tolist() == ["key|small", None]
+    assert list(tables.remedies.columns[:5]) == [
+        "action",
+        "start_date",
+        "owner",
+        "end_date",
+        "issue_id",
+    ]
+
+
+CELL = st.sampled_from(
+    ["", " ", "1", "-2.5", "2024-01-05", "2024-02-30", "C1", "c1 ", "inf", '"', "a,b", "x\ny", "é"]
+)
+
+
+@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    orders=st.lists(st.lists(CELL, min_size=4, max_size=4), max_size=12),
+    clients=st.lists(st.lists(CELL, min_size=3, max_size=3), max_size=6),
+    ragged=st.lists(st.lists(st.sampled_from(["1", "2024-01-05"]), min_size=1, max_size=3), max_size=3),
+    as_of=st.sampled_from([None, dt.date(2024, 1, 4), dt.date(2024, 6, 1)]),
+)
+def test_rows_read_are_accepted_refused_or_later(tmp_path_factory, orders, clients, ragged, as_of):
+    folder = tmp_path_factory.mktemp("random")
+    sound = ["C0", "2024-01-01", "1", "1"]
+    lines = [sound, *orders, *ragged]
+    _csv(folder / "orders.csv", [["client_id", "order_date", "amount", "delay"], *lines])
+    _csv(folder / "clients.csv", [["client_id", "size", "signup_date"], *clients])
+    tables = open_source(folder, Settings(), as_of)
+    for name, count in {"orders": len(lines), "clients": len(clients)}.items():
+        rows = tables.rows[name]
+        assert rows.read == count == rows.accepted + rows.rejected + rows.after_as_of
+        assert tables.rejects[name].count().execute() == rows.rejected
+    assert tables.orders.count().execute() == tables.rows["orders"].accepted
+    assert tables.clients.count().execute() == tables.rows["clients"].accepted
+
+
+def _csv(path, rows):
+    text = io.StringIO(newline="")
+    import csv
+
+    csv.writer(text, quoting=csv.QUOTE_ALL).writerows(rows)
+    path.write_text(text.getvalue(), encoding="utf-8", newline="")
+
+
+def test_every_format_says_the_same(tmp_path):
+    frame = pd.DataFrame(
+        {
+            "client_id": ["00042", "7", None],
+            "order_date": pd.to_datetime(["2024-01-05", "2024-02-05", "2024-02-06"]),
+            "amount": [10.0, -2.5, 3.0],
+            "delay": [1, 2, 3],
+        }
+    )
+    for name in ("csv", "gz", "parquet", "xlsx"):
+        (tmp_path / name).mkdir()
+    frame.to_csv(tmp_path / "csv/orders.csv", index=False)
+    (tmp_path / "gz/orders.csv.gz").write_bytes(gzip.compress(frame.to_csv(index=False).encode()))
+    frame.to_parquet(tmp_path / "parquet/orders.parquet")
+    frame.to_excel(tmp_path / "xlsx/orders.xlsx", index=False)
+    seen = []
+    for name in ("csv", "gz", "parquet", "xlsx"):
+        tables = open_source(tmp_path / name, Settings())
+        [(row, at, _, reason)] = rejects(tables)
+        assert (row, at, reason) == (4, "client_id", "no client: client_id is blank")
+        assert tables.measures == ("delay",)
+        seen.append(tables.orders.to_pyarrow().to_pylist())
+    assert all(rows == seen[0] for rows in seen)
+
+
+def test_parquet_types_are_taken_as_they_are(tmp_path):
+    frame = pd.DataFrame(
+        {
+            "client_id": [17850.0, 3.0, float("nan")],
+            "order_date": ["2024-01-05", "2024-01-06", "2024-01-07"],
+            "amount": [1.0, float("inf"), 1.0],
+            "delay": [float("nan"), 1.0, 2.0],
+        }
+    )
+    frame.to_parquet(tmp_path / "orders.parquet")
+    tables = open_source(tmp_path, Settings())
+    assert column(tables.orders, "client_id") == ["17850"]
+    assert column(tables.orders, "delay") == [None]
+    assert [at for _, at, *_ in rejects(tables)] == ["amount", "client_id"]
+
+
+HARD = {
+    "missing column": (
+        {"orders": "client_id,order_dat,amount\n1,2024-01-01,1\n"},
+        ["orders.csv", "'order_date'", "Did you mean 'order_dat'?", "[orders.columns]"],
+    ),
+    "only a header": ({"orders": HEADER}, ["orders.csv", "is empty"]),
+    "empty file": ({"orders": ""}, ["orders.csv", "is empty", "header"]),
+    "nothing usable": (
+        {"orders": f"{HEADER}1,05.01.2024,1\n1,06.01.2024,1\n"},
+        ["orders.csv", "2 rows", "not a date", "05.01.2024", "date_format"],
+    ),
+    "a column twice": (
+        {"orders": "client_id,Amount,amount,order_date\n1,1,1,2024-01-01\n"},
+        ["orders.csv", "two columns named"],
+    ),
+    "not text": (
+        {"orders": HEADER.encode() + b"caf\xe9,2024-01-01,1\n"},
+        ["orders.csv", "UTF-8", "encoding"],
+    ),
+    "open quote": (
+        {"orders": f'{HEADER}1,2024-01-01,1\n"2,2024-01-01,1\n3,2024-01-01,1\n'},
+        ["orders.csv", "row 3", "never closed"],
+    ),
+    "unknown scope": (
+        {
+            "clients": "client_id,region\n7,north\n",
+            "remedies": "action,start_date,regoin\nx,2024-01-01,north\n",
+        },
+        ["remedies.csv", "'regoin'", "Did you mean 'region'?"],
+    ),
+    "clients without an id": ({"clients": "client,size\n7,key\n"}, ["clients.csv", "'client_id'"]),
+    "events without a date": (
+        {"events": "client_id,event_type\n7,visit\n"},
+        ["events.csv", "'event_date'"],
+    ),
+}
+
+
+@pytest.mark.parametrize("case", HARD)
+def test_hard_errors_name_the_file_the_column_and_the_remedy(write, case):
+    tables, expected = HARD[case]
+    with pytest.raises(ContractError) as error:
+        open_source(write(**tables), Settings())
+    for part in expected:
+        assert part in str(error.value)
+
+
+def test_an_as_of_before_the_first_order_is_an_error(opened):
+    with pytest.raises(ContractError, match="as of 2023-01-01 there was no order yet"):
+        opened(as_of=dt.date(2023, 1, 1))
+
+
+@pytest.mark.parametrize(
+    ("orders", "expected"),
+    [
+        ({"columns": {"client": "client_id"}}, "'client'.*no column of the contract.*'client_id'"),
+        ({"columns": {"amount": "amout"}}, "no column 'amout'.*Did you mean 'amount'"),
+        ({"columns": {"amount": "amount * qty"}}, "no column 'qty'"),
+        ({"columns": {"client_id": "client_id * amount"}}, "only a number can be a product"),
+        ({"attributes": ["region"]}, "no column 'region'"),
+        ({"returns": {"column": "invoce"}}, "no column 'invoce'"),
+    ],
+)
+def test_a_wrong_mapping_names_the_key_and_the_nearest_column(opened, orders, expected):
+    with pytest.raises(ContractError, match=expected):
+        opened({"orders": orders})
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("orders.parquet", b"PAR1 and nothing else"),
+        ("orders.xlsx", b"no workbook"),
+        ("orders.csv.gz", b"not gzipped"),
+        ("orders.csv.gz", gzip.compress(b"client_id,order_date,amount\n" * 5000)[:-20]),
+    ],
+)
+def test_a_corrupt_file_is_named(tmp_path, name, content):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(ContractError, match=name):
+        open_source(tmp_path, Settings())
+
+
+def test_the_error_is_the_last_word_and_no_other_file_is_written(write):
+    folder = write(orders="client_id,order_date\n1,2024-01-01\n")
+    with pytest.raises(ContractError):
+        open_source(folder, Settings())
+    assert [path.name for path in folder.iterdir()] == ["orders.csv"]
