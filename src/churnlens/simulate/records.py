@@ -225,7 +225,7 @@ def orders(plan: Plan, leaving: Leaving, points: Stream, rng: np.random.Generato
         "margin": np.round(
             amount * plan.clients.margin[client] * rng.normal(1, 0.1, len(client)), 2
         ),
-        "category": _categories(plan.clients, client, rng),
+        "category": _categories(plan.clients, leaving, points, rng),
         "quantity": 1 + rng.poisson(8, len(client)),
     }
     for name, driver in plan.drivers.items():
@@ -246,11 +246,16 @@ def _amounts(plan: Plan, leaving: Leaving, points: Stream, rng: np.random.Genera
     return np.asarray(np.round(amount, 2))
 
 
-def _categories(clients: Clients, client: Ints, rng: np.random.Generator) -> Any:
-    """Clients keep to three categories, mostly to the first."""
+def _categories(
+    clients: Clients, leaving: Leaving, points: Stream, rng: np.random.Generator
+) -> Any:
+    """Clients keep to three categories, mostly to the first; in part leavers give up the others."""
     home = rng.integers(len(names.CATEGORIES), size=len(clients))
-    step = rng.choice(3, len(client), p=[0.6, 0.25, 0.15])
-    return np.array(names.CATEGORIES)[(home[client] + step) % len(names.CATEGORIES)]
+    step = rng.choice(3, len(points.client), p=[0.6, 0.25, 0.15])
+    narrowed = (leaving.keep > 0) & leaving.leaves & ~leaving.shrinks_basket
+    given_up = narrowed[points.client] & (rng.random(len(step)) < _faded(leaving, points))
+    place = home[points.client] + np.where(given_up, 0, step)
+    return np.array(names.CATEGORIES)[place % len(names.CATEGORIES)]
 
 
 def _measure(
