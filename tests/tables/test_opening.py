@@ -99,7 +99,13 @@ def test_a_decimal_comma_has_to_be_said(opened):
 def test_returns_are_amounts_of_zero_or_below_and_rows_the_filter_names(opened):
     text = "client_id,order_date,amount,invoice\n" + "".join(
         f"1,2024-01-0{day},{amount},{invoice}\n"
-        for day, amount, invoice in [(1, 5, "A1"), (2, 0, "A2"), (3, -5, "A3"), (4, 5, "C4"), (5, 5, "")]
+        for day, amount, invoice in [
+            (1, 5, "A1"),
+            (2, 0, "A2"),
+            (3, -5, "A3"),
+            (4, 5, "C4"),
+            (5, 5, ""),
+        ]
     )
     sign = {"orders": {"returns": {"column": "invoice", "starts_with": "C"}}}
     assert column(opened(sign, orders=text).orders, "is_return") == [False, True, True, True, False]
@@ -214,7 +220,9 @@ CELL = st.sampled_from(
 @given(
     orders=st.lists(st.lists(CELL, min_size=4, max_size=4), max_size=12),
     clients=st.lists(st.lists(CELL, min_size=3, max_size=3), max_size=6),
-    ragged=st.lists(st.lists(st.sampled_from(["1", "2024-01-05"]), min_size=1, max_size=3), max_size=3),
+    ragged=st.lists(
+        st.lists(st.sampled_from(["1", "2024-01-05"]), min_size=1, max_size=3), max_size=3
+    ),
     as_of=st.sampled_from([None, dt.date(2024, 1, 4), dt.date(2024, 6, 1)]),
 )
 def test_rows_read_are_accepted_refused_or_later(tmp_path_factory, orders, clients, ragged, as_of):

@@ -51,7 +51,8 @@ def locate(source: Path | str, settings: Settings) -> Located:
         if settings.source is not None:
             return Located(base, _chosen_files(base, settings), settings.source)
         return Located(base, _with_orders(base, _all_files(base, settings)))
-    return Located(base, {**_chosen_files(base, settings), "orders": _checked_format(path)})
+    orders = settings.orders.model_copy(update={"file": path.name})  # SOURCE is the orders
+    return Located(base, _chosen_files(base, settings.model_copy(update={"orders": orders})))
 
 
 def _chosen_files(base: Path, settings: Settings) -> dict[str, Path]:

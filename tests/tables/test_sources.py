@@ -1,0 +1,176 @@
+"""What SOURCE may be: a folder, a config, one file, a database; and what cannot be used."""
+
+import sqlite3
+
+import duckdb
+import openpyxl
+import pytest
+
+from churnlens.config import Settings, load, parse
+from churnlens.errors import ConfigError, ContractError
+from churnlens.results import RowCounts
+from churnlens.tables import open_source
+
+ORDERS = "client_id,order_date,amount\n00042,2024-01-05,10\n7,2024-02-05,20\n"
+CONFIG = """
+[orders]
+file = "data/sales.csv"
+[orders.columns]
+client_id = "customer"
+[clients]
+file = "data/people.csv"
+"""
+
+
+@pytest.fixture
+def shop(tmp_path):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data/sales.csv").write_text(ORDERS.replace("client_id", "customer"))
+    (tmp_path / "data/people.csv").write_text("client_id,size\n7,key\n")
+    (tmp_path / "churnlens.toml").write_text(CONFIG)
+    return tmp_path
+
+
+def test_a_config_names_files_beside_it(shop, monkeypatch):
+    monkeypatch.chdir("/")
+    path = shop / "churnlens.toml"
+    tables = open_source(path, load(path))
+    assert (tables.rows["orders"].accepted, tables.rows["clients"].accepted) == (2, 1)
+
+
+def test_one_data_file_takes_the_place_of_the_orders_that_a_config_names(shop):
+    (shop / "other.csv").write_text("customer,order_date,amount\n1,2024-01-05,1\n")
+    chosen = parse({"orders": {"file": "nowhere.csv", "columns": {"client_id": "customer"}}}, "x")
+    assert open_source(shop / "other.csv", chosen).rows["orders"] == RowCounts(1, 1, 0, 0)
+
+
+def test_a_sheet_of_a_workbook_can_be_named(tmp_path):
+    book = openpyxl.Workbook()
+    book.create_sheet("Sales")
+    for row in [["client_id", "order_date", "amount"], [None] * 3, ["007", "2024-01-05", 1.5]]:
+        book["Sales"].append(row)
+    book["Sales"].append([8, 45292, True])
+    book.save(tmp_path / "orders.xlsx")
+    tables = open_source(tmp_path, parse({"orders": {"table": "Sales"}}, "x"))
+    assert tables.orders.to_pyarrow().column("client_id").to_pylist() == ["007"]
+    refused = tables.rejects["orders"].to_pyarrow().to_pylist()
+    assert [(r["row"], r["value"]) for r in refused] == [(4, "45292")]
+    with pytest.raises(ContractError, match="no sheet 'Sale'. Did you mean 'Sales'"):
+        open_source(tmp_path, parse({"orders": {"table": "Sale"}}, "x"))
+
+
+@pytest.fixture
+def sqlite_file(tmp_path):
+    path = tmp_path / "shop.db"
+    with sqlite3.connect(path) as connection:
+        connection.execute("create table orders (client_id text, order_date text, amount real)")
+        connection.executemany(
+            "insert into orders values (?, ?, ?)",
+            [("00042", "2024-01-05", 10.5), ("7", "2024-02-05", "ten"), (8, "2024-03-01", 1)],
+        )
+        connection.execute("create table people (client_id text, size text)")
+        connection.execute("insert into people values ('00042', 'key')")
+    connection.close()
+    return path
+
+
+@pytest.mark.parametrize("slashes", ["sqlite://", "sqlite:///"])
+def test_sqlite_is_a_source(sqlite_file, slashes):
+    tables = open_source(f"{slashes}{sqlite_file}", parse({"clients": {"table": "people"}}, "x"))
+    assert tables.rows["orders"] == RowCounts(3, 2, 1, 0)
+    assert tables.rows["clients"] == RowCounts(1, 1, 0, 0)
+    assert tables.orders.to_pyarrow().column("client_id").to_pylist() == ["00042", "8"]
+    [refused] = tables.rejects["orders"].to_pyarrow().to_pylist()
+    assert (refused["file"], refused["row"], refused["value"]) == ("orders", 2, "ten")
+
+
+@pytest.fixture
+def duckdb_file(tmp_path):
+    path = tmp_path / "shop.duckdb"
+    with duckdb.connect(path) as connection:
+        connection.execute(
+            "create table sales as select * from (values ('00042', date '2024-01-05', 10.5), "
+            "('7', date '2024-02-05', 1.25)) t(client_id, order_date, amount)"
+        )
+    return path
+
+
+@pytest.mark.parametrize("in_place", [False, True])
+def test_duckdb_is_a_source_and_may_be_the_engine(duckdb_file, in_place):
+    url = f"duckdb://{duckdb_file}"
+    settings = Settings(engine=url if in_place else None, orders={"table": "sales"})
+    tables = open_source(url, settings)
+    assert tables.rows["orders"] == RowCounts(2, 2, 0, 0)
+    assert tables.orders.amount.sum().execute() == 11.75
+    tables.connection.disconnect()
+    with duckdb.connect(duckdb_file) as connection:
+        assert connection.execute("show tables").fetchall() == [("sales",)]
+
+
+def test_a_config_may_name_a_database_beside_it_and_files(duckdb_file):
+    folder = duckdb_file.parent
+    (folder / "people.csv").write_text("client_id,size\n7,key\n")
+    config = folder / "churnlens.toml"
+    config.write_text(
+        'source = "duckdb://shop.duckdb"\n[orders]\ntable = "sales"\n[clients]\nfile = "people.csv"\n'
+    )
+    tables = open_source(config, load(config))
+    assert (tables.rows["orders"].read, tables.rows["clients"].read) == (2, 1)
+
+
+def test_a_missing_database_is_named_and_not_created(tmp_path):
+    for scheme in ("duckdb", "sqlite"):
+        with pytest.raises(ContractError, match=r"there is no database file .*none\.db"):
+            open_source(f"{scheme}://{tmp_path}/none.db", Settings())
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_missing_table_names_the_nearest(sqlite_file):
+    with pytest.raises(ContractError, match=r"no table 'ordrs'. Did you mean 'orders'"):
+        open_source(f"sqlite://{sqlite_file}", parse({"orders": {"table": "ordrs"}}, "x"))
+
+
+def test_a_connection_that_cannot_be_made_is_named():
+    with pytest.raises(ContractError, match="nosuch://host cannot be opened"):
+        open_source("nosuch://host", Settings())
+
+
+@pytest.mark.parametrize("engine", ["nosuch://host", "sqlite://"])
+def test_an_engine_that_cannot_compute_is_named(shop, engine):
+    with pytest.raises(ConfigError, match="engine"):
+        open_source(
+            shop / "churnlens.toml", Settings(engine=engine, orders={"file": "data/sales.csv"})
+        )
+
+
+def test_no_orders_lists_what_is_there(tmp_path):
+    (tmp_path / "order.csv").write_text(ORDERS)
+    with pytest.raises(ContractError, match=r"has no orders.*Did you mean 'order.csv'"):
+        open_source(tmp_path, Settings())
+
+
+def test_two_files_for_one_table(tmp_path):
+    (tmp_path / "orders.csv").write_text(ORDERS)
+    (tmp_path / "orders.parquet").write_bytes(b"")
+    with pytest.raises(ContractError, match=r"orders.csv and orders.parquet.*\[orders\] file"):
+        open_source(tmp_path, Settings())
+    chosen = parse({"orders": {"file": "orders.csv"}}, "x")
+    assert open_source(tmp_path, chosen).rows["orders"].accepted == 2
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [("nowhere", "does not exist"), ("orders.txt", "CSV, CSV.gz, Parquet and XLSX")],
+)
+def test_a_source_that_is_no_source(tmp_path, source, expected):
+    (tmp_path / "orders.txt").write_text(ORDERS)
+    with pytest.raises(ContractError, match=expected):
+        open_source(tmp_path / source, Settings())
+
+
+def test_a_file_named_in_the_config_must_exist(shop):
+    chosen = parse({"orders": {"file": "data/sale.csv"}}, "x")
+    with pytest.raises(
+        ContractError, match=r"data/sale.csv does not exist.*Did you mean 'sales.csv'"
+    ):
+        open_source(shop / "churnlens.toml", chosen)
