@@ -62,6 +62,7 @@ def draw(
         "found": (leaves & (month == onset[:, None])).astype(np.float32),
         "onset": onset,
         "kind": np.where(onset >= 0, "lapsed", ""),
+        "tiers": np.where(inside, 0, 1)[:, None].repeat(periods, axis=1),
         "kept": np.zeros(clients),
         "entry": entry,
         "known_from_start": entry < 0,

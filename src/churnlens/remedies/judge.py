@@ -86,10 +86,10 @@ def find_aim(panel: Panel, remedy: Remedy, issues: Sequence[Issue]) -> Issue | N
     """Return the issue that a remedy is to mend, None when no issue fits."""
     if remedy.issue_id is not None:
         return next((issue for issue in issues if issue.id == remedy.issue_id), None)
-    inside = members(panel.attributes, remedy.segment)
+    inside = members(panel, remedy.segment)
     for issue in issues:
         began = issue.onset is None or dt.date.fromisoformat(issue.onset.date) < remedy.start
-        shared = (inside & members(panel.attributes, issue.segment)).sum()
+        shared = (inside & members(panel, issue.segment)).sum()
         if began and issue.kind != "mix" and shared >= OVERLAP * max(inside.sum(), 1):
             return issue
     return None
@@ -125,7 +125,7 @@ def judge(
     RemedyResult
     """
     departures = departures or rates.by_tenure(panel)
-    inside = members(panel.attributes, remedy.segment)
+    inside = members(panel, remedy.segment)
     if inside.sum() < FEWEST_CLIENTS:
         return _unread(remedy, aim, words.NOBODY)
     outside = ~inside & ~_reached(panel, others, as_of)
@@ -167,7 +167,7 @@ def _reached(panel: Panel, others: Sequence[Remedy], as_of: dt.date) -> Booleans
     reached = np.zeros(len(panel.attributes), dtype=bool)
     for other in others:
         if other.start <= as_of:
-            reached |= members(panel.attributes, other.segment)
+            reached |= members(panel, other.segment)
     return reached
 
 
@@ -175,7 +175,7 @@ def _peers(panel: Panel, outside: Booleans, aim: Issue | None) -> Booleans:
     """Prefer clients whom the same cause reaches and the remedy does not, where they suffice."""
     if aim is None or not aim.segment:
         return outside
-    peers = outside & members(panel.attributes, aim.segment)
+    peers = outside & members(panel, aim.segment)
     enough = panel.found[peers].sum() >= 4 * FEWEST_OUTSIDE
     return peers if enough else outside
 
@@ -232,7 +232,7 @@ def _starts(
     never = len(panel.periods)
     starts = np.full(len(inside), never)
     for other in others:
-        reached = members(panel.attributes, other.segment)
+        reached = members(panel, other.segment)
         date = first_whole_period(panel.periods, other.start)
         starts[reached] = np.minimum(starts[reached], date)
     starts[starts == never] = NEVER
@@ -248,7 +248,7 @@ def _shares_scope(
     return tuple(
         other
         for other in others
-        if (inside & members(panel.attributes, other.segment)).any()
+        if (inside & members(panel, other.segment)).any()
         and len(last) > 0
         and first <= first_whole_period(panel.periods, other.start) <= last[-1]
     )

@@ -87,7 +87,7 @@ def _skipped(code: str, text: Text, issue: Issue) -> Skipped:
 
 
 def _counts(panel: Panel, issue: Issue, departures: ByClient) -> Counts:
-    inside = members(panel.attributes, issue.segment)
+    inside = members(panel, issue.segment)
     counts = rates.count(departures, inside, ~inside)
     theirs = counts.outside_seen
     enough = theirs is not None and theirs.sum() >= FEWEST_OUTSIDE

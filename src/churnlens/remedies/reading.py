@@ -16,7 +16,7 @@ from churnlens.remedies.windows import Windows
 from churnlens.results import Estimate, Issue
 
 TWO_SIDED = 1.960
-USUAL_EFFECT = 2 / 3  # risk ratio hoped for where neither plan nor earlier level says
+USUAL_EFFECT = 0.5  # risk ratio hoped for where neither plan, issue nor earlier level says
 SMALLEST_RATIO, LARGEST_RATIO = 0.2, 0.85  # of an effect hoped for
 
 
@@ -136,9 +136,11 @@ def _hoped(counts: Counts, windows: Windows, aim: Issue | None, move: Move | Non
 
 
 def _full_effect(counts: Counts, windows: Windows, aim: Issue | None) -> float:
-    """Return the risk ratio of going back to the level before the cause."""
+    """Return the risk ratio of undoing the cause: as planned, as attributed, or as measured."""
     if aim is not None and aim.test_plan is not None:
         return aim.test_plan.risk_ratio_full_reach
+    if aim is not None and aim.departures.attributable.value > 0:
+        return 1 - aim.departures.attributable.value / max(aim.departures.observed, 1)
     if windows.calm.any():
         rise = rates.change(counts, windows.calm, windows.base).log_ratio
         if rise > 0:
@@ -173,7 +175,9 @@ def _readable(
     return periods[0] + dt.timedelta(days=round(end * days)), needed
 
 
-def _at_stake(counts: Counts, windows: Windows, inflation: float) -> Estimate | None:
+def _at_stake(
+    counts: Counts, windows: Windows, inflation: float, observed: float
+) -> Estimate | None:
     """Return the departures a year that are left above the level before the cause."""
     after = windows.after.sum()
     if not windows.calm.any() or not after or counts.seen[windows.calm].sum() < rates.FEWEST:

@@ -5,13 +5,17 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from churnlens.panel.attributes import TIER, TIERS
 from churnlens.results import Segment
+
+if TYPE_CHECKING:
+    from churnlens.panel import Panel
 
 Booleans = npt.NDArray[np.bool_]
 
@@ -57,17 +61,27 @@ def read_remedies(table: pd.DataFrame | None, attributes: Sequence[str]) -> tupl
     )
 
 
-def members(attributes: pd.DataFrame, segment: Segment) -> Booleans:
-    """Return who belongs to a segment, as a mask over the rows of `attributes`.
+def members(panel: Panel, segment: Segment) -> Booleans:
+    """Return who belongs to a segment, as bool[n].
 
-    A segment on an attribute that the data no longer have has no members.
+    A client's value tier is the one it had when it was last there. A segment on an attribute that
+    the data no longer have has no members.
     """
-    inside = np.ones(len(attributes), dtype=bool)
+    inside = np.ones(len(panel.client), dtype=bool)
     for name, values in segment.items():
-        if name not in attributes.columns:
-            return np.zeros(len(attributes), dtype=bool)
-        inside &= attributes[name].astype(str).isin(values).to_numpy()
+        if name == TIER:
+            inside &= np.isin(_last_tier(panel), values)
+        elif name in panel.attributes.columns:
+            inside &= panel.attributes[name].astype(str).isin(values).to_numpy()
+        else:
+            inside[:] = False
     return inside
+
+
+def _last_tier(panel: Panel) -> npt.NDArray[np.str_]:
+    last = panel.active.shape[1] - 1 - np.argmax(panel.active[:, ::-1] > 0, axis=1)
+    names = np.array([*TIERS, "unknown"])
+    return np.asarray(names[panel.tiers[np.arange(len(last)), last].astype(np.intp)])
 
 
 def first_whole_period(periods: Sequence[dt.date], day: dt.date) -> int:

@@ -22,3 +22,12 @@ def lost_revenue(panel: Panel, inside: Booleans) -> float | None:
         return None
     stayed = np.where(panel.kind[who] == "shrunk", np.nan_to_num(panel.kept[who]), 0.0)
     return float((panel.yearly(panel.revenue)[who] * (1 - stayed)).mean())
+
+
+def part_lost(panel: Panel) -> float:
+    """Return the part of its revenue that a departing client takes away, on average, 0 to 1."""
+    left = panel.onset >= 0
+    shrunk = left & (panel.kind == "shrunk")
+    if not left.any():
+        return 1.0
+    return float(1 - np.nan_to_num(panel.kept[shrunk]).sum() / left.sum())
