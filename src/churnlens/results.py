@@ -29,8 +29,9 @@ class Text:
     """A sentence kept as an English template and its values, so that it can be translated.
 
     `template` is a gettext msgid with `{named}` fields. Values are numbers, strings, or
-    `{"type": "date" | "percent" | "money" | "number" | "segment" | "driver", "value": …}` where the
-    locale decides how they are written.
+    `{"type": "date" | "percent" | "money" | "number" | "segment" | "clients" | "driver",
+    "value": …}` where the locale decides how they are written; `clients` is a segment said as
+    people ("clients with size key", "all clients").
     """
 
     template: str
@@ -49,6 +50,8 @@ def _plain(value: Any) -> str:
             return f"{inner:,.0f}"
         if kind == "segment":
             return segment_label(inner)
+        if kind == "clients":
+            return f"clients with {segment_label(inner)}" if inner else segment_label(inner)
         if kind == "driver":
             return str(inner).replace("_", " ")
         return _plain(inner)
@@ -369,6 +372,28 @@ class Outlook:
 
 
 @dataclass(frozen=True)
+class OutlookCheck:
+    """What the outlook would have said of a past quarter, and what then came."""
+
+    quarter: str  # ISO date of its first day
+    group: str
+    departures: Estimate
+    observed: float
+
+
+@dataclass(frozen=True)
+class OutlookMethod:
+    """The model behind the outlook and how it did on past quarters it had not seen."""
+
+    model: Literal["boosted trees", "logistic hazard"]
+    log_loss: float
+    log_loss_other: float
+    slope: float  # of log odds observed on predicted; 1 is calibrated
+    coverage: float  # share of past groups and quarters inside their 95 % interval
+    quarters: int
+
+
+@dataclass(frozen=True)
 class Book:
     """The book of clients as a whole: what the first page and the method page show."""
 
@@ -391,6 +416,8 @@ class Book:
     starts_looked_at: int = 0
     revenue_last_year: float = 0.0
     outlook: tuple[Outlook, ...] = ()
+    outlook_checks: tuple[OutlookCheck, ...] = ()
+    outlook_method: OutlookMethod | None = None
     revenue_by_period: tuple[tuple[str, float], ...] = ()
 
 
