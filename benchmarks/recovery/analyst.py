@@ -113,21 +113,34 @@ def _break(series: np.ndarray) -> int:
 
 
 def _unexplained(months: Months, gone: np.ndarray) -> Claim | None:
-    """Subgroup of last year's departures beyond what each client's time at risk lets expect."""
+    """Subgroup of last year's departures beyond what attributes and tenure had let expect."""
     grid = np.arange(months.span)[None, :]
     last = np.where(gone >= 0, gone, months.span - 1)[:, None]
     risk = (grid >= months.first[:, None]) & (grid <= last)
     event = (gone[:, None] == grid) & risk
-    rate = event.sum() / max(risk.sum(), 1)
-    recent = slice(months.span - 15, months.span - 3)
-    residual = event[:, recent].sum(1) - rate * risk[:, recent].sum(1)
-    scope = _subgroup(months, residual)
+    begin, end = months.span - 15, months.span - 3
+    rate = _usual(months, event[:, :begin], risk[:, :begin])
+    expected = rate * risk[:, begin:end].sum(1)
+    observed = event[:, begin:end].sum(1)
+    expected *= observed.sum() / max(expected.sum(), 1e-9)
+    scope = _subgroup(months, observed - expected)
     inside = months.members(scope)
-    z = residual[inside].sum() / np.sqrt(max(rate * risk[inside][:, recent].sum(), 1e-9))
+    z = (observed - expected)[inside].sum() / np.sqrt(max(expected[inside].sum(), 1e-9))
     if z < RESIDUAL_Z:
         return None
     hazard = event[inside].sum(0) / np.maximum(risk[inside].sum(0), 1)
     return Claim(None, scope, months.date(_break(hazard)))
+
+
+def _usual(months: Months, event: np.ndarray, risk: np.ndarray) -> np.ndarray:
+    """Monthly departure rate by client, from a Poisson model of the attributes before."""
+    from sklearn.linear_model import PoissonRegressor
+
+    known = risk.sum(1)
+    x = pd.get_dummies(months.clients.fillna("")).to_numpy(float)
+    rate = event.sum(1) / np.maximum(known, 1)
+    fit = PoissonRegressor(alpha=1e-3, max_iter=300).fit(x, rate, sample_weight=known + 1e-9)
+    return np.asarray(fit.predict(x))
 
 
 def _remedy(months: Months, gone: np.ndarray, remedy: pd.Series) -> RemedyResult:
