@@ -1,0 +1,124 @@
+"""Data findings: each says something a person can act on, and nothing is said of clean data."""
+
+import datetime as dt
+
+import pytest
+
+START = dt.date(2024, 1, 1)
+
+
+def lines(days, clients=("a", "b", "c"), skip=lambda day: False):
+    """Write one order a client and day, Monday to Friday."""
+    dates = [START + dt.timedelta(days=k) for k in range(days)]
+    kept = [day for day in dates if day.weekday() < 5 and not skip(day)]
+    return "".join(f"{c},{day},{10 + i % 7}\n" for i, day in enumerate(kept) for c in clients)
+
+
+HEADER = "client_id,order_date,amount\n"
+
+
+def found(tables):
+    return {finding.code: finding for finding in tables.findings}
+
+
+def test_clean_data_say_nothing(opened):
+    tables = opened(orders=HEADER + lines(120), clients="client_id,size\na,key\nb,key\nc,small\n")
+    assert tables.findings == ()
+
+
+def test_rows_without_a_client_are_told_from_other_refusals(opened):
+    text = HEADER + lines(30) + ",2024-01-05,1\n,2024-01-06,1\na,never,1\n"
+    seen = found(opened(orders=text))
+    assert seen["no_client"].count == 2
+    assert "first is row" in str(seen["no_client"].text)
+    assert "order_date is not a date" in str(seen["refused"].text)
+
+
+def test_rows_after_as_of_are_counted(opened):
+    tables = opened(as_of=dt.date(2024, 1, 31), orders=HEADER + lines(60))
+    assert found(tables)["after_as_of"].count == 63  # 21 working days after it, three clients
+
+
+def test_a_closed_month_is_a_gap_and_weekends_are_none(opened):
+    text = HEADER + lines(180, skip=lambda day: day.month == 3)
+    gap = found(opened(orders=text))["calendar_gap"]
+    assert (gap.severity, gap.count) == ("warning", 31)
+    assert gap.text.values["first"]["value"] == "2024-03-01"
+    assert gap.text.values["last"]["value"] == "2024-03-31"
+
+
+def test_a_month_with_a_tenth_of_its_orders_is_thin(opened):
+    text = HEADER + lines(240, skip=lambda day: day.month == 4 and day.day % 7 != 1)
+    thin = found(opened(orders=text))["thin_month"]
+    assert thin.text.values["month"]["value"] == "2024-04-01"
+
+
+def test_returns_and_measures(opened):
+    head = "client_id,order_date,amount,flat,gone,low\n"
+    rows = "".join(
+        f"a,2024-01-{d:02d},{d - 2},3,{'' if d > 4 else d},{d - 5}\n" for d in range(1, 11)
+    )
+    seen = found(opened(orders=head + rows))
+    assert seen["returns"].count == 2
+    assert seen["measure_constant"].text.values["driver"]["value"] == "flat"
+    assert (seen["measure_missing"].count, seen["measure_negative"].count) == (6, 4)
+
+
+def test_repeated_lines_are_said_and_kept(opened):
+    tables = opened(orders=HEADER + lines(30) + "a,2024-01-01,10\n" * 2)
+    assert found(tables)["repeated_lines"].count == 2
+    assert tables.rows["orders"].rejected == 0
+
+
+def test_a_one_off_bulk_buyer_is_set_apart(opened):
+    clients = [f"c{i}" for i in range(30)]
+    text = HEADER + lines(60, clients) + "whale,2024-01-10,999999\n" + "new,2024-02-29,999999\n"
+    bulk = found(opened(orders=text))["one_off_bulk"]
+    assert bulk.count == 1
+    assert bulk.text.values["money"]["value"] == 999999
+
+
+def test_clients_and_events_that_do_not_meet(opened):
+    seen = found(
+        opened(
+            orders=HEADER + lines(30),
+            clients="client_id,size\na,key\nb,key\n",
+            events="client_id,event_date,event_type\nz,2024-01-02,visit\na,2024-01-02,visit\n",
+        )
+    )
+    assert (seen["not_in_clients"].count, seen["events_unknown_client"].count) == (1, 1)
+
+
+@pytest.mark.parametrize("twin", ["0042", " 42", "42 "])
+def test_one_client_under_two_ids(opened, twin):
+    assert found(opened(orders=HEADER + lines(30, ["42", twin])))["two_ids"].count == 1
+
+
+def test_an_attribute_with_a_value_per_client_and_a_name_under_two_ids(opened):
+    rows = "".join(f"c{i},Firm {i},key\n" for i in range(30))
+    clients = f"client_id,company,size\n{rows}c99,FIRM 7,key\n"
+    seen = found(opened(orders=HEADER + lines(10, ["c1"]), clients=clients))
+    assert seen["attribute_per_client"].text.values["attribute"] == "company"
+    assert seen["same_name"].count == 1
+
+
+def test_orders_after_the_client_closed(opened):
+    clients = "client_id,closed_on\na,2024-01-10\nb,\nc,\n"
+    seen = found(opened(orders=HEADER + lines(30), clients=clients))
+    assert seen["orders_after_close"].count == 1
+
+
+def test_a_scope_that_no_client_has(opened):
+    seen = found(
+        opened(
+            orders=HEADER + lines(30),
+            clients="client_id,region\na,north\nb,south\nc,south\n",
+            remedies="action,start_date,region\nx,2024-01-02,north|nroth\n",
+        )
+    )
+    assert "nroth" in str(seen["scope_unknown"].text)
+
+
+def test_warnings_come_first(opened):
+    tables = opened(orders=HEADER + lines(30) + "a,2024-01-05,-1\n,2024-01-05,1\n")
+    assert [finding.severity for finding in tables.findings] == ["warning", "info"]
