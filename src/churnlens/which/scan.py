@@ -54,12 +54,27 @@ class Window:
 
 @dataclass(frozen=True)
 class Scan:
-    """What one search found: its best windows, and how much it looked at."""
+    """A search ready to be run: what it looks at, and what chance alone gives it.
 
-    windows: tuple[Window, ...]
+    `null_scores` are the best scores of searches on departures drawn from what was expected.
+    """
+
+    attributes: tuple[Attribute, ...]
+    groups: tuple[Group, ...]
+    prices: dict[int, float]
+    span: tuple[int, int]
+    seen: tuple[Array, ...]
     null_scores: Array
-    segments: int
-    starts: int
+
+    @property
+    def segments(self) -> int:
+        """Number of segments looked at."""
+        return sum(g.segments for g in self.groups)
+
+    @property
+    def starts(self) -> int:
+        """Number of start periods looked at."""
+        return self.span[1] - self.span[0]
 
 
 def gains(observed: Array, expected: Array) -> Array:
@@ -78,16 +93,10 @@ def _part(o: Array, e: Array) -> Array:
     return np.where(o > 0, o * np.log(np.maximum(o, 1e-9) / np.maximum(e, 1e-9)), np.float32(0))
 
 
-def scan(
-    baseline: Baseline,
-    attributes: tuple[Attribute, ...],
-    *,
-    draws: int,
-    seed: int,
-    alpha: float = 0.05,
-    most: int = 4,
+def prepare(
+    baseline: Baseline, attributes: tuple[Attribute, ...], *, draws: int, seed: int
 ) -> Scan:
-    """Search every segment and start for a rise, explain the strongest away, search again.
+    """Sum departures by segment and period, and draw what the search finds by chance alone.
 
     Parameters
     ----------
@@ -95,42 +104,35 @@ def scan(
         Departures observed and expected of each client and period had nothing changed.
     draws
         Monte Carlo draws of the whole search.
-    alpha
-        A window whose p-value is above it ends the search.
-    most
-        Windows at most.
-
-    Returns
-    -------
-    Scan
-        Windows in the order found, each with a p-value over the whole search.
     """
     looked = groups(attributes)
     span, prices = _span(baseline.expected), _prices(looked)
-    seen = [g.add_up(dense_sums(g, baseline.observed)) for g in looked]
+    seen = tuple(g.add_up(dense_sums(g, baseline.observed)) for g in looked)
     due = [g.add_up(dense_sums(g, baseline.expected)) for g in looked]
     null = _null_scores(baseline.expected, looked, due, prices, span, draws, seed)
-    scale = np.ones_like(baseline.expected)
-    found: list[Window] = []
-    for _ in range(most):
-        best = _best(looked, seen, due, prices, span)
-        if best is None:
-            break
-        score, gain, ratio, segment, start = best
-        p = float((1 + (null >= score).sum()) / (1 + len(null)))
-        if p > alpha:
-            break
-        inside = members(segment, attributes, scale.shape)
-        observed, expected = _whole(baseline, inside, scale, start)
-        found.append(Window(segment, start, observed, expected, gain, score, ratio, p))
-        late = np.arange(scale.shape[1]) >= start
-        scale = np.where(inside & late, scale * np.float32(ratio), scale)
-        due = [g.add_up(dense_sums(g, baseline.expected * scale)) for g in looked]
-    return Scan(tuple(found), null, sum(g.segments for g in looked), span[1] - span[0])
+    return Scan(attributes, looked, prices, span, seen, null)
 
 
-def _whole(baseline: Baseline, inside: Array, scale: Array, start: int) -> tuple[float, float]:
-    """Departures found in a window and those expected at the segment's level before it."""
+def next_window(baseline: Baseline, search: Scan, explained: Array) -> Window | None:
+    """Return the strongest rise left once `explained` (a factor on what is expected) is allowed for.
+
+    None where no segment rose at all; the window's `p_value` is over the whole search.
+    """
+    due = [g.add_up(dense_sums(g, baseline.expected * explained)) for g in search.groups]
+    best = _best(search.groups, list(search.seen), due, search.prices, search.span)
+    if best is None:
+        return None
+    score, gain, ratio, segment, start = best
+    p = float((1 + (search.null_scores >= score).sum()) / (1 + len(search.null_scores)))
+    inside = members(segment, search.attributes, explained.shape)
+    observed, expected = whole_departures(baseline, inside, explained, start)
+    return Window(segment, start, observed, expected, gain, score, ratio, p)
+
+
+def whole_departures(
+    baseline: Baseline, inside: Array, scale: Array, start: int
+) -> tuple[float, float]:
+    """Return departures found in a window and those expected at the segment's level before it."""
     due = baseline.hazard * baseline.panel.active * scale * inside
     seen = baseline.panel.found * inside
     level = (seen[:, :start].sum() + LEVEL_PRIOR) / (due[:, :start].sum() + LEVEL_PRIOR)

@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from churnlens.panel import Panel
 from churnlens.panel.attributes import POOLED, TIER, TIERS, UNKNOWN
@@ -81,6 +80,11 @@ class Group:
                     v for v, m in zip(attribute.values, mask, strict=True) if m
                 )
         return out
+
+    @property
+    def static(self) -> bool:
+        """Whether no client changes its cell over time."""
+        return all(x is None or x.codes.ndim == 1 for x in (self.a, self.b))
 
     @property
     def n_cells(self) -> int:
@@ -153,16 +157,17 @@ def members(
 def dense_sums(group: Group, values: Array) -> Array:
     """Sum a dense float32[n, T] by cell and period: float32[cells, T]."""
     n, periods = values.shape
-    if all(x is None or x.codes.ndim == 1 for x in (group.a, group.b)):
-        code = group.cells(np.arange(n), np.zeros(n, int))
-        frame = pd.DataFrame(values).groupby(code).sum()
-        out = np.zeros((group.n_cells, periods), np.float32)
-        out[frame.index.to_numpy()] = frame.to_numpy()
-        return out
+    if group.static:
+        return np.asarray(_indicator(group, n) @ values, dtype=np.float32)
     rows, cols = np.divmod(np.arange(values.size), periods)
     at = group.cells(rows, cols) * periods + cols
-    return (
-        np.bincount(at, values.ravel(), minlength=group.n_cells * periods)
-        .reshape(group.n_cells, periods)
-        .astype(np.float32)
-    )
+    sums = np.bincount(at, values.ravel(), minlength=group.n_cells * periods)
+    return sums.reshape(group.n_cells, periods).astype(np.float32)
+
+
+def _indicator(group: Group, n: int) -> Any:
+    """Sparse cells × clients matrix of ones."""
+    from scipy.sparse import csr_matrix
+
+    code = group.cells(np.arange(n), np.zeros(n, int))
+    return csr_matrix((np.ones(n, np.float32), (code, np.arange(n))), shape=(group.n_cells, n))

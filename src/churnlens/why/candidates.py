@@ -1,0 +1,116 @@
+"""Which recorded changes of drivers could explain a rise, and how well does each?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from churnlens.panel.exposures import Exposure
+from churnlens.which.baseline import Baseline
+from churnlens.which.segments import Attribute, groups, members
+from churnlens.why.dose import change_dose
+from churnlens.why.model import Term, fit
+from churnlens.why.moves import Move, find_moves, readable
+
+Array = npt.NDArray[Any]
+LAGS = (0, 1, 2, 3, 4, 6)  # months from the change to the first departures
+Shape = Literal["dose", "flat"]
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A driver's change with the way of reading it that explains departures best.
+
+    `shape` tells whether departures follow each client's own dose or hit all members alike; `lag` is
+    the number of periods from the change to the first departures; `gain` the log-likelihood gain on
+    its own. `flat_gain` and `dose_gain` are the best of either shape.
+    """
+
+    move: Move
+    term: Term
+    shape: Shape
+    lag: int
+    gain: float
+    dose_gain: float
+    flat_gain: float
+    dose: Array
+    inside: Array
+
+    @property
+    def driver(self) -> str:
+        """Name of the driver."""
+        return self.move.exposure.driver
+
+    @property
+    def start(self) -> int:
+        """First period in which departures may follow."""
+        return self.move.start + self.lag + 1
+
+
+def find_candidates(
+    baseline: Baseline, attributes: tuple[Attribute, ...], *, season: bool
+) -> tuple[Candidate, ...]:
+    """Return every driver's changes as candidate explanations, one a driver and segment.
+
+    A driver measured in several ways (how many, their value, a visit's level) gives one candidate a
+    segment and start: the way in which it moved most clearly.
+    """
+    usable = readable(baseline)
+    looked = groups(attributes)
+    found: list[Candidate] = []
+    for driver in sorted({e.driver for e in baseline.panel.exposures}):
+        moves = [
+            m
+            for e in baseline.panel.exposures
+            if e.driver == driver
+            for m in find_moves(e, baseline, usable, looked, season)
+        ]
+        found += [candidate(m, baseline, attributes, usable) for m in _distinct(moves)]
+    return tuple(found)
+
+
+def _distinct(moves: list[Move]) -> list[Move]:
+    """Of the moves of one driver, the clearest of each segment; the plain measure first."""
+    kept: list[Move] = []
+    for move in sorted(
+        moves, key=lambda m: (m.exposure.measure not in ("mean", "count"), -m.score)
+    ):
+        if not any(_same_matter(move, other) for other in kept):
+            kept.append(move)
+    return kept
+
+
+def _same_matter(a: Move, b: Move) -> bool:
+    return a.exposure.measure != b.exposure.measure and a.low <= b.high + 3 and b.low <= a.high + 3
+
+
+def candidate(
+    move: Move, baseline: Baseline, attributes: tuple[Attribute, ...], usable: Array
+) -> Candidate:
+    """Read a move in every shape and lag, and keep what explains departures best."""
+    shape = baseline.expected.shape
+    inside = members(move.segment, attributes, shape)
+    values = np.where(usable, move.exposure.values, np.nan)
+    dose = change_dose(move, values, inside)
+    flat = (inside & (dose > 0)).astype(np.float32)
+    cal, t = baseline.panel.calendar, np.arange(shape[1])
+    best: dict[Shape, tuple[float, int, Term]] = {}
+    readings: tuple[tuple[Shape, Array], ...] = (("dose", dose), ("flat", flat))
+    for kind, values_of in readings:
+        for lag in sorted({cal.span(m) if m else 0 for m in LAGS}):
+            late = values_of * (t > move.start + lag)
+            term = Term(f"{move.exposure.name} {kind}", late.astype(np.float32), inside)
+            gain = fit(baseline, (term,)).gain
+            if kind not in best or gain > best[kind][0]:
+                best[kind] = (gain, lag, term)
+    kind = "dose" if best["dose"][0] >= best["flat"][0] else "flat"
+    gain, lag, term = best[kind]
+    return Candidate(move, term, kind, lag, gain, best["dose"][0], best["flat"][0], dose, inside)
+
+
+def candidate_exposures(candidates: tuple[Candidate, ...]) -> tuple[Exposure, ...]:
+    """Return the exposures behind candidates."""
+    return tuple(c.move.exposure for c in candidates)

@@ -1,0 +1,83 @@
+"""How much of a driver's change did each client get, by what it had lived through until then?
+
+A client's change is its mean since the change began less its mean before, read only from periods
+before the one in question. Both means are noisy when a client orders seldom, so its change is shrunk
+towards that of its segment by what the noise deserves (empirical Bayes; Efron & Morris 1973). A
+client that came after the change is held against the segment's level before it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from churnlens.panel.cumulative import cumulative
+from churnlens.why.moves import Move
+
+Array = npt.NDArray[Any]
+WIDEST = 4.0  # a dose is kept within this many times the segment's own shift
+
+
+def change_dose(move: Move, values: Array, inside: Array) -> Array:
+    """Return each client's dose of a driver's change, in units of the segment's shift.
+
+    Parameters
+    ----------
+    values
+        The exposure as recorded, float32[n, T], NaN where not recorded.
+    inside
+        Client-periods in the move's segment, bool[n, T].
+
+    Returns
+    -------
+    float32[n, T]: 0 outside the segment and until the change has begun, about 1 for a typical
+    client of the segment once the change is complete; the dose in t is known before t.
+    """
+    there = np.isfinite(values)
+    member = inside.any(axis=1)
+    sums, counts = cumulative(np.where(there, values, 0)), cumulative(there.astype(np.float32))
+    since_s = sums[:, :-1] - sums[:, [move.start]]
+    since_n = counts[:, :-1] - counts[:, [move.start]]
+    before, spread, noise = _before(
+        sums[:, move.start], counts[:, move.start], values, member, move
+    )
+    t = np.arange(values.shape[1])
+    started = t > move.start
+    change = since_s / np.maximum(since_n, 1) - before[:, None]
+    error = noise / np.maximum(since_n, 1) + spread[:, None]
+    known = (since_n > 0) & started & inside
+    typical = _mean(change, known)
+    between = np.maximum(_mean((change - typical) ** 2 - error, known), 0)
+    trust = np.where(known, between / np.maximum(between + error, 1e-12), 0)
+    dose = typical + trust * np.where(known, change - typical, 0)
+    full = move.shift if move.shift != 0 else 1.0
+    return np.where(started & inside, (dose / full).clip(0, WIDEST), 0).astype(np.float32)
+
+
+def _mean(values: Array, where: Array) -> Array:
+    """Mean by period over some client-periods, float[1, T]; 0 where there are none."""
+    return np.asarray(
+        np.where(where, values, 0).sum(axis=0, keepdims=True)
+        / np.maximum(where.sum(axis=0, keepdims=True), 1)
+    )
+
+
+def _before(
+    sums: Array, counts: Array, values: Array, member: Array, move: Move
+) -> tuple[Array, Array, float]:
+    """Each client's level before the change (shrunk), the variance of that, and of one period."""
+    early = values[member][:, : move.start]
+    own = np.where(counts > 0, sums / np.maximum(counts, 1), 0)
+    apart = early - own[member][:, None]
+    free = np.maximum(np.isfinite(early).sum() - (counts[member] > 0).sum(), 1)
+    noise = float(np.nansum(apart**2) / free)
+    usable = member & (counts > 0)
+    level = float(np.average(own[usable], weights=counts[usable])) if usable.any() else 0.0
+    scatter = np.average((own[usable] - level) ** 2, weights=counts[usable]) if usable.any() else 0
+    per_client = noise * usable.sum() / max(float(counts[usable].sum()), 1.0)
+    between = max(float(scatter) - per_client, 0.0)
+    error = noise / np.maximum(counts, 1e-9)
+    trust = np.where(counts > 0, between / np.maximum(between + error, 1e-12), 0)
+    return level + trust * (own - level), np.where(counts > 0, trust * error, between), noise

@@ -1,0 +1,150 @@
+"""How many departures does each driver account for, all at once?
+
+An additive excess risk model: a client leaves at its baseline hazard × its segment's own level ×
+(1 + Σ βₖ·doseₖ), βₖ ≥ 0 (the excess relative risk of radiation epidemiology; BEIR VII 2006). Being
+additive, it shares departures between causes without a remainder and without an order of entry, so
+what is attributed never sums past the total. Departures are the baseline's effective ones, so
+uncertain onsets count for what they tell.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from churnlens.which.baseline import Baseline
+
+Array = npt.NDArray[Any]
+
+LEVEL_PRIOR = 2.0  # pseudo-departures that hold a segment's level near the baseline's
+ROUNDS, TOLERANCE = 60, 1e-4
+MOST_EXCESS = 50.0
+STEP, STEPS = 0.125, 33  # doses are rounded to this step, and have at most so many
+
+
+@dataclass(frozen=True)
+class Term:
+    """One candidate explanation: `dose` float32[n, T], and the segment whose level it is held to.
+
+    `inside` is bool[n, T] (may be broadcast). `name` tells terms apart.
+    """
+
+    name: str
+    dose: Array
+    inside: Array
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A fitted model. `excess[k]` is βₖ; `gain` the log-likelihood gain over levels alone."""
+
+    terms: tuple[Term, ...]
+    excess: Array
+    levels: Array
+    gain: float
+    information: Array = field(default_factory=lambda: np.zeros(0))
+
+
+def fit(baseline: Baseline, terms: tuple[Term, ...]) -> Fit:
+    """Fit all terms together.
+
+    Returns the fit; with no terms, one with gain 0.
+    """
+    if not terms:
+        return Fit((), np.zeros(0), np.zeros(0), 0.0)
+    rows = np.flatnonzero(
+        np.any(
+            [np.broadcast_to(t.inside, baseline.expected.shape).any(axis=1) for t in terms], axis=0
+        )
+    )
+    cells = _cells(baseline, terms, rows)
+    with_doses = _climb(*cells)
+    without = _climb(cells[0], cells[1], np.zeros((len(cells[0]), 0)), cells[3])
+    return Fit(terms, with_doses[0], with_doses[1], with_doses[2] - without[2], with_doses[3])
+
+
+def _cells(
+    baseline: Baseline, terms: tuple[Term, ...], rows: Array
+) -> tuple[Array, Array, Array, Array]:
+    """Observed, expected, doses and memberships, client-periods alike in both summed to one.
+
+    Doses are rounded to steps of `STEP`, so that the cost of a fit does not grow with the clients.
+    """
+    o, e = baseline.observed[rows], baseline.expected[rows]
+    there = e > 0
+    key = np.zeros(o.shape, np.int64)
+    for term in terms:
+        step = np.rint(term.dose[rows] / STEP).astype(np.int64)
+        key = (key * STEPS + step) * 2 + np.broadcast_to(term.inside, baseline.expected.shape)[rows]
+    kinds, at = np.unique(key[there], return_inverse=True)
+    dose, member = np.zeros((2, len(kinds), len(terms)))
+    left = kinds.copy()
+    for k in reversed(range(len(terms))):
+        left, member[:, k] = np.divmod(left, 2)
+        left, dose[:, k] = np.divmod(left, STEPS)
+    return np.bincount(at, o[there]), np.bincount(at, e[there]), dose * STEP, member
+
+
+def _climb(o: Array, e: Array, dose: Array, member: Array) -> tuple[Array, Array, float, Array]:
+    """Maximise the penalised likelihood by Newton steps, the excess kept at 0 or above.
+
+    Returns excess, log levels, the likelihood there, and the excess's information.
+    """
+    k = dose.shape[1]
+    x = np.concatenate([np.full(k, 0.5), np.zeros(member.shape[1])])
+    value, slope, curve = _slopes(x, o, e, dose, member)
+    for _ in range(ROUNDS):
+        free = np.ones(len(x), bool)
+        free[:k] = (x[:k] > 0) | (slope[:k] > 0)
+        step = np.zeros_like(x)
+        lift = np.eye(int(free.sum())) * (1e-6 + 1e-6 * np.trace(curve) / len(x))
+        step[free] = np.linalg.solve(curve[np.ix_(free, free)] + lift, slope[free])
+        x, value, slope, curve, gained = _along(x, step, value, o, e, dose, member)
+        if gained < TOLERANCE:
+            break
+    risk = 1 + dose @ x[:k]
+    return x[:k], x[k:], value, np.asarray((np.maximum(o, 0) / risk**2) @ dose**2)
+
+
+def _along(
+    x: Array, step: Array, value: float, o: Array, e: Array, dose: Array, member: Array
+) -> tuple[Array, float, Array, Array, float]:
+    """Go along a step as far as the likelihood rises; the last figure is what was gained."""
+    k = dose.shape[1]
+    for _ in range(20):
+        there = x + step
+        there[:k] = there[:k].clip(0, MOST_EXCESS)
+        there[k:] = there[k:].clip(-5, 5)
+        new = _slopes(there, o, e, dose, member)
+        if new[0] >= value:
+            return there, *new, new[0] - value
+        step = step / 2
+    return x, *_slopes(x, o, e, dose, member), 0.0
+
+
+def _slopes(x: Array, o: Array, e: Array, dose: Array, member: Array) -> tuple[float, Array, Array]:
+    """Penalised log-likelihood, its gradient, and its curvature made safe to divide by."""
+    k = dose.shape[1]
+    excess, level = x[:k], x[k:]
+    scaled, risk = e * np.exp(member @ level), 1 + dose @ excess
+    held = LEVEL_PRIOR * np.exp(level)
+    value = o @ np.log(risk) + o @ (member @ level) - scaled @ risk
+    value += (LEVEL_PRIOR * level - held).sum()
+    slope = np.concatenate(
+        [
+            dose.T @ (o / risk - scaled),
+            member.T @ (o - scaled * risk) + LEVEL_PRIOR - held,
+        ]
+    )
+    curve = np.zeros((len(x), len(x)))
+    curve[:k, :k] = dose.T @ (dose * (np.maximum(o, 0) / risk**2)[:, None])
+    curve[:k, k:] = dose.T @ (member * scaled[:, None])
+    curve[k:, :k] = curve[:k, k:].T
+    curve[k:, k:] = member.T @ (member * (scaled * risk)[:, None]) + np.diag(held)
+    # Where departures are rarer than a dose makes one expect, the cross terms may outweigh the
+    # diagonal; doubling the diagonal by them keeps every step uphill.
+    curve[np.diag_indices(k)] += np.abs(curve[:k, k:]).sum(axis=1) * 0.2 + 1e-6
+    return float(value), slope, curve

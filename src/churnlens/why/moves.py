@@ -1,0 +1,266 @@
+"""Where and since when did a driver itself change?
+
+A driver's level is measured far more sharply than departures are, so scope and date of a trouble are
+sharpest where the driver moved. Every exposure is scanned as departures are: each client's mean from
+a period on less its mean before it, summed over every segment. The likelihood gain of a segment is
+that of one common shift among its clients (a client is the unit, so what its own periods share does
+not count twice), less the price of the segment's complexity. Only clients who have not begun to
+leave are read, and none in its last two periods before an onset: what the firm does to those who
+leave is a symptom, and must not look like a change for everyone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from churnlens.panel.exposures import Exposure
+from churnlens.when.change import ChangeDate, date_series
+from churnlens.which.baseline import Baseline
+from churnlens.which.segments import Group, dense_sums, members
+
+Array = npt.NDArray[Any]
+
+MOST_CLIENTS = 8_000  # clients read; a driver's move needs no more
+LEAST_SCORE = 10.0  # log-likelihood gain, its price paid: a false move in 20,000 searches
+LEAST_SIZE = 0.15  # shift in standard deviations of the exposure between client-periods
+LEAST_T = 5.0  # t statistic of a shift against the differences between the segment's clients
+LEAST_CLIENTS = 10
+MOST_MOVES = 3
+BUFFER = 2  # periods before an onset that are not read
+
+
+@dataclass(frozen=True)
+class Move:
+    """A change of an exposure in a segment.
+
+    `start` is the first period of the change, with its 95 % interval `low`, `high`; `ramp` how many
+    periods it took. `before` and `after` are the segment's mean levels in the exposure's own unit.
+    """
+
+    exposure: Exposure
+    segment: dict[str, tuple[str, ...]]
+    start: int
+    low: int
+    high: int
+    ramp: int
+    before: float
+    after: float
+    score: float
+    clients: int
+
+    @property
+    def direction(self) -> str:
+        """`more` or `less`."""
+        return "more" if self.after > self.before else "less"
+
+    @property
+    def shift(self) -> float:
+        """Change of the segment's mean."""
+        return self.after - self.before
+
+
+def readable(baseline: Baseline) -> Array:
+    """Client-periods in which an exposure is read: the client has not begun to leave, bool[n, T]."""
+    panel = baseline.panel
+    gone = np.cumsum(panel.found, axis=1)
+    soon = np.concatenate([gone[:, BUFFER:], np.repeat(gone[:, -1:], BUFFER, axis=1)], axis=1)
+    t = np.arange(gone.shape[1])
+    begun = t >= panel.activity.first[:, None]
+    closed = t >= panel.activity.closing[:, None]
+    return np.asarray((soon < 0.5) & begun & ~closed)
+
+
+def find_moves(
+    exposure: Exposure, baseline: Baseline, usable: Array, looked: tuple[Group, ...], season: bool
+) -> tuple[Move, ...]:
+    """Return the changes of one exposure, the strongest first.
+
+    Parameters
+    ----------
+    usable
+        Client-periods to read, bool[n, T].
+    looked
+        Groups of segments to search.
+    season
+        Whether the data are long enough to take the season out.
+    """
+    values = np.where(usable, exposure.values, np.nan).astype(np.float32)
+    values[_unread(values)] = np.nan
+    if season:
+        values = values - _season(values, baseline.panel.calendar)
+    spread = float(np.nanstd(values))
+    if not np.isfinite(spread) or spread == 0:
+        return ()
+    attributes = tuple({a.name: a for g in looked for a in (g.a, g.b) if a is not None}.values())
+    prices = {k: np.log1p(sum(g.segments for g in looked if g.order == k)) for k in (1, 2)} | {
+        0: 0.0
+    }
+    moves = []
+    for _ in range(MOST_MOVES):
+        best = _strongest(values, looked, prices)
+        if best is None:
+            break
+        score, segment, _ = best
+        inside = members(segment, attributes, values.shape)
+        move, profile = _dated(exposure, values, inside, segment, score)
+        if score < LEAST_SCORE or abs(move.shift) < LEAST_SIZE * spread:
+            break
+        moves.append(move)
+        values = values - np.where(inside, profile, 0).astype(np.float32)
+    return tuple(moves)
+
+
+def _unread(values: Array) -> Array:
+    """Clients left out when there are more than are needed: an even sample of those recorded."""
+    recorded = np.flatnonzero(np.isfinite(values).any(axis=1))
+    if len(recorded) <= MOST_CLIENTS:
+        return np.zeros(0, int)
+    read = recorded[np.linspace(0, len(recorded) - 1, MOST_CLIENTS).astype(int)]
+    return np.setdiff1d(recorded, read)
+
+
+def _season(values: Array, cal: Any) -> Array:
+    """Mean departure of each season from the year around it, float[1, T]."""
+    import warnings
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # periods without any record are all-NaN
+        mean = np.nanmean(values, axis=0)
+    mean = np.where(np.isfinite(mean), mean, np.nanmean(mean))
+    year = cal.per_year
+    half = year // 2
+    kernel = np.ones(2 * half + 1)
+    kernel[[0, -1]] = 0.5
+    around = np.convolve(mean, kernel / kernel.sum(), "valid")
+    apart = np.full(len(mean), np.nan)
+    apart[half : len(mean) - half] = mean[half : len(mean) - half] - around
+    seasons = cal.season
+    effect = np.zeros(int(seasons.max()) + 1)
+    for s in range(len(effect)):
+        here = apart[(seasons == s) & np.isfinite(apart)]
+        effect[s] = np.median(here) if len(here) > 1 else 0.0
+    return np.asarray((effect - effect.mean())[seasons][None, :])
+
+
+def contrasts(values: Array) -> tuple[Array, Array]:
+    """Return each client's mean from a period on less its mean before, and its weight, [n, T].
+
+    The weight is n₀n₁/(n₀+n₁) of the periods recorded before and after: the precision of the
+    difference for noise that is alike in all periods. 0 where either side is missing.
+    """
+    there = np.isfinite(values)
+    v = np.where(there, values, 0)
+    sums, counts = np.cumsum(v, axis=1), np.cumsum(there, axis=1, dtype=np.float32)
+    s0 = np.concatenate([np.zeros((len(v), 1)), sums[:, :-1]], axis=1)
+    n0 = np.concatenate([np.zeros((len(v), 1)), counts[:, :-1]], axis=1)
+    s1, n1 = sums[:, -1:] - s0, counts[:, -1:] - n0
+    both = (n0 > 0) & (n1 > 0)
+    difference = np.where(both, s1 / np.maximum(n1, 1) - s0 / np.maximum(n0, 1), 0)
+    weight = np.where(both, n0 * n1 / np.maximum(n0 + n1, 1), 0)
+    return difference.astype(np.float32), weight.astype(np.float32)
+
+
+def _strongest(
+    values: Array, looked: tuple[Group, ...], prices: dict[int, float]
+) -> tuple[float, dict[str, tuple[str, ...]], int] | None:
+    difference, weight = contrasts(values)
+    noise = _noise(difference, weight)
+    pull = weight * difference
+    stacked = np.hstack([weight, pull, (weight > 0).astype(np.float32), pull**2])
+    best = None
+    for group in looked:
+        sums = group.add_up(dense_sums(group, stacked))
+        total, shift, heads, square = np.split(sums, 4, axis=-1)
+        gain = shift**2 / np.maximum(total, 1e-9) / noise / 2
+        clear = (heads >= LEAST_CLIENTS) & _common(shift, square, heads)
+        gain = np.where(clear, gain, 0)[:, 2:-1]
+        if gain.size == 0 or gain.max() <= 0:
+            continue
+        s, k = np.unravel_index(int(gain.argmax()), gain.shape)
+        score = float(gain[s, k]) - prices[group.order]
+        if best is None or score > best[0]:
+            best = (score, group.segment(int(s)), int(k) + 2)
+    return best
+
+
+def _common(shift: Array, square: Array, heads: Array) -> Array:
+    """Whether a shift also stands out against the differences between the segment's own clients.
+
+    The squared t statistic of the weighted mean, its variance from the clients themselves.
+    """
+    part = shift**2 / np.maximum(square, 1e-12)
+    return np.asarray(part / np.maximum(1 - part / np.maximum(heads, 1), 1e-3) >= LEAST_T**2)
+
+
+def _noise(difference: Array, weight: Array) -> Array:
+    """Variance of a weighted difference between clients, by period, robust to those that moved."""
+    scaled = np.where(weight > 0, np.sqrt(weight) * difference, np.nan)
+    import warnings
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        middle = np.nanmedian(scaled, axis=0)
+        spread = 1.4826 * np.nanmedian(np.abs(scaled - middle), axis=0)
+        overall = np.nanstd(scaled, axis=0)
+    spread = np.maximum(np.nan_to_num(spread), 0.5 * np.nan_to_num(overall))
+    return np.maximum(spread**2, 1e-12)
+
+
+def _dated(
+    exposure: Exposure,
+    values: Array,
+    inside: Array,
+    segment: dict[str, tuple[str, ...]],
+    score: float,
+) -> tuple[Move, Array]:
+    """Date the segment's shift; also its profile over time, float[T], to explain it away."""
+    mean, heads = _segment_series(values, inside)
+    change = date_series(mean, heads, rng=np.random.default_rng(0), draws=99, longest_ramp=6)
+    if not isinstance(change, ChangeDate):
+        flat = np.zeros(values.shape[1])
+        return Move(exposure, segment, 0, 0, 0, 0, 0.0, 0.0, 0.0, 0), flat
+    profile = change.level() - change.before
+    level = _level(exposure.values, values, inside)
+    move = Move(
+        exposure,
+        segment,
+        change.start,
+        change.low,
+        change.high,
+        change.ramp,
+        before=level + change.before,
+        after=level + change.after,
+        score=score,
+        clients=int((np.isfinite(values) & inside).any(axis=1).sum()),
+    )
+    return move, profile
+
+
+def _segment_series(values: Array, inside: Array) -> tuple[Array, Array]:
+    """A segment's mean by period with every client's own level taken out, and clients behind it.
+
+    Two-way means by alternating projections: clients come and go, and a series of plain means would
+    move with who is there.
+    """
+    v = np.where(inside, values, np.nan)
+    there = np.isfinite(v)
+    v0 = np.where(there, v, 0)
+    heads = there.sum(axis=0)
+    of_client = np.zeros((len(v), 1))
+    series = np.zeros(v.shape[1])
+    own = np.maximum(there.sum(axis=1, keepdims=True), 1)
+    for _ in range(25):
+        series = np.where(there, v0 - of_client, 0).sum(axis=0) / np.maximum(heads, 1)
+        of_client = np.where(there, v0 - series, 0).sum(axis=1, keepdims=True) / own
+        of_client -= of_client[there.any(axis=1)].mean() if there.any() else 0
+    return np.where(heads > 0, series, np.nan), heads.astype(float)
+
+
+def _level(raw: Array, values: Array, inside: Array) -> float:
+    """What to add to the de-seasoned, centred series to stand at the exposure's own level."""
+    there = np.isfinite(values) & inside
+    return float(np.mean(raw[there]) - np.mean(values[there])) if there.any() else 0.0

@@ -1,0 +1,162 @@
+"""Which changes explain the rise together, and which rise stays unexplained?
+
+Step by step the best explanation is added: a driver's change, or a window of the departure scan that no
+driver explains. Each pays for its own search: a driver for the number of recorded changes and lags, a
+window for the number of segments and starts. A driver that moved in the right place therefore wins
+over a window that merely fits the noise better, and a window wins over a driver that overlaps it by
+chance.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from churnlens.which.baseline import Baseline
+from churnlens.which.scan import Scan, Window, next_window
+from churnlens.which.segments import Attribute, members
+from churnlens.why.candidates import Candidate
+from churnlens.why.model import Fit, Term, fit
+
+Array = npt.NDArray[Any]
+
+DRIVER_ALPHA = 0.02  # error rate over all recorded changes and lags
+SCAN_ALPHA = 0.03  # error rate of the scan over all segments and starts
+TESTS_A_MOVE = 3.0  # lags and shapes are so alike that they count as so many independent tests
+CLEARLY = 3.0  # log-likelihood by which one explanation is clearly better: odds of twenty to one
+KEEP = 2.0  # gain below which an explanation is dropped again once the others are in
+SAME = 0.6  # overlap of dosed client-periods from which a window and a driver mean the same
+MOST = 6
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """One part of the explanation: a driver's change or an unexplained window."""
+
+    candidate: Candidate | None
+    window: Window | None
+    term: Term
+    p_value: float
+    gain: float  # what the whole loses without it
+
+
+@dataclass(frozen=True)
+class Explained:
+    """The explanations taken, their joint fit, and the candidates left aside."""
+
+    parts: tuple[Explanation, ...]
+    fit: Fit
+    left: tuple[Candidate, ...]
+
+
+def driver_p(gain: float, moves: int) -> float:
+    """Return the p-value of a gain after looking at so many moves (one-sided chi-square)."""
+    from scipy.stats import chi2
+
+    single = 0.5 * float(chi2.sf(2 * max(gain, 0.0), 1))
+    return min(1.0, single * max(moves, 1) * TESTS_A_MOVE)
+
+
+def select(
+    baseline: Baseline,
+    candidates: tuple[Candidate, ...],
+    scan: Scan,
+    attributes: tuple[Attribute, ...],
+) -> Explained:
+    """Return what explains the departures together."""
+    parts: list[Explanation] = []
+    for _ in range(MOST):
+        now = fit(baseline, tuple(p.term for p in parts))
+        part = _next(baseline, candidates, scan, attributes, parts, now)
+        if part is None:
+            break
+        parts.append(part)
+    parts = _pruned(baseline, parts)
+    used = {id(p.candidate) for p in parts}
+    final = fit(baseline, tuple(p.term for p in parts))
+    return Explained(
+        tuple(_with_loss(baseline, parts, p, final) for p in parts),
+        final,
+        tuple(c for c in candidates if id(c) not in used),
+    )
+
+
+def _next(
+    baseline: Baseline,
+    candidates: tuple[Candidate, ...],
+    scan: Scan,
+    attributes: tuple[Attribute, ...],
+    parts: list[Explanation],
+    now: Fit,
+) -> Explanation | None:
+    taken = {id(p.candidate) for p in parts}
+    terms = tuple(p.term for p in parts)
+    tried = [
+        (fit(baseline, (*terms, c.term)).gain - now.gain, c)
+        for c in candidates
+        if id(c) not in taken and c.gain > KEEP
+    ]
+    gain, best = max(tried, key=lambda x: x[0], default=(0.0, None))
+    p = driver_p(gain, len(candidates))
+    window = next_window(baseline, scan, explained_risk(baseline, now))
+    window_ok = window is not None and window.p_value <= SCAN_ALPHA
+    if best is not None and p <= DRIVER_ALPHA:
+        price = np.log(max(len(candidates), 1) * TESTS_A_MOVE)
+        rival = window_ok and window is not None and not _same(baseline, best, window, attributes)
+        if not (rival and window is not None and window.score > gain - price + CLEARLY):
+            return Explanation(best, None, best.term, p, gain)
+    if window is not None and window_ok:
+        inside = members(window.segment, attributes, baseline.expected.shape)
+        late = np.arange(inside.shape[1]) >= window.start
+        term = Term(f"window {window.start}", (inside & late).astype(np.float32), inside)
+        return Explanation(None, window, term, window.p_value, window.gain)
+    return None
+
+
+def explained_risk(baseline: Baseline, fitted: Fit) -> Array:
+    """Return the factor by which explanations raise what is expected, float32[n, T]."""
+    risk = np.ones_like(baseline.expected)
+    for term, excess in zip(fitted.terms, fitted.excess, strict=True):
+        risk += np.float32(excess) * term.dose
+    for term, level in zip(fitted.terms, fitted.levels, strict=True):
+        risk *= np.where(term.inside, np.float32(np.exp(level)), np.float32(1))
+    return risk
+
+
+def _same(
+    baseline: Baseline, candidate: Candidate, window: Window, attributes: tuple[Attribute, ...]
+) -> bool:
+    inside = members(window.segment, attributes, baseline.expected.shape)
+    late = np.arange(inside.shape[1]) >= window.start
+    return overlap(baseline, candidate.term.dose > 0, inside & late) >= SAME
+
+
+def overlap(baseline: Baseline, a: Array, b: Array) -> float:
+    """Return the Jaccard overlap of two sets of client-periods, by expected departures."""
+    both = float(baseline.expected[a & b].sum(dtype=np.float64))
+    either = float(baseline.expected[a | b].sum(dtype=np.float64))
+    return both / either if either > 0 else 0.0
+
+
+def _pruned(baseline: Baseline, parts: list[Explanation]) -> list[Explanation]:
+    """Drop, one by one, what the others have made superfluous."""
+    while len(parts) > 1:
+        whole = fit(baseline, tuple(p.term for p in parts)).gain
+        losses = [
+            whole - fit(baseline, tuple(q.term for q in parts if q is not p)).gain for p in parts
+        ]
+        weakest = int(np.argmin(losses))
+        if losses[weakest] >= KEEP:
+            break
+        parts = [p for k, p in enumerate(parts) if k != weakest]
+    return parts
+
+
+def _with_loss(
+    baseline: Baseline, parts: list[Explanation], part: Explanation, final: Fit
+) -> Explanation:
+    rest = tuple(p.term for p in parts if p is not part)
+    return replace(part, gain=final.gain - fit(baseline, rest).gain)
