@@ -16,8 +16,9 @@ from churnlens.results import (
     Estimate,
     Issue,
     Skipped,
-    TestPlan,
+    Text,
 )
+from churnlens.results import TestPlan as Plan
 
 KEY = {"size": ("key",)}
 
@@ -50,7 +51,7 @@ def issue(
 def test_the_plan_states_effect_date_and_measure() -> None:
     panel = draw(np.random.default_rng(0), relative=step((18, 2.5)))
     plan = plan_test(panel, issue(), as_of=day(MONTHS))
-    assert isinstance(plan, TestPlan)
+    assert isinstance(plan, Plan)
     assert plan.risk_ratio_full_reach == pytest.approx(0.4)
     assert day(MONTHS + 3).isoformat() < plan.readable_from < day(MONTHS + 36).isoformat()
     assert "outside" in plan.measure
@@ -61,8 +62,8 @@ def test_the_plan_states_effect_date_and_measure() -> None:
 def test_a_weaker_effect_takes_longer_to_read() -> None:
     panel = draw(np.random.default_rng(0), relative=step((18, 2.5)))
     strong, weak = (plan_test(panel, issue(200, a), as_of=day(MONTHS)) for a in (140.0, 100.0))
-    assert isinstance(strong, TestPlan)
-    assert isinstance(weak, TestPlan)
+    assert isinstance(strong, Plan)
+    assert isinstance(weak, Plan)
     assert strong.readable_from < weak.readable_from
 
 
@@ -79,23 +80,18 @@ def test_what_could_never_be_read_is_said_to_be_so() -> None:
 def test_an_issue_without_a_driver_is_planned_by_its_departures() -> None:
     panel = draw(np.random.default_rng(0), relative=step((18, 2.5)))
     plan = plan_test(panel, issue(driver=None), as_of=day(MONTHS))
-    assert isinstance(plan, TestPlan)
+    assert isinstance(plan, Plan)
     assert "None" not in str(plan.text)
 
 
 def test_the_next_review_answers_the_plan_it_quotes() -> None:
     cured = draw(np.random.default_rng(2), relative=step((18, 2.5), (30, 1.0)))
-    plan = TestPlan(issue_text := plan_text(), "2023-01-01", 0.4, "departures")
+    text = Text("Departures are to fall by {fall}.", {"fall": "60 %"})
+    plan = Plan(text, "2023-01-01", 0.4, "departures")
     aim = dataclasses.replace(issue(driver=None), test_plan=plan)
     result = judge(
         cured, Remedy("a", day(30), segment=KEY, issue_id=aim.id), as_of=day(MONTHS), aim=aim
     )
     assert result.plan is not None
-    assert result.plan.text == issue_text
+    assert result.plan.text == text
     assert result.verdict == "worked"
-
-
-def plan_text():
-    from churnlens.results import Text
-
-    return Text("Departures are to fall by {fall}.", {"fall": "60 %"})

@@ -158,7 +158,12 @@ def judge(
         driver_change=None if move is None else (move.before, move.after),
         plan=aim.test_plan if aim else None,
         still_at_stake=reading.still_at_stake,
-        notes=words.notes(counts, windows, _shares_scope(panel, inside, others, windows)),
+        notes=words.notes(
+            counts,
+            windows,
+            _shares_scope(panel, inside, others, windows),
+            _newcomers(panel, inside, windows),
+        ),
     )
 
 
@@ -252,6 +257,12 @@ def _shares_scope(
         and len(last) > 0
         and first <= first_whole_period(panel.periods, other.start) <= last[-1]
     )
+
+
+def _newcomers(panel: Panel, inside: Booleans, windows: Windows) -> float:
+    """Return the share of client-periods since the start of those who came only after it."""
+    there = panel.active[inside][:, windows.after].sum(axis=1, dtype=np.float64)
+    return float(there[panel.entry[inside] >= windows.start].sum() / max(there.sum(), 1e-9))
 
 
 def _times(estimate: Estimate | None, factor: float | None) -> Estimate | None:

@@ -16,6 +16,7 @@ from churnlens.results import Issue, Text
 Verdict = Literal["worked", "did_not", "too_early", "cannot_tell"]
 
 WORSE_THAN_USUAL = 1.2  # the run-up's rate over the base's, from which it is worth saying
+MANY_NEWCOMERS = 0.3  # share of client-periods in the scope, from which it is worth saying
 SPILLED = -2.58  # standard errors by which the clients outside fell at the same date
 
 NOBODY = Text("Fewer than five clients lie in the scope of this remedy, so nothing is said of it.")
@@ -103,9 +104,19 @@ def fell_without_driver(reading: Reading, issue: Issue, move: Move) -> Text:
     )
 
 
-def notes(counts: Counts, windows: Windows, others: Sequence[Remedy]) -> tuple[Text, ...]:
-    """Return what a reader of the verdict should know about how it was reached."""
-    found = [_compared_with(counts), _run_up(counts, windows), _spill_over(counts, windows)]
+def notes(
+    counts: Counts, windows: Windows, others: Sequence[Remedy], newcomers: float
+) -> tuple[Text, ...]:
+    """Return what a reader of the verdict should know about how it was reached.
+
+    `newcomers` is the share of client-periods since the start that came in only after it.
+    """
+    found = [
+        _compared_with(counts),
+        _run_up(counts, windows),
+        _spill_over(counts, windows),
+        _composition(newcomers),
+    ]
     found += [
         Text(
             "Another remedy, {action}, began in the same scope at about the same time; what each"
@@ -150,6 +161,16 @@ def _spill_over(counts: Counts, windows: Windows) -> Text | None:
     return Text(
         "Departures outside its scope fell at the same time. If the remedy reached those clients"
         " too, it did more than is shown here."
+    )
+
+
+def _composition(newcomers: float) -> Text | None:
+    if newcomers < MANY_NEWCOMERS:
+        return None
+    return Text(
+        "{share} of the clients in its scope since then came only after it began. How long each"
+        " has been a client is allowed for, but they may be different clients.",
+        {"share": {"type": "percent", "value": newcomers}},
     )
 
 
