@@ -190,8 +190,9 @@ def test_one_file_is_replaced_as_a_whole(tmp_path):
 def test_the_manifest_says_what_the_run_was_made_from(tmp_path):
     path = tmp_path / "orders.csv"
     path.write_bytes(b"abc")
-    manifest = output.describe_run((path,), {"seed": 7}, {"b": "2", "a": "1"})
+    manifest = output.describe_run(tmp_path, (path,), {"seed": 7}, {"b": "2", "a": "1"})
     assert json.loads(json.dumps(manifest)) == {
+        "source": str(tmp_path),
         "inputs": [
             {
                 "file": str(path),
@@ -203,3 +204,10 @@ def test_the_manifest_says_what_the_run_was_made_from(tmp_path):
         "seed": 7,
         "settings": {"seed": 7},
     }
+
+
+def test_no_password_is_written():
+    url = "postgres://reader:s3cret@db.example/shop"
+    manifest = output.describe_run(url, (), {"source": url, "seed": 0}, {})
+    assert "s3cret" not in json.dumps(manifest)
+    assert manifest["source"] == "postgres://reader:***@db.example/shop"

@@ -129,7 +129,9 @@ def run(
             target,
             report=html,
             review=results.to_json(outcome.review),
-            manifest=output.describe_run(inputs, settings.model_dump(mode="json"), _versions()),
+            manifest=output.describe_run(
+                place, inputs, settings.model_dump(mode="json"), _versions()
+            ),
             rejects=lambda folder: rejects.write(outcome.tables, folder),
         )
     print(console.summary(outcome.review, settings.lang))

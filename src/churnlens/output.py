@@ -34,6 +34,7 @@ _RENAME_EXCHANGE = 2  # linux/fs.h
 _AT_FDCWD = -100  # linux/fcntl.h
 _CALLERS_FAULT = {
     errno.EACCES,
+    errno.ENOENT,
     errno.EPERM,
     errno.EROFS,
     errno.ENOTDIR,
@@ -164,12 +165,17 @@ def write_file(path: Path, text: str) -> None:
 
 
 def describe_run(
-    inputs: tuple[Path, ...], settings: Mapping[str, Any], versions: Mapping[str, str]
+    source: Path | str,
+    inputs: tuple[Path, ...],
+    settings: Mapping[str, Any],
+    versions: Mapping[str, str],
 ) -> dict[str, Any]:
     """Say what a run was made from, for `manifest.json`.
 
     Parameters
     ----------
+    source
+        What was given on the command line: a path or a database URL.
     inputs
         The files that were read.
     settings
@@ -180,15 +186,20 @@ def describe_run(
     Returns
     -------
     dict
-        `inputs` (path, bytes and SHA-256 of each file), `versions`, `seed` and `settings`. No
-        clock: the same run gives the same manifest.
+        `source`, `inputs` (path, bytes and SHA-256 of each file), `versions`, `seed` and
+        `settings`; passwords in URLs are left out. No clock: the same run gives the same manifest.
     """
     return {
+        "source": _without_password(str(source)),
         "inputs": [_fingerprint(path) for path in inputs],
         "versions": dict(sorted(versions.items())),
         "seed": settings.get("seed"),
-        "settings": dict(settings),
+        "settings": {key: _without_password(value) for key, value in settings.items()},
     }
+
+
+def _without_password(value: Any) -> Any:
+    return re.sub(r"(://[^:/@]*):[^@]*@", r"\1:***@", value) if isinstance(value, str) else value
 
 
 def _fingerprint(path: Path) -> dict[str, Any]:
