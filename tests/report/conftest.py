@@ -28,7 +28,9 @@ from churnlens.results import (
     Issue,
     LagPoint,
     Outlook,
+    OutlookMethod,
     PeriodPoint,
+    RegisterEntry,
     RemedyResult,
     ReturnCurve,
     Review,
@@ -127,7 +129,8 @@ def checks() -> tuple[Evidence, ...]:
         (
             "driver_moved",
             "pass",
-            "Approval took 1.1 days before September 2023 and 4.9 days after, for key accounts only.",
+            "Approval took 1.1 days before September 2023 and 4.9 days after, for "
+            "key accounts only.",
         ),
         (
             "lead_lag",
@@ -221,7 +224,8 @@ def approval_issue() -> Issue:
         ),
         unknown=(
             Text(
-                "Whether clients mind the waiting or the extra signatures: record the number of approval steps beside the days."
+                "Whether clients mind the waiting or the extra signatures: record the "
+                "number of approval steps beside the days."
             ),
             Text(
                 "15 departures are not explained by anything recorded; ask five of these clients."
@@ -229,7 +233,8 @@ def approval_issue() -> Issue:
         ),
         test_plan=TestPlan(
             Text(
-                "If approval goes back under two days for these clients, their departures should fall from about 14 to about 8 a month."
+                "If approval goes back under two days for these clients, their "
+                "departures should fall from about 14 to about 8 a month."
             ),
             "2025-06-30",
             0.58,
@@ -325,7 +330,8 @@ def twin_issue() -> Issue:
         approval_issue(),
         id="tw1n00",
         rank=4,
-        title="Clients of online sales leave more since January 2024; it goes with billing errors or the new portal.",
+        title="Clients of online sales leave more since January 2024; it goes with "
+        "billing errors or the new portal.",
         title_text=None,
         driver="billing_errors",
         verdict="cannot_tell",
@@ -349,7 +355,8 @@ def mix_issue() -> Issue:
         id="m1x000",
         rank=5,
         kind="mix",
-        title="More clients leave because the book holds more small web clients, who always left more.",
+        title="More clients leave because the book holds more small web clients, who "
+        "always left more.",
         driver=None,
         segment={},
         onset=None,
@@ -464,6 +471,7 @@ def book() -> Book:
         segments_looked_at=214,
         starts_looked_at=33,
         revenue_last_year=61_400_000,
+        outlook_method=OutlookMethod("logistic hazard", 0.31, 0.33, 0.97, 0.94, 8),
         outlook=(
             Outlook("all", Estimate(148, 121, 177), Estimate(2_100_000, 1_600_000, 2_700_000)),
             Outlook("top", Estimate(44, 31, 58), Estimate(1_700_000, 1_200_000, 2_200_000)),
@@ -502,7 +510,8 @@ def model_case() -> Review:
                 Estimate(0.55, 0.38, 0.79),
                 "2024-09-30",
                 Text(
-                    "Departures fell to about half of what comparable clients outside the scope show."
+                    "Departures fell to about half of what comparable clients outside the "
+                    "scope show."
                 ),
                 True,
                 Estimate(720_000, 310_000, 1_130_000),
@@ -519,6 +528,24 @@ def model_case() -> Review:
                     for n in range(-6, 7)
                 ),
                 "M. Okafor",
+                observed=23,
+                driver_change=(4.8, 1.7),
+                plan=TestPlan(
+                    Text(
+                        "If approval takes under two days again, departures there should fall "
+                        "from 8 to 5 a month."
+                    ),
+                    "2024-09-30",
+                    0.6,
+                    "departures",
+                ),
+                still_at_stake=Estimate(21, 9, 34),
+                notes=(
+                    Text(
+                        "Measured against clients outside its scope over the same months. That "
+                        "assumes that both groups would have gone the same way without it."
+                    ),
+                ),
             ),
             RemedyResult(
                 "Weekly call to every online client",
@@ -547,7 +574,8 @@ def model_case() -> Review:
             RuledOut(
                 "discount_pct",
                 "symptom",
-                "Discounts rose two months after ordering had begun to fall, for those clients only.",
+                "Discounts rose two months after ordering had begun to fall, for those "
+                "clients only.",
                 evidence=(
                     Evidence("lead_lag", "fail", "It rises after the onset, not before."),
                     Evidence("peers", "fail", "What peers were given predicts nothing."),
@@ -557,7 +585,8 @@ def model_case() -> Review:
             RuledOut(
                 "price_index",
                 "bystander",
-                "Prices rose in the same month, and those for whom they rose left no more than the rest.",
+                "Prices rose in the same month, and those for whom they rose left no "
+                "more than the rest.",
             ),
             RuledOut(
                 "complaints",
@@ -567,7 +596,8 @@ def model_case() -> Review:
             RuledOut(
                 "stockouts",
                 "cannot_tell",
-                "Stock-outs were recorded for 4 in 100 orders only; record them for all orders of one quarter.",
+                "Stock-outs were recorded for 4 in 100 orders only; record them for "
+                "all orders of one quarter.",
             ),
         ),
         skipped=(
@@ -606,13 +636,58 @@ def model_case() -> Review:
             ),
         ),
         previous_as_of="2024-09-30",
+        register=(
+            *tuple(
+                RegisterEntry(
+                    date,
+                    "seen",
+                    "a1b2c3",
+                    "Key accounts leave because approval takes longer.",
+                    status,
+                    None,
+                    None,
+                    1,
+                    80.0,
+                    money,
+                )
+                for date, status, money in (
+                    ("2024-03-31", "new", 2100000.0),
+                    ("2024-06-30", "worse", 3400000.0),
+                    ("2024-09-30", "same", 3500000.0),
+                    ("2024-12-31", "worse", 4240000.0),
+                )
+            ),
+            RegisterEntry(
+                "2024-06-30",
+                "remedy",
+                "a1b2c3",
+                "Approval under two days in the north",
+                "too_early",
+            ),
+            RegisterEntry(
+                "2024-12-31", "remedy", "a1b2c3", "Approval under two days in the north", "worked"
+            ),
+            RegisterEntry(
+                "2024-03-31",
+                "seen",
+                "z1",
+                "Stock-outs cost clients in the south.",
+                "new",
+                None,
+                None,
+                2,
+                30.0,
+                400000.0,
+            ),
+            RegisterEntry("2024-06-30", "gone", "z1", "Stock-outs cost clients in the south."),
+        ),
     )
 
 
 def quiet_case() -> Review:
     calm = dataclasses.replace(book(), series=series(34, 0, 99, 3200), change=None, change_p=0.44)
     return dataclasses.replace(
-        model_case(), issues=(), book=calm, gone=(), remedies=(), previous_as_of=None
+        model_case(), issues=(), book=calm, gone=(), remedies=(), previous_as_of=None, register=()
     )
 
 

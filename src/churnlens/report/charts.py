@@ -36,7 +36,13 @@ _CONFIG: Spec = {
         "ticks": False,
         "title": None,
     },
-    "axisX": {"grid": False, "labelFlush": False, "domain": True, "domainColor": RULE},
+    "axisX": {
+        "grid": False,
+        "labelPadding": 9,
+        "labelFlush": False,
+        "domain": True,
+        "domainColor": RULE,
+    },
     "text": {"fontSize": FONT_SIZE, "color": INK},
 }
 
@@ -56,12 +62,22 @@ def _svg(spec: Spec) -> str:
     import vl_convert  # starts a JavaScript engine; only readers of charts pay
 
     drawn = vl_convert.vegalite_to_svg({**spec, "config": _CONFIG}, allowed_base_urls=[])
+    rounded = _PLACED.sub(lambda part: _LONG.sub(_short, part.group()), drawn)
     return re.sub(
         r'^<svg [^>]*?width="([\d.]+)" height="([\d.]+)"[^>]*>',
         r'<svg class="drawing" viewBox="0 0 \1 \2" aria-hidden="true" focusable="false">',
-        drawn,
+        rounded,
         count=1,
     )
+
+
+_PLACED = re.compile(r' (?:d|transform|[xy]2?|width|height)="[^"<>]*"')
+_LONG = re.compile(r"-?\d+\.\d{2,}")
+
+
+def _short(coordinate: re.Match[str]) -> str:
+    """Round to a tenth of a pixel: less to carry, and no noise of the last digit."""
+    return f"{float(coordinate.group()):.1f}"
 
 
 def over_time(
@@ -120,7 +136,7 @@ def _excess(onset: Mapping[str, Any] | None, x: Spec) -> list[Spec]:
 def inside_outside(
     rows: Rows, ticks: Mapping[int, str], onset: Mapping[str, Any] | None, size: tuple[int, int]
 ) -> Spec:
-    """A driver's mean inside the segment and elsewhere.
+    """Compare a driver's mean inside the segment and elsewhere.
 
     Parameters
     ----------
@@ -179,7 +195,7 @@ def dose(rows: Rows, size: tuple[int, int]) -> Spec:
 
 
 def around(rows: Rows, ticks: Mapping[float, str], size: tuple[int, int], zero: str) -> Spec:
-    """An excess by periods before and after a moment, with its interval.
+    """Show an excess by periods before and after a moment, with its interval.
 
     Parameters
     ----------
@@ -218,7 +234,7 @@ def around(rows: Rows, ticks: Mapping[float, str], size: tuple[int, int], zero: 
 
 
 _ROW_HEIGHT = 38
-_PATTERNS = {
+_PATTERNS: Mapping[str, Spec] = {
     "start": {"fill": MUTED, "stroke": MUTED},
     "end": {"fill": MUTED, "stroke": MUTED},
     "cause": {"fill": ACCENT, "stroke": ACCENT},
@@ -335,10 +351,10 @@ def steps(
 def falling(
     points: Rows, ticks: Mapping[float, str], threshold: float, size: tuple[int, int]
 ) -> Spec:
-    """A share (``y`` in 0 to 1) that falls along ``x``, with a threshold marked upright."""
+    """Show a share (``y`` in 0 to 1) that falls along ``x``, with a threshold marked."""
     axis = {"values": list(ticks), "labelExpr": _labels(ticks)}
     x = {"x": {"field": "x", "type": "quantitative", "axis": axis, "scale": {"nice": False}}}
-    share = {"axis": {"format": "%", "tickCount": 4}, "scale": {"domain": [0, 1]}}
+    share: Spec = {"axis": {"format": "%", "tickCount": 4}, "scale": {"domain": [0, 1]}}
     y = {"y": {"field": "y", "type": "quantitative", **share}}
     at = {"x": {"datum": threshold, "type": "quantitative"}}
     layers = [

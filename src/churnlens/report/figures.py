@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Sequence
 from typing import Any
 
-from churnlens.report import charts
+from churnlens.report import axis, charts
 from churnlens.report.language import Language
 from churnlens.report.words import TIERS
 from churnlens.results import (
@@ -22,9 +21,6 @@ from churnlens.results import (
 )
 
 Figure = dict[str, Any]
-
-_TICKS = 5  # labels on a time axis, at most
-_SINCE = Text("since {when}")
 
 _PERIOD = {"week": Text("Week"), "month": Text("Month"), "quarter": Text("Quarter")}
 _LEFT, _EXPECTED, _BAND = Text("Left"), Text("Expected"), Text("What chance alone would give")
@@ -69,7 +65,10 @@ _LAG_NOTE = {
         "standard deviations."
     ),
 }
-_TREND_NOTE = Text("Below 0: fewer left in the scope than among comparable clients.")
+_TREND_NOTE = Text(
+    "Departures per 100 clients a quarter. Below 0: fewer left in the scope than among comparable "
+    "clients."
+)
 _DOSE_NOTE = Text("Upright lines are 95% intervals.")
 _START_ZERO = Text("remedy starts")
 _TREND_SAID = Text(
@@ -137,7 +136,9 @@ def departures(
         for n, p in enumerate(points)
     ]
     periods = [p.period for p in points]
-    spec = charts.over_time(rows, _ticks(periods, language), _onset(onset, periods, language), size)
+    spec = charts.over_time(
+        rows, axis.ticks(periods, language), axis.onset_mark(onset, periods, language), size
+    )
     said = say(
         _OVER_TIME,
         period=_PERIOD_WORD[language.period],
@@ -180,14 +181,14 @@ def driver(
     language: Language,
     size: tuple[int, int],
 ) -> Figure | None:
-    """A driver's mean inside the segment and outside, period by period."""
+    """Compare a driver's mean inside the segment and outside, period by period."""
     if len(points) < 2:
         return None
     say = language.say
     rows = [{"x": n, "inside": p.inside, "outside": p.outside} for n, p in enumerate(points)]
     periods = [p.period for p in points]
     spec = charts.inside_outside(
-        rows, _ticks(periods, language), _onset(onset, periods, language), size
+        rows, axis.ticks(periods, language), axis.onset_mark(onset, periods, language), size
     )
     words = {"driver": name, "period": _PERIOD_WORD[language.period]}
     return _figure(
@@ -256,7 +257,7 @@ def lead_lag(
 
 
 def event_study(points: Sequence[LagPoint], language: Language) -> Figure | None:
-    """The remedy's scope against comparable clients outside it, before and after its start."""
+    """Compare the remedy's scope with comparable clients outside it, before and after its start."""
     words = (language.say(_TREND_SAID), language.say(_START_ZERO), language.say(_TREND_NOTE))
     return _around(points, words, (_TREND_LAG, _TREND_VALUE), language, charts.THIRD)
 
@@ -353,7 +354,7 @@ def survival(
         return None
     a_year = {"week": 52, "month": 12, "quarter": 4}[language.period]
     longest = max(curve.tenure[-1] for curve in curves)
-    step = max(1, round(longest / a_year / _TICKS))
+    step = max(1, round(longest / a_year / axis.MOST_TICKS))
     ticks: dict[float, str] = {
         years * a_year: _years(years, language)
         for years in range(0, int(longest // a_year) + 1, step)
@@ -408,7 +409,7 @@ def returns(curve: ReturnCurve | None, language: Language) -> Figure | None:
     if curve is None or len(curve.silence) < 2:
         return None
     points = [{"x": x, "y": y} for x, y in zip(curve.silence, curve.chance, strict=True)]
-    whole = range(0, int(curve.silence[-1]) + 1, max(1, int(curve.silence[-1]) // _TICKS))
+    whole = range(0, int(curve.silence[-1]) + 1, max(1, int(curve.silence[-1]) // axis.MOST_TICKS))
     ticks: dict[float, str] = {n: language.say(_TIMES_RHYTHM, n=n) for n in whole}
     said = language.say(
         _RETURNS_SAID, threshold=curve.threshold, level={"type": "percent", "value": curve.level}
@@ -428,44 +429,3 @@ def returns(curve: ReturnCurve | None, language: Language) -> Figure | None:
             )
         ],
     )
-
-
-# --- where a date stands on an axis of periods ------------------------------------------------
-
-
-def _ticks(periods: Sequence[str], language: Language) -> dict[int, str]:
-    """Label a few periods, on round months (January, July, …) where there are such."""
-    for months in (3, 6, 12, 24, 60):
-        marks = [n for n, p in enumerate(periods) if _starts(periods, n, months)]
-        if len(marks) <= _TICKS:
-            break
-    if len(marks) < 2:
-        marks = list(range(0, len(periods), max(1, len(periods) // 3)))
-    return {n: language.short_date(periods[n]) for n in marks}
-
-
-def _starts(periods: Sequence[str], n: int, months: int) -> bool:
-    """Is this the first period of a block of so many months?"""
-    if n == 0:
-        return dt.date.fromisoformat(periods[0]).day == 1 and _block(periods[0], months)[1] == 0
-    return _block(periods[n], months)[0] != _block(periods[n - 1], months)[0]
-
-
-def _block(iso: str, months: int) -> tuple[int, int]:
-    day = dt.date.fromisoformat(iso)
-    return divmod(12 * day.year + day.month - 1, months)
-
-
-def _onset(
-    onset: DateEstimate | None, periods: Sequence[str], language: Language
-) -> dict[str, Any] | None:
-    if onset is None:
-        return None
-    at, low, high = (_place(getattr(onset, k), periods) for k in ("date", "low", "high"))
-    label = language.say(_SINCE, when=language.short_date(onset.date))
-    return {"x": at - 0.5, "low": low - 0.5, "high": high + 0.5, "label": label}
-
-
-def _place(iso: str, periods: Sequence[str]) -> int:
-    """Return the index of the period that holds a date (the ends for dates outside)."""
-    return max(0, sum(period <= iso[:10] for period in periods) - 1)

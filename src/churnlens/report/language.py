@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import functools
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from typing import Any
@@ -108,7 +108,7 @@ class Language:
         return self.name(value)
 
     def _typed(self, kind: str, value: Any) -> str:
-        writers = {
+        writers: dict[str, Callable[[Any], str]] = {
             "date": self.when,
             "percent": self.percent,
             "money": self.money,
@@ -203,7 +203,7 @@ class Language:
     # --- numbers ------------------------------------------------------------------------------
 
     def number(self, value: float | None, digits: int | None = None) -> str:
-        """Write a number with as many decimals as it bears (1,234 - 12.3 - 1.09), or with `digits`."""
+        """Write a number with the decimals it bears (1,234 - 12.3 - 1.09), or with `digits`."""
         if value is None:
             return "–"
         most = "#" * _decimals(value) if digits is None else "0" * digits

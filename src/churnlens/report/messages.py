@@ -110,7 +110,7 @@ def _in_template(path: Path, package: Path) -> Iterator[tuple[str, str]]:
     with path.open("rb") as file:
         found = babel_extract(file, ("_", "gettext", "ngettext"), (), {"silent": "false"})
         for line, _, message, _ in found:
-            texts = (message,) if isinstance(message, str) else message
+            texts = (message,) if isinstance(message, str) else message or ()
             yield next(t for t in texts if t), f"{path.relative_to(package)}:{line}"
 
 

@@ -8,13 +8,13 @@ sees ``page`` (your dict) and may import ``"parts.html"`` for charts.
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from churnlens.errors import ConfigError
+from churnlens.plugins import load_plugin
 from churnlens.report.language import Language
 from churnlens.report.pages import book, issue, verdict
 from churnlens.results import Review, Text
@@ -71,14 +71,7 @@ def chosen(plugins: Iterable[str] = ()) -> tuple[Section, ...]:
 
 
 def _load(plugin: str) -> Section:
-    module, _, name = plugin.partition(":")
-    try:
-        section = getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise ConfigError(
-            f"plugins.sections: '{plugin}' cannot be loaded ({error}). "
-            "Write it as 'my_module:my_section' and put the module on PYTHONPATH."
-        ) from error
+    section = load_plugin(plugin, "plugins.sections:")
     if not isinstance(section, Section):
         raise ConfigError(f"plugins.sections: '{plugin}' is no churnlens.report.sections.Section.")
     return section

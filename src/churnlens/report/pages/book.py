@@ -1,15 +1,18 @@
-"""The rest of the report: ruled out, why the best stay, tiers, remedies, last quarter, data, method."""
+"""The rest of the report: remedies, last time, ruled out, who stays, data, method."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from churnlens.report import charts, figures, words
+from churnlens.report.glossary import GLOSSARY
 from churnlens.report.language import Language
 from churnlens.report.pages.issue import check
 from churnlens.results import (
     Association,
     DefinitionSummary,
+    RegisterEntry,
     RemedyResult,
     Review,
     RuledOut,
@@ -24,8 +27,15 @@ _TABLES = {
     "remedies": Text("remedies"),
 }
 _TIMES = Text("{n} times as likely to leave ({low} to {high})")
+_COSTS = Text("{money} a year")
 _OF_ALL = Text("All clients")
 _READABLE = Text("can be read from {date}")
+_MOVED = Text("What it was to change went from {before} to {after} on average.")
+_CHECKED = Text(
+    "Tried on {quarters} past quarters that it had not seen, {share} of "
+    "its 95% intervals held what "
+    "then came."
+)
 _NOT_CARRIED_OUT = Text("Announced, but what it was to change did not change.")
 
 
@@ -107,7 +117,16 @@ def remedies(review: Review, language: Language) -> list[dict[str, Any]]:
         }
         for row in review.book.outlook
     ]
-    return [{"results": results, "outlook": outlook}] if results or outlook else []
+    checked = review.book.outlook_method
+    said = _CHECKED if checked else None
+    share = {"type": "percent", "value": checked.coverage if checked else 0.0}
+    quarters = checked.quarters if checked else 0
+    page = {
+        "results": results,
+        "outlook": outlook,
+        "checked": language.say(said, quarters=quarters, share=share),
+    }
+    return [page] if results or outlook else []
 
 
 def _group(group: str, titles: dict[str, str], language: Language) -> str:
@@ -131,10 +150,21 @@ def _remedy(remedy: RemedyResult, language: Language) -> dict[str, Any]:
         "detail": language.sentence(remedy.detail),
         "not_carried_out": language.say(_NOT_CARRIED_OUT) if moved is False else "",
         "avoided": _whole(remedy.departures_avoided, language),
+        "moved": _moved(remedy, language),
+        "at_stake": _whole(remedy.still_at_stake, language),
+        "plan": language.sentence(remedy.plan.text) if remedy.plan else "",
+        "notes": [language.sentence(note) for note in remedy.notes],
         "saved": language.money(remedy.money_saved.value) if remedy.money_saved else "",
         "saved_interval": language.interval(remedy.money_saved, "money"),
         "chart": figures.event_study(remedy.pre_trend, language),
     }
+
+
+def _moved(remedy: RemedyResult, language: Language) -> str:
+    if remedy.driver_change is None:
+        return ""
+    before, after = (language.number(v) for v in remedy.driver_change)
+    return language.say(_MOVED, before=before, after=after)
 
 
 def _whole(estimate: Any, language: Language) -> str:
@@ -146,7 +176,8 @@ def _whole(estimate: Any, language: Language) -> str:
 
 def past(review: Review, language: Language) -> list[dict[str, Any]]:
     """Return the page on what became of the last review's issues; none without one."""
-    if review.previous_as_of is None:
+    shown = timeline(review.register, language)
+    if review.previous_as_of is None and shown is None:
         return []
     still = [
         {
@@ -167,7 +198,51 @@ def past(review: Review, language: Language) -> list[dict[str, Any]]:
         }
         for g in review.gone
     ]
-    return [{"since": language.day(review.previous_as_of), "rows": [*still, *gone]}]
+    return [
+        {
+            "since": language.day(review.previous_as_of) if review.previous_as_of else "",
+            "rows": [*still, *gone],
+            "timeline": shown,
+        }
+    ]
+
+
+_REVIEWS_SHOWN = 8
+
+
+def timeline(register: Sequence[RegisterEntry], language: Language) -> dict[str, Any] | None:
+    """Return the register as a table: a row an issue, a column a review, oldest first."""
+    dates = sorted({entry.as_of for entry in register})[-_REVIEWS_SHOWN:]
+    names = {entry.issue_id: entry.text for entry in register if entry.event == "seen"}
+    if len(dates) < 2:
+        return None
+    rows = [
+        {
+            "title": language.name(title, 200),
+            "cells": [_cell(register, identity, date, language) for date in dates],
+        }
+        for identity, title in names.items()
+    ]
+    return {"dates": [language.day(date) for date in dates], "rows": rows}
+
+
+def _cell(
+    register: Sequence[RegisterEntry], identity: str | None, date: str, language: Language
+) -> list[str]:
+    """Return the lines on one issue in one review: its state, its cost, its remedies."""
+    lines = []
+    for entry in register:
+        if (entry.issue_id, entry.as_of) != (identity, date):
+            continue
+        state = entry.status or entry.event
+        if entry.event == "seen" and entry.revenue_per_year is not None:
+            lines.append(language.say(_COSTS, money=language.money(entry.revenue_per_year)))
+        if entry.event in ("remedy", "decision"):
+            lines.append(language.name(entry.text, 80))
+        known = words.STATUS.get(state) or words.REMEDY_VERDICTS.get(state)
+        if known:
+            lines.append(language.say(known))
+    return lines
 
 
 def data(review: Review, language: Language) -> list[dict[str, Any]]:
@@ -235,4 +310,4 @@ def _definition(definition: DefinitionSummary, language: Language) -> dict[str, 
 
 def glossary(review: Review, language: Language) -> list[dict[str, Any]]:  # noqa: ARG001
     """Return the page of terms."""
-    return [{"terms": [(language.say(t), language.say(m)) for t, m in words.GLOSSARY]}]
+    return [{"terms": [(language.say(t), language.say(m)) for t, m in GLOSSARY]}]

@@ -1,4 +1,4 @@
-"""One page an issue: who, since when, why, how sure, what it costs, what to do, how we shall know."""
+"""One page an issue: who, since when, why, how sure, what it costs, what to do about it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _NOT_WRITTEN = Text(
 )
 _DEPARTURES = Text("Departures of these clients, {period} by {period}")
 _DRIVER = Text("{driver}, on average")
-_LEAD_LAG = Text("Leavers against comparable clients, before and after")
+_LEAD_LAG = Text("Leavers against others, before and after")
 _DOSE = Text("Of 100 clients, how many leave in a year, by {driver}")
 _WATERFALL = Text("From the departures before to those now")
 _SIZES = {"half": charts.HALF, "third": charts.THIRD}
@@ -73,7 +73,9 @@ def issue_page(issue: Issue, language: Language) -> dict[str, Any]:
         "charts": _charts(issue, language),
         "checks": [check(evidence, language) for evidence in issue.evidence],
         "unknown": [language.sentence(text) for text in issue.unknown],
-        "remedies": [language.gettext(action) for action in issue.recommendation],
+        "remedies": [
+            language.name(language.gettext(action), 300) for action in issue.recommendation
+        ],
         "test": _test(issue, language),
     }
 

@@ -65,6 +65,7 @@ def issue_line(issue: Issue, language: Language) -> dict[str, Any]:
         "since": language.when(issue.onset.date) if issue.onset else "",
         "why": language.say(words.why(issue)),
         "sure": language.say(words.how_sure(issue)),
+        "state": issue.status or "",
         "status": language.say(words.STATUS[issue.status]) if issue.status else "",
         "cost": language.money(issue.revenue_per_year.value),
         "interval": language.interval(issue.revenue_per_year, "money"),

@@ -1,0 +1,52 @@
+"""Where does a date stand on an axis of periods, and which periods are labelled."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from typing import Any
+
+from churnlens.report.language import Language
+from churnlens.results import DateEstimate, Text
+
+MOST_TICKS = 5  # labels on an axis, at most
+_SINCE = Text("since {when}")
+
+
+def ticks(periods: Sequence[str], language: Language) -> dict[int, str]:
+    """Label a few periods, on round months (January, July, …) where there are such."""
+    for months in (3, 6, 12, 24, 60):
+        marks = [n for n, p in enumerate(periods) if _starts(periods, n, months)]
+        if len(marks) <= MOST_TICKS:
+            break
+    if len(marks) < 2:
+        marks = list(range(0, len(periods), max(1, len(periods) // 3)))
+    return {n: language.short_date(periods[n]) for n in marks}
+
+
+def _starts(periods: Sequence[str], n: int, months: int) -> bool:
+    """Say whether this is the first period of a block of so many months."""
+    if n == 0:
+        return dt.date.fromisoformat(periods[0]).day == 1 and _block(periods[0], months)[1] == 0
+    return _block(periods[n], months)[0] != _block(periods[n - 1], months)[0]
+
+
+def _block(iso: str, months: int) -> tuple[int, int]:
+    day = dt.date.fromisoformat(iso)
+    return divmod(12 * day.year + day.month - 1, months)
+
+
+def onset_mark(
+    onset: DateEstimate | None, periods: Sequence[str], language: Language
+) -> dict[str, Any] | None:
+    """Place an onset and its interval on the axis, with its label; None where there is none."""
+    if onset is None:
+        return None
+    at, low, high = (_place(getattr(onset, k), periods) for k in ("date", "low", "high"))
+    label = language.say(_SINCE, when=language.short_date(onset.date))
+    return {"x": at - 0.5, "low": low - 0.5, "high": high + 0.5, "label": label}
+
+
+def _place(iso: str, periods: Sequence[str]) -> int:
+    """Return the index of the period that holds a date (the ends for dates outside)."""
+    return max(0, sum(period <= iso[:10] for period in periods) - 1)

@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from churnlens.report import axis, charts, figures
+from churnlens.report.context import context
+from churnlens.report.language import Language
+from churnlens.results import Review
+
+
+def specs(part) -> list[dict]:
+    if isinstance(part, dict):
+        own = [part["spec"]] if "spec" in part else []
+        return own + [s for value in part.values() for s in specs(value)]
+    return [s for inner in part for s in specs(inner)] if isinstance(part, list | tuple) else []
+
+
+@pytest.fixture(scope="module")
+def drawn_specs(review: Review) -> list[dict]:
+    return specs(context(review, Language("en", "EUR", "month"))["pages"])
+
+
+def test_every_specification_keeps_to_the_vega_lite_schema(drawn_specs):
+    altair = pytest.importorskip("altair", reason="Altair checks the schema in tests only")
+    assert len(drawn_specs) > 15
+    for spec in drawn_specs:
+        body = {k: v for k, v in spec.items() if k != "$schema"}
+        altair.LayerChart.from_dict(body)
+
+
+def test_drawings_carry_no_colour_of_their_own(drawn_specs):
+    for svg in charts.svgs(drawn_specs[:6]):
+        colours = re.findall(r'(?:fill|stroke)="([^"]+)"', svg)
+        assert {c for c in colours if not c.startswith("var(--")} <= {"none", "transparent"}
+
+
+def test_drawings_scale_and_leave_description_to_the_page(drawn_specs):
+    svg = charts.svgs(drawn_specs[:1])[0]
+    assert svg.startswith('<svg class="drawing" viewBox="0 0 ')
+    assert 'aria-hidden="true"' in svg
+
+
+def test_text_of_a_drawing_is_escaped():
+    rows = [{"label": "<script>x</script>", "role": "cause", "from": 0, "to": 3, "amount": "+3"}]
+    svg = charts.svgs([charts.waterfall(rows, 340)])[0]
+    assert "<script>" not in svg
+    assert "&lt;script&gt;" in svg
+
+
+def test_a_label_cannot_end_an_expression():
+    assert charts._labels({0: "a'] + b"}) == "{'0': 'a’] + b'}[datum.value]"
+
+
+def test_waterfall_steps_add_up(review: Review):
+    figure = figures.waterfall(
+        review.issues[0].waterfall, Language("en", "EUR", "month"), charts.HALF
+    )
+    bars = figure["spec"]["data"]["values"]
+    assert bars[-2]["to"] == bars[-1]["to"]
+    assert [row[1] for row in figure["rows"]] == ["78", "+6", "−3", "+68", "+15", "164"]
+
+
+def test_ticks_stand_on_round_months(review: Review):
+    ticks = axis.ticks([p.period for p in review.book.series], Language("en", "EUR", "month"))
+    assert list(ticks.values()) == ["Jan\u00a02022", "Jan\u00a02023", "Jan\u00a02024"]

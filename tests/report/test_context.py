@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from churnlens.report.context import context
+from churnlens.report.language import Language
+from churnlens.report.privacy import masked
+from churnlens.results import Review
+
+EN = Language("en", "EUR", "month")
+
+
+@pytest.fixture(scope="module")
+def shown(review: Review) -> dict:
+    return context(masked(review), EN)
+
+
+def page(shown: dict, anchor: str) -> dict:
+    return next(p for p in shown["pages"] if p["anchor"] == anchor)
+
+
+def plain(value) -> bool:
+    if isinstance(value, dict):
+        return all(plain(v) for v in value.values())
+    if isinstance(value, list | tuple):
+        return all(plain(v) for v in value)
+    return value is None or isinstance(value, str | int | float | bool)
+
+
+def test_the_context_is_plain(shown):
+    assert plain(shown)
+
+
+def test_pages_stand_in_reading_order(shown):
+    assert [p["anchor"] for p in shown["pages"]] == [
+        "verdict", "issue-1", "issue-2", "issue-3", "issue-4", "issue-5",
+        "past", "remedies", "ruled-out", "stay", "data", "method", "glossary",
+    ]  # fmt: skip
+
+
+def test_an_issue_is_one_line_with_who_since_why_how_sure_and_cost(shown):
+    line = page(shown, "verdict")["issues"][0]
+    assert line["who"] == "Size key"
+    assert line["since"] == "September\u00a02023"
+    assert line["why"] == "Caused by more approval days"
+    assert line["sure"] == "Fairly sure"
+    assert (line["cost"], line["interval"], line["month"]) == ("€4.2M", "€3.3M to €5M", "€260K")
+
+
+def test_an_issue_page_holds_every_part(shown):
+    issue = page(shown, "issue-1")
+    assert [c["size"] for c in issue["charts"]] == ["half", "half", "third", "third", "third"]
+    assert [c["outcome"] for c in issue["checks"]].count("pass") == 8
+    assert issue["remedies"]
+    assert issue["unknown"]
+    assert issue["test"][0].startswith("If approval goes back under two days")
+
+
+def test_every_chart_has_words_and_a_table(shown):
+    for issue in (p for p in shown["pages"] if p["section"] == "issue"):
+        for chart in issue["charts"]:
+            figure = chart["chart"]
+            assert figure["said"].endswith((".", ")."))
+            assert all(len(row) == len(figure["head"]) for row in figure["rows"])
+
+
+def test_a_quiet_book_has_no_issue_pages_and_says_so(quiet: Review):
+    shown = context(masked(quiet), EN)
+    assert not [p for p in shown["pages"] if p["section"] in ("issue", "past")]
+    assert "Nothing has got worse" in page(shown, "verdict")["sentences"][0]
+
+
+def test_a_bare_review_still_makes_a_report(quiet: Review):
+    bare = dataclasses.replace(
+        quiet,
+        ruled_out=(),
+        skipped=(),
+        data_findings=(),
+        book=type(quiet.book)(10, 20, "2024-01-01", "2024-02-01", 0),
+    )
+    anchors = [p["anchor"] for p in context(masked(bare), EN)["pages"]]
+    assert anchors == ["verdict", "data", "method", "glossary"]
+
+
+def test_the_sum_of_rows_is_printed(shown):
+    row = page(shown, "data")["rows"][0]
+    assert row == {
+        "table": "orders", "read": "541,909", "accepted": "398,201",
+        "rejected": "135,080", "after_as_of": "8,628",
+    }  # fmt: skip
+
+
+def test_what_became_of_last_time_names_the_gone_and_the_unseen(shown):
+    said = {row["title"]: row["status_name"] for row in page(shown, "past")["rows"]}
+    assert said["Stock-outs cost clients in the south since May 2023."] == "gone"
+    assert said["Fewer visits cost mid-size clients since January 2023."] == "can no longer be seen"

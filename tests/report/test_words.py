@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+import dataclasses
+
+from churnlens.report import words
+from churnlens.report.language import Language
+from churnlens.results import DefinitionsAgreeing, Evidence, Review
+
+EN = Language("en", "EUR", "month")
+
+
+def test_words_are_as_strong_as_the_verdict_and_no_stronger(review: Review):
+    cause, unexplained, _, twins, mix = review.issues
+    assert EN.say(words.why(cause)) == "Caused by more approval days"
+    assert EN.say(words.why(twins)) == "Goes with more billing errors; cause not shown"
+    assert "Cannot tell" in EN.say(words.why(unexplained))
+    assert "book has changed" in EN.say(words.why(mix))
+    assert EN.say(words.how_sure(twins)) == EN.say(words.how_sure(unexplained))
+
+
+def test_how_sure_falls_with_failed_checks_and_definitions(review: Review):
+    issue = dataclasses.replace(
+        review.issues[0], evidence=(), definitions_agreeing=DefinitionsAgreeing(3, 3)
+    )
+    failed = (Evidence("peers", "fail", ""),)
+    assert str(words.how_sure(issue)) == "Very sure"
+    assert str(words.how_sure(dataclasses.replace(issue, evidence=failed))) == "Sure"
+    assert str(words.how_sure(dataclasses.replace(issue, evidence=failed * 2))) == "Fairly sure"
+    weak = dataclasses.replace(issue, verdict="cannot_tell", p_value=0.2)
+    assert str(words.how_sure(weak)) == "A hint"
+
+
+def test_a_p_value_is_said_in_words():
+    assert "fewer than 1 of 1,000" in EN.say(words.chance(0.001))
+    assert "about 1 of 50 " in EN.say(words.chance(0.02))
+    assert words.chance(None) is None
+
+
+def test_the_verdict_is_two_sentences_with_and_without_issues(review: Review, quiet: Review):
+    said = [EN.sentence(t) for t in words.verdict(review)]
+    assert said == [
+        "Clients with size key have left more than expected since September\u00a02023, "
+        "because of more approval days.",
+        "Together, 5 issues cost about €5.9M a year.",
+    ]
+    assert "Nothing has got worse" in EN.say(words.verdict(quiet)[0])
+    assert "18%" in EN.say(words.verdict(quiet)[1])
+    for issue in review.issues:
+        one = dataclasses.replace(review, issues=(issue,))
+        assert all(EN.sentence(t).endswith(".") for t in words.verdict(one))
