@@ -19,6 +19,7 @@ import time
 from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
 
 import typer
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 Lang = Literal["en", "zh"]
 
 DEBUG = "CHURNLENS_DEBUG"  # set: an unexpected error shows its traceback
+INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 GRACE = 1.0  # seconds a step of the engine has to notice Ctrl-C
 
 app = typer.Typer(
@@ -298,16 +300,18 @@ def main() -> NoReturn:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal that cannot show a sign is no error
-    with _interruptible():
-        sys.exit(_answer())
+    with _interruptible() as interrupted:
+        sys.exit(_answer(interrupted))
 
 
-def _answer() -> int:
+def _answer(interrupted: threading.Event) -> int:
     try:
         app(prog_name="churnlens")
     except ChurnlensError as error:
         return _say(str(error), 2)
     except Exception as error:  # the outermost door: one message, never a traceback
+        if interrupted.is_set():
+            return INTERRUPTED  # the engine makes an error of its own out of Ctrl-C
         if os.environ.get(DEBUG):
             raise
         if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
@@ -327,15 +331,23 @@ def _say(message: str, code: int) -> int:
 
 
 @contextlib.contextmanager
-def _interruptible() -> Iterator[None]:
-    """Let Ctrl-C end a step of the engine too, which does not look up while it computes."""
+def _interruptible() -> Iterator[threading.Event]:
+    """Let Ctrl-C end a step of the engine too, which may not look up while it computes."""
+    interrupted = threading.Event()
+
+    def note(number: int, frame: FrameType | None) -> None:
+        interrupted.set()
+        signal.default_int_handler(number, frame)
+
+    usual = signal.signal(signal.SIGINT, note)
     listening, waking = socket.socketpair()
     waking.setblocking(False)
     signal.set_wakeup_fd(waking.fileno(), warn_on_full_buffer=False)
     threading.Thread(target=_end_on_interrupt, args=(listening,), daemon=True).start()
     try:
-        yield
+        yield interrupted
     finally:
+        signal.signal(signal.SIGINT, usual)
         signal.set_wakeup_fd(-1)
         waking.close()
 
@@ -348,7 +360,7 @@ def _end_on_interrupt(listening: socket.socket) -> None:
     time.sleep(GRACE)  # usually the command has ended by itself before this is over
     if sys.stderr.isatty():
         os.write(sys.stderr.fileno(), b"\x1b[?25h\n")  # the bar had hidden the cursor
-    os._exit(130)
+    os._exit(INTERRUPTED)
 
 
 if __name__ == "__main__":
