@@ -32,8 +32,8 @@ class ReturnsFilter(_Settings):
 class TableSettings(_Settings):
     """Where one table is found and how its columns are named.
 
-    `columns` maps a contract name to a column of the source, or, for `amount`, to a product of
-    two columns written `"quantity * unit_price"`.
+    `columns` maps a contract name to a column of the source; a number may be a product of columns
+    (`"quantity * unit_price"`), a text several columns together (`"hotel + agent"`).
     """
 
     file: str | None = None

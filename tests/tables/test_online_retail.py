@@ -1,4 +1,4 @@
-"""A real wholesaler's invoice lines (UCI Online Retail, Chen 2015), through the example's config."""
+"""A real wholesaler's invoice lines (UCI Online Retail, Chen 2015), by the example's config."""
 
 import os
 import tomllib

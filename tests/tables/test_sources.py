@@ -55,7 +55,7 @@ def test_a_sheet_of_a_workbook_can_be_named(tmp_path):
     assert tables.orders.to_pyarrow().column("client_id").to_pylist() == ["007"]
     refused = tables.rejects["orders"].to_pyarrow().to_pylist()
     assert [(r["row"], r["value"]) for r in refused] == [(4, "45292")]
-    with pytest.raises(ContractError, match="no sheet 'Sale'. Did you mean 'Sales'"):
+    with pytest.raises(ContractError, match=r"no sheet 'Sale'. Did you mean 'Sales'"):
         open_source(tmp_path, parse({"orders": {"table": "Sale"}}, "x"))
 
 
@@ -112,7 +112,8 @@ def test_a_config_may_name_a_database_beside_it_and_files(duckdb_file):
     (folder / "people.csv").write_text("client_id,size\n7,key\n")
     config = folder / "churnlens.toml"
     config.write_text(
-        'source = "duckdb://shop.duckdb"\n[orders]\ntable = "sales"\n[clients]\nfile = "people.csv"\n'
+        'source = "duckdb://shop.duckdb"\n'
+        '[orders]\ntable = "sales"\n[clients]\nfile = "people.csv"\n'
     )
     tables = open_source(config, load(config))
     assert (tables.rows["orders"].read, tables.rows["clients"].read) == (2, 1)

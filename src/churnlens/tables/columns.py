@@ -68,8 +68,9 @@ def match(raw: Raw, name: str, chosen: TableSettings) -> Mapped:
     fixed = {key: _sources(raw, name, key, chosen) for key in FIXED[name]}
     fixed = {key: sources for key, sources in fixed.items() if sources}
     _check_needed(raw, name, fixed)
-    single = {sources[0] for sources in fixed.values() if len(sources) == 1}
-    others = [c for c in raw.columns if c not in single and c not in (*FIXED[name], *chosen.ignore)]
+    # a price that is only a factor of the amount stays a measure: a price rise is a driver
+    used = {s for k, found in fixed.items() for s in found if len(found) == 1 or k not in _NUMBERS}
+    others = [c for c in raw.columns if c not in used and c not in (*FIXED[name], *chosen.ignore)]
     numeric, text = sort_by_kind(raw, others, chosen)
     return Mapped(fixed, numeric, text)
 
@@ -81,9 +82,8 @@ def _sources(raw: Raw, name: str, key: str, chosen: TableSettings) -> tuple[str,
         return (key,) if key in raw.columns else ()
     if said in raw.columns:
         return (said,)
-    parts = tuple(part.strip() for part in said.split("*"))
-    if len(parts) > 1 and key not in _NUMBERS:
-        raise ContractError(f'[{name}.columns] {key} = "{said}": only a number can be a product.')
+    sign = "*" if key in _NUMBERS else "+"
+    parts = (said,) if key in _DATES else tuple(part.strip() for part in said.split(sign))
     for part in parts:
         require_column(raw, part, f"[{name}.columns] {key} names it")
     return parts
@@ -176,13 +176,21 @@ def fixed_column(raw: Raw, name: str, key: str, mapped: Mapped, chosen: TableSet
     elif key in _NUMBERS:
         read = [_number_reading(raw, source, needed, chosen) for source in sources]
     else:
-        why = f"{NO_CLIENT}: {sources[0]} is blank" if key == "client_id" else ""
-        read = [Reading(s, cells.text(raw.table[s]), needed=needed, blank=why) for s in sources]
+        why = f"{NO_CLIENT}: {{}} is blank" if key == "client_id" else ""
+        read = [
+            Reading(s, cells.text(raw.table[s]), needed=needed, blank=why.format(s))
+            for s in sources
+        ]
+        return Column(key, tuple(read), _joined)
     return Column(key, tuple(read), _product)
 
 
 def _product(values: Sequence[ir.Value]) -> ir.Value:
     return functools.reduce(operator.mul, values)
+
+
+def _joined(values: Sequence[ir.Value]) -> ir.Value:
+    return functools.reduce(lambda left, right: left + " / " + right, values)
 
 
 def _date_reading(raw: Raw, source: str, needed: bool, chosen: TableSettings) -> Reading:

@@ -77,7 +77,7 @@ def _absent(name: str, kind: str) -> Column:
 
 
 def _unknown_scope(label: str, name: str, attributes: Sequence[str]) -> str:
-    known = f"The attributes are {', '.join(attributes)}." if attributes else "There are none."
+    known = f"The attributes are {', '.join(attributes)}."
     return (
         f"{label}: column '{name}' names no segment attribute.{did_you_mean(name, attributes)} "
         f'{known} If it is a note, add it to [remedies] ignore = ["{name}"] in churnlens.toml.'

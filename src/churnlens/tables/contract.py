@@ -12,7 +12,7 @@ import ibis
 import ibis.expr.types as ir
 
 from churnlens.results import RowCounts
-from churnlens.tables.cells import missing
+from churnlens.tables.cells import missing, sound_number
 from churnlens.tables.delimited import ROW
 from churnlens.tables.reading import Raw
 
@@ -153,8 +153,7 @@ def stage(
     stands and whose later rows are refused. The expression has layers (read, tag, show) so that
     every cell is parsed once.
     """
-    read, readings = _read(raw, columns)
-    tagged, checks, sources = _tagged(read, columns, readings)
+    tagged, checks, sources = _tagged(_read(raw, columns), columns)
     if derived:
         tagged = tagged.mutate(**{key: make(tagged) for key, make in derived.items()})
     if unique is not None:
@@ -184,9 +183,9 @@ def _layers_kept() -> Iterator[None]:
         ibis.options.sql.fuse_selects = before
 
 
-def _read(raw: Raw, columns: Sequence[Column]) -> tuple[ibis.Table, tuple[Reading, ...]]:
+def _read(raw: Raw, columns: Sequence[Column]) -> ibis.Table:
     """Parse the readings, then null what is not sound; `__v0` … beside the source's columns."""
-    readings = tuple(reading for column in columns for reading in column.readings)
+    readings = [reading for column in columns for reading in column.readings]
     used = dict.fromkeys(reading.source for reading in readings)
     parsed = raw.table.select(
         raw.table[ROW].cast("int64").name(ROW),
@@ -194,40 +193,49 @@ def _read(raw: Raw, columns: Sequence[Column]) -> tuple[ibis.Table, tuple[Readin
         *(reading.value.name(f"__v{i}") for i, reading in enumerate(readings)),
     )
     sound = {f"__v{i}": r.sound(parsed[f"__v{i}"]) for i, r in enumerate(readings)}
-    return parsed.mutate(**sound), readings
+    return parsed.mutate(**sound)
 
 
 def _tagged(
-    read: ibis.Table, columns: Sequence[Column], readings: Sequence[Reading]
+    read: ibis.Table, columns: Sequence[Column]
 ) -> tuple[ibis.Table, tuple[Check, ...], tuple[str, ...]]:
     """Add the columns and `FAILED`; returns the checks and the column each of them looked at."""
-    checks: list[Check] = []
-    fails: list[ir.BooleanValue] = []
-    sources: list[str] = []
-    for i, reading in enumerate(readings):
-        for check, failing in _rules(read, i, reading):
-            checks.append(check)
-            fails.append(failing)
-            sources.append(f"__s_{reading.source}")
-    branches = [(failing, ibis.literal(i, "int16")) for i, failing in enumerate(fails)]
-    failed = ibis.cases(*branches, else_=ibis.null("int16")) if branches else ibis.null("int16")
+    rules: list[tuple[Check, str, ir.BooleanValue]] = []
     values = {}
     place = 0
     for column in columns:
         parts = [read[f"__v{place + k}"] for k in range(len(column.readings))]
-        values[column.name] = column.combine(parts)
         place += len(parts)
-    return read.mutate(failed.name(FAILED), **values), tuple(checks), tuple(sources)
+        values[column.name] = column.combine(parts)
+        for part, reading in zip(parts, column.readings, strict=True):
+            rules += _rules(read, part, reading)
+        if len(parts) > 1 and values[column.name].type().is_floating():
+            rules.append(_too_large(column, values[column.name]))
+    branches = [(fails, ibis.literal(i, "int16")) for i, (_, _, fails) in enumerate(rules)]
+    failed = ibis.cases(*branches, else_=ibis.null("int16")) if branches else ibis.null("int16")
+    checks = tuple(check for check, _, _ in rules)
+    return read.mutate(failed.name(FAILED), **values), checks, tuple(found for _, found, _ in rules)
 
 
-def _rules(read: ibis.Table, i: int, reading: Reading) -> Iterator[tuple[Check, ir.BooleanValue]]:
-    empty = read[f"__v{i}"].isnull()
+def _rules(
+    read: ibis.Table, value: ir.Value, reading: Reading
+) -> Iterator[tuple[Check, str, ir.BooleanValue]]:
+    """Return the rules of one reading, each with the column that shows what was found."""
+    found = f"__s_{reading.source}"
+    empty = value.isnull()
     if reading.needed:
-        blank = empty if reading.kind is None else empty & missing(read[f"__s_{reading.source}"])
-        yield Check(reading.source, reading.blank or f"{reading.source} is blank"), blank
+        blank = empty if reading.kind is None else empty & missing(read[found])
+        yield Check(reading.source, reading.blank or f"{reading.source} is blank"), found, blank
     if reading.kind is not None:
-        wrong = empty & ~missing(read[f"__s_{reading.source}"])
-        yield Check(reading.source, f"{reading.source} is not {reading.kind}"), wrong
+        wrong = empty & ~missing(read[found])
+        yield Check(reading.source, f"{reading.source} is not {reading.kind}"), found, wrong
+
+
+def _too_large(column: Column, product: ir.FloatingValue) -> tuple[Check, str, ir.BooleanValue]:
+    """Refuse a product of finite numbers that is not finite."""
+    first = column.readings[0]
+    check = Check(first.source, f"{column.name} is not {first.kind}")
+    return check, f"__s_{first.source}", sound_number(product).isnull() & product.notnull()
 
 
 def _found(tagged: ibis.Table, sources: Sequence[str]) -> ir.StringValue:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 TABLE_NAMES = ("orders", "clients", "events", "remedies")
+VALUE_TIER = "value_tier"  # the one attribute that no table holds: the panel works it out
 
 
 @dataclass(frozen=True)

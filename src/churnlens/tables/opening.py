@@ -16,7 +16,7 @@ from churnlens.tables import columns as cols
 from churnlens.tables import companions, quality
 from churnlens.tables.contract import Column, Reading, Split, Staged, stage
 from churnlens.tables.delimited import ROW
-from churnlens.tables.model import Tables
+from churnlens.tables.model import VALUE_TIER, Tables
 from churnlens.tables.reading import Raw, read_all
 from churnlens.tables.sources import locate
 
@@ -92,7 +92,7 @@ def _checked(
     of_orders = tuple(name for name in settings.orders.attributes if name not in texts)
     attributes = (*texts, *of_orders)
     if "remedies" in raws:
-        known = (*attributes, *numbers)
+        known = (*attributes, *numbers, VALUE_TIER)
         remedies = companions.stage_remedies(connection, raws["remedies"], settings, known)
         split["remedies"] = Split(remedies, "start_date", as_of)
     tables = Tables(

@@ -1,0 +1,76 @@
+"""Settings: read whole or not at all, and a wrong key is named with the nearest right one."""
+
+import datetime as dt
+from pathlib import Path
+
+import pytest
+
+from churnlens.config import Settings, load, parse
+from churnlens.errors import ConfigError
+
+EXAMPLES = sorted((Path(__file__).parents[1] / "examples").glob("*.toml"))
+
+
+def test_defaults_need_no_file():
+    assert parse({}, "x") == Settings()
+    assert (Settings().period, Settings().definition, Settings().engine) == (
+        "month",
+        "cadence",
+        None,
+    )
+
+
+def test_a_whole_config_is_read(tmp_path):
+    path = tmp_path / "churnlens.toml"
+    path.write_text(
+        'period = "week"\nas_of = 2024-06-30\nsource = "duckdb://shop.db"\n'
+        '[orders]\ntable = "sales"\nattributes = ["country"]\n'
+        '[orders.columns]\namount = "quantity * price"\n'
+        '[orders.returns]\ncolumn = "invoice"\nstarts_with = "C"\n'
+        '[drivers]\ndiscount_pct = "ignore"\n',
+        encoding="utf-8",
+    )
+    settings = load(path)
+    assert (settings.period, settings.as_of) == ("week", dt.date(2024, 6, 30))
+    assert settings.orders.columns == {"amount": "quantity * price"}
+    assert settings.orders.returns.starts_with == "C"
+    assert settings.drivers == {"discount_pct": "ignore"}
+
+
+@pytest.mark.parametrize(
+    ("raw", "expected"),
+    [
+        ({"perod": "week"}, r"unknown key 'perod'\. Did you mean 'period'"),
+        ({"orders": {"colums": {}}}, r"unknown key 'orders.colums'\. Did you mean 'columns'"),
+        (
+            {"orders": {"returns": {"column": "a", "start_with": "C"}}},
+            r"unknown key 'orders.returns.start_with'\. Did you mean 'starts_with'",
+        ),
+        ({"zzz": 1}, r"unknown key 'zzz'\.$"),
+        ({"period": "day"}, r"period: .*'week', 'month' or 'quarter'.*'day'"),
+        ({"smallest_group": 3}, r"smallest_group: .*5"),
+        ({"drivers": {"x": "cause"}}, r"drivers.x: "),
+        ({"orders": {"decimal": ";"}}, r"orders.decimal: "),
+        ({"orders": "orders.csv"}, r"orders: "),
+    ],
+)
+def test_a_wrong_key_or_value_is_named(raw, expected):
+    with pytest.raises(ConfigError, match=expected):
+        parse(raw, "churnlens.toml")
+
+
+def test_a_file_that_is_no_config_is_named(tmp_path):
+    path = tmp_path / "churnlens.toml"
+    with pytest.raises(ConfigError, match=r"churnlens.toml: cannot be read"):
+        load(path)
+    path.write_text("period = ")
+    with pytest.raises(ConfigError, match=r"churnlens.toml is not valid TOML"):
+        load(path)
+    path.write_bytes(b'title = "caf\xe9"')
+    with pytest.raises(ConfigError, match=r"churnlens.toml is not valid TOML"):
+        load(path)
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)
+def test_every_example_is_a_valid_config(path):
+    assert load(path).orders.columns
