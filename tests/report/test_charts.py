@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 import re
 
 import pytest
@@ -65,3 +66,9 @@ def test_waterfall_steps_add_up(review: Review):
 def test_ticks_stand_on_round_months(review: Review):
     ticks = axis.ticks([p.period for p in review.book.series], Language("en", "EUR", "month"))
     assert list(ticks.values()) == ["Jan\u00a02022", "Jan\u00a02023", "Jan\u00a02024"]
+
+
+def test_a_number_that_is_none_leaves_a_gap():
+    rows = [{"lag": n, "value": v, "low": -1.0, "high": 1.0} for n, v in enumerate([0.1, math.nan])]
+    svg = charts.svgs([charts.around(rows, {0: "0"}, charts.THIRD, "start")])[0]
+    assert "NaN" not in svg

@@ -37,6 +37,7 @@ def test_numbers_keep_the_figures_they_bear():
     ]  # fmt: skip
     assert (EN.percent(0.249), EN.percent(0.004), EN.percent(None)) == ("25%", "0.4%", "–")
     assert EN.interval(Estimate(1, 0.5, 2.25)) == "0.5 to 2.25"
+    assert EN.interval(Estimate(1, 0.5, float("inf"))) == "0.5 to –"
 
 
 def test_segments_read_as_words_in_both_languages():

@@ -101,3 +101,12 @@ def test_a_section_that_is_none_is_refused(review: Review, name):
 def test_other_periods_read_as_well(review: Review, period):
     html = render(dataclasses.replace(review, period=period))
     assert f"Departures, {period} by {period}" in html
+
+
+def test_every_latin_word_of_a_chinese_report_comes_from_the_data(review: Review):
+    html = render(review, lang="zh")
+    shown = re.sub(r"<(style|script)>.*?</\1>|<[^>]+>", " ", html, flags=re.DOTALL)
+    labels = " ".join(re.findall(r'(?:aria-label|placeholder|data-label)="([^"]*)"', html))
+    whole = re.sub(r"\w+…", "", f"{shown} {labels}")  # names cut short in the contents
+    words = set(re.findall(r"[A-Za-z]{2,}", whole))
+    assert words - set(re.findall(r"[A-Za-z]{2,}", to_json(review))) <= {"amp", "rejects"}

@@ -7,6 +7,7 @@ that it can be read in grey. Words are written by the caller in the reader's lan
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -415,11 +416,19 @@ def _mark(mark: Spec, *channels: Mapping[str, Any]) -> Spec:
     return {"mark": mark, "encoding": encoding}
 
 
+def _drawable(row: Mapping[str, Any]) -> Spec:
+    """Return the row with gaps where a number is none or has no end."""
+    return {
+        key: None if isinstance(value, float) and not math.isfinite(value) else value
+        for key, value in row.items()
+    }
+
+
 def _layered(rows: Rows, layers: list[Spec], size: tuple[int, int]) -> Spec:
     return {
         "$schema": "https://vega.github.io/schema/vega-lite/v6.json",
         "width": size[0],
         "height": size[1],
-        "data": {"values": [dict(row) for row in rows]},
+        "data": {"values": [_drawable(row) for row in rows]},
         "layer": layers,
     }

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 import functools
+import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
-from typing import Any
+from typing import Any, TypeGuard
 
 from babel import Locale, dates, numbers
 from babel.messages import pofile
@@ -27,6 +28,7 @@ _RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]")
 _LATIN_NEXT = re.compile("(?<=[\u4e00-\u9fff])(?=[A-Za-z])|(?<=[A-Za-z])(?=[\u4e00-\u9fff])")
 _FIRST_ISOLATE, _POP_ISOLATE = "\u2068", "\u2069"
 
+_NO_NUMBER = "–"
 _ALL = Text("all clients")
 _CLIENTS_WITH = Text("clients with {segment}")
 _OR = Text("{first} or {last}")
@@ -204,23 +206,23 @@ class Language:
 
     def number(self, value: float | None, digits: int | None = None) -> str:
         """Write a number with the decimals it bears (1,234 - 12.3 - 1.09), or with `digits`."""
-        if value is None:
-            return "–"
+        if not _known(value):
+            return _NO_NUMBER
         most = "#" * _decimals(value) if digits is None else "0" * digits
         pattern = "#,##0" + ("." + most if most else "")
         return _minus(numbers.format_decimal(value, pattern, locale=self.locale))
 
     def percent(self, share: float | None) -> str:
         """Write a share (0.12) as a percentage (12%), small ones with a decimal (0.4%)."""
-        if share is None:
-            return "–"
+        if not _known(share):
+            return _NO_NUMBER
         pattern = "#,##0%" if abs(share) >= 0.1 else "#,##0.#%"
         return _minus(numbers.format_percent(share, pattern, locale=self.locale))
 
     def money(self, value: float | None) -> str:
         """Write money, rounded to what a meeting can hold: €4,210 - €84K - €1.2M."""
-        if value is None:
-            return "–"
+        if not _known(value):
+            return _NO_NUMBER
         if abs(value) < 10_000:
             amount = float(f"{value:.3g}")
             return _minus(
@@ -244,6 +246,11 @@ class Language:
     def span(self, low: str, high: str) -> str:
         """Write `low to high` for two words already written."""
         return self.say(_RANGE, low=low, high=high)
+
+
+def _known(value: float | None) -> TypeGuard[float]:
+    """Say whether there is a number to write: an interval may be open, a mean of nothing."""
+    return value is not None and math.isfinite(value)
 
 
 def _minus(written: str) -> str:

@@ -103,12 +103,11 @@ _HINT = Text("A hint")
 _CHECKS_PASSED = Text("{passed} of {asked} checks passed")
 _HOLDS = Text("holds in {agree} of {of} ways to define leaving")
 _RARE = Text(
-    "Chance alone would show a rise like this in fewer than 1 of 1,000 such searches, "
+    "Chance alone would show as much in fewer than 1 of 1,000 such searches, "
     "with all the looking counted."
 )
 _ONE_IN = Text(
-    "Chance alone would show a rise like this in about 1 of {n} such searches, "
-    "with all the looking counted."
+    "Chance alone would show as much in about 1 of {n} such searches, with all the looking counted."
 )
 _EFFECT = Text(
     "With {per} more, a client is {times} times as likely to leave ({low} to {high} times)."

@@ -11,7 +11,7 @@ from churnlens.report.pages.verdict import issue_line
 from churnlens.results import Evidence, Issue, Review, Text
 
 _BETWEEN = Text("between {low} and {high}")
-_ALL_ALONG = Text("All along, in every period looked at")
+_ALL_ALONG = Text("In every period looked at")
 _RAMP = Text("It came on step by step, not at once.")
 _DRIVER_MOVED = Text("{driver}: from {before} to {after} on average, changed in {date}.")
 _DRIVER_CHANGED = Text("{driver}: from {before} to {after} on average.")
