@@ -57,11 +57,15 @@ def _run(tasks: list[Task], jobs: int) -> list[Row]:
     from rich.progress import Progress
 
     rows: list[Row] = []
-    with ProcessPoolExecutor(jobs) as pool, Progress(console=Console(stderr=True)) as bar:
+    console = Console(stderr=True)
+    with ProcessPoolExecutor(jobs) as pool, Progress(console=console) as bar:
         shown = bar.add_task("worlds", total=len(tasks))
-        for done in as_completed([pool.submit(run, task) for task in tasks]):
+        futures = [pool.submit(run, task) for task in tasks]
+        for count, done in enumerate(as_completed(futures), 1):
             rows += done.result()
             bar.advance(shown)
+            if not console.is_terminal and count % 10 == 0:
+                print(f"{count} of {len(tasks)} worlds", file=sys.stderr, flush=True)
     return rows
 
 
