@@ -30,8 +30,23 @@ def test_rows_without_a_client_are_told_from_other_refusals(opened):
     text = HEADER + lines(30) + ",2024-01-05,1\n,2024-01-06,1\na,never,1\n"
     seen = found(opened(orders=text))
     assert seen["no_client"].count == 2
-    assert "first is row" in str(seen["no_client"].text)
-    assert "order_date is not a date" in str(seen["refused"].text)
+    assert "the first is row 68" in str(seen["no_client"].text)
+    assert "order_date is no date" in str(seen["refused"].text)
+
+
+def test_every_kind_of_refusal_has_its_sentence(opened):
+    text = HEADER + lines(30) + "a,2024-01-05\na,2024-01-05,1,2\na,2024-01-05,x\na,2024-01-05,\n"
+    clients = "client_id,size\na,key\na,key\nb,key\nc,key\n,key\n"
+    tables = opened(orders=text, clients=clients)
+    said = [str(f.text) for f in tables.findings if f.code == "refused"]
+    for part in (
+        "2 of 70 rows of orders (3 %) have more or fewer fields than the header",
+        "amount is no finite number in 1 of 70 rows of orders",
+        "amount is blank in 1 of 70 rows of orders",
+        "1 of 5 rows of clients (20 %) name a client_id that an earlier row names already",
+        "client_id is blank in 1 of 5 rows of clients",
+    ):
+        assert any(sentence.startswith(part) for sentence in said), part
 
 
 def test_rows_after_as_of_are_counted(opened):

@@ -70,4 +70,4 @@ def _thin_months(lines: pd.Series[int]) -> Iterator[DataFinding]:
 
 def _date(day: np.datetime64) -> dict[str, str]:
     value: dt.date = day.astype("datetime64[D]").item()
-    return {"type": "date", "value": value.isoformat()}
+    return {"type": "day", "value": value.isoformat()}

@@ -9,9 +9,9 @@ import ibis
 import ibis.expr.types as ir
 
 from churnlens.results import DataFinding, Text
-from churnlens.tables import calendar
-from churnlens.tables.columns import NO_CLIENT
+from churnlens.tables import calendar, refusals
 from churnlens.tables.model import Tables
+from churnlens.tables.refusals import percent
 
 _MOSTLY_MISSING = 0.5  # of a measure's cells
 _PER_CLIENT = 0.5  # distinct values of an attribute, as a share of the clients
@@ -27,7 +27,7 @@ def findings(tables: Tables) -> tuple[DataFinding, ...]:
     Nothing is changed for a finding: a duplicate line is said, never dropped.
     """
     found = [
-        *_refused(tables),
+        *refusals.findings(tables),
         *_after_as_of(tables),
         *calendar.findings(tables),
         *_returns_and_measures(tables),
@@ -42,60 +42,21 @@ def findings(tables: Tables) -> tuple[DataFinding, ...]:
     return tuple(sorted(found, key=lambda finding: finding.severity != "warning"))
 
 
-def percent(part: float, whole: float) -> dict[str, Any]:
-    """Return a share that the locale writes."""
-    return {"type": "percent", "value": part / whole if whole else 0.0}
-
-
 def _records(table: ibis.Table) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = table.to_pyarrow().to_pylist()
     return rows
-
-
-def _refused(tables: Tables) -> Iterator[DataFinding]:
-    for name, counts in tables.rows.items():
-        if not counts.rejected:
-            continue
-        refused = tables.rejects[name]
-        by_reason = refused.group_by("reason").aggregate(
-            rows=refused.count(), first=refused.row.min()
-        )
-        for seen in _records(by_reason.order_by(ibis.desc("rows"), "reason")):
-            yield _refusal(name, seen, counts.read)
-
-
-def _refusal(name: str, seen: dict[str, Any], read: int) -> DataFinding:
-    values = {
-        "rows": seen["rows"],
-        "share": percent(seen["rows"], read),
-        "table": name,
-        "first": seen["first"],
-        "reason": seen["reason"],
-    }
-    if name == "orders" and seen["reason"].startswith(NO_CLIENT):
-        text = Text(
-            "{rows} order lines ({share}) name no client and are left out; the first is row "
-            "{first}. If these are cash sales that is fine; if not, the export loses the client.",
-            values,
-        )
-        return DataFinding("no_client", "warning", text, seen["rows"])
-    text = Text(
-        "{rows} rows of {table} ({share}) were refused: {reason}. The first is row {first}; "
-        "all are listed in rejects/{table}.csv.",
-        values,
-    )
-    return DataFinding("refused", "warning", text, seen["rows"])
 
 
 def _after_as_of(tables: Tables) -> Iterator[DataFinding]:
     for name, counts in tables.rows.items():
         if counts.after_as_of:
             text = Text(
-                "{rows} rows of {table} are dated after {date} and were not used.",
+                "{rows} of {read} rows of {table} are dated after {date} and were not used.",
                 {
                     "rows": counts.after_as_of,
+                    "read": counts.read,
                     "table": name,
-                    "date": {"type": "date", "value": tables.as_of.isoformat()},
+                    "date": {"type": "day", "value": tables.as_of.isoformat()},
                 },
             )
             yield DataFinding("after_as_of", "info", text, counts.after_as_of)
@@ -112,9 +73,13 @@ def _returns_and_measures(tables: Tables) -> Iterator[DataFinding]:
     seen = _records(orders.aggregate(**asked))[0]
     if seen["returns"]:
         text = Text(
-            "{rows} order lines ({share}) are returns, credit notes or of no value: they lower "
-            "revenue and are never counted as orders.",
-            {"rows": seen["returns"], "share": percent(seen["returns"], seen["rows"])},
+            "{rows} of {all} order lines ({share}) are returns, credit notes or of no value: they "
+            "lower revenue and are never counted as orders.",
+            {
+                "rows": seen["returns"],
+                "all": seen["rows"],
+                "share": percent(seen["returns"], seen["rows"]),
+            },
         )
         yield DataFinding("returns", "info", text, seen["returns"])
     for i, name in enumerate(tables.measures):
