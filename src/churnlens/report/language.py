@@ -112,6 +112,7 @@ class Language:
     def _typed(self, kind: str, value: Any) -> str:
         writers: dict[str, Callable[[Any], str]] = {
             "date": self.when,
+            "day": self.day,
             "percent": self.percent,
             "money": self.money,
             "number": self.number,
