@@ -72,14 +72,14 @@ def verdicts(
 
 def test_a_working_remedy_is_called_so() -> None:
     found, held = verdicts(
-        lambda g: verdict(draw(g, relative=CURED, driver=UNDONE), issue()), 40, 0.4
+        lambda g: verdict(draw(g, relative=CURED, driver=UNDONE), issue()), 40, 0.44
     )
     assert found["worked"] >= 36
     assert held >= 0.87
 
 
 def test_a_working_remedy_without_an_issue_is_measured_from_the_last_step() -> None:
-    found, held = verdicts(lambda g: verdict(draw(g, relative=CURED)), 30, 0.4)
+    found, held = verdicts(lambda g: verdict(draw(g, relative=CURED)), 30, 0.44)
     assert found["worked"] >= 26
     assert held >= 0.85
 
@@ -153,7 +153,7 @@ def test_everybody_treated_at_once_is_read_against_the_past_and_says_so() -> Non
     def make(g: np.random.Generator) -> RemedyResult:
         return verdict(draw(g, share_inside=1.0, relative=CURED, driver=UNDONE), issue(), scope={})
 
-    found, _ = verdicts(make, 20, 0.4)
+    found, _ = verdicts(make, 20, 0.44)
     assert found["worked"] >= 17
     result = make(np.random.default_rng(0))
     assert any("nothing else changed" in str(note) for note in result.notes)
@@ -234,3 +234,12 @@ def test_a_remedy_that_does_not_name_its_issue_is_not_condemned_by_a_guessed_dri
     panel = draw(np.random.default_rng(1), relative=CURED, driver=RAISED)
     remedy = Remedy("Two approvals only", day(START), segment=KEY)
     assert judge(panel, remedy, as_of=day(MONTHS), aim=issue()).verdict == "cannot_tell"
+
+
+def test_no_departure_at_all_since_the_start_still_has_a_ratio() -> None:
+    ended = step((ONSET, 2.5), (START, 0.0))
+    result = verdict(draw(np.random.default_rng(4), relative=ended, driver=UNDONE), issue())
+    assert result.verdict == "worked"
+    assert result.observed == 0
+    assert result.risk_ratio is not None
+    assert 0 < result.risk_ratio.high < 0.2

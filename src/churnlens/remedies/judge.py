@@ -137,7 +137,8 @@ def judge(
     counts = counts if _comparable(counts, windows) else counts.alone()
     move = _move(panel, inside, windows, aim)
     found = panel.found[inside].sum(axis=0, dtype=np.float64)
-    reading = read_change(panel.periods, counts, windows, aim, move, found)
+    active = panel.active[inside].sum(axis=0, dtype=np.float64)
+    reading = read_change(panel.periods, counts, windows, aim, move, found, active)
     verdict, detail = _verdict(remedy, windows, reading, move, aim)
     starts = _starts(panel, inside, others, windows)
     return RemedyResult(
@@ -154,7 +155,7 @@ def judge(
         money_saved=_times(reading.avoided, lost_revenue(panel, inside)),
         pre_trend=event_study(panel, departures, inside, starts, windows),
         owner=remedy.owner,
-        observed=reading.observed,
+        observed=round(reading.observed),
         driver_change=None if move is None else (move.before, move.after),
         plan=aim.test_plan if aim else None,
         still_at_stake=reading.still_at_stake,

@@ -122,7 +122,7 @@ def _per_quarter(counts: Counts, quarter: int, last: int) -> float:
 
 def _text(issue: Issue, as_of: dt.date, readable: dt.date, ratio: float, now: float) -> Text:
     values = {
-        "segment": {"type": "segment", "value": dict(issue.segment)},
+        "segment": {"type": "clients", "value": dict(issue.segment)},
         "driver": {"type": "driver", "value": issue.driver},
         "fall": {"type": "percent", "value": 1 - ratio},
         "now": round(now),

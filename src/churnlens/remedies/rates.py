@@ -140,16 +140,15 @@ def last_step(counts: Counts, end: int, shortest: int) -> int:
     return dates[int(np.argmax(steps))] if steps and max(steps) >= STEP_Z else 0
 
 
-def placebo_inflation(counts: Counts, end: int, step: int, lengths: tuple[int, int]) -> float:
+def placebo_inflation(counts: Counts, end: int, lengths: tuple[int, int]) -> float:
     """Return how much wider than chance changes are at dates on which nothing was started.
 
-    Every date before `end` plays the start, with windows as long as the real ones where the past
-    allows; the step at `step` is taken out first, so that the cause does not count as noise. The
-    mean square is drawn towards 1, more so when the past holds few windows. Never below 1.
+    Every date before `end` (the cause's onset, or the start) plays the start, with windows as long
+    as the real ones where the past allows. The mean square is drawn towards 1, more so when the
+    past holds few windows. Never below 1.
     """
-    flat = _level(counts, step, end)
     before, after = _fit_windows(end, lengths)
-    z = np.array([c.z for c in _placebos(flat, end, before, after)])
+    z = np.array([c.z for c in _placebos(counts, end, before, after)])
     if len(z) == 0:
         return 1.0
     worth = end / (before + after)
@@ -159,14 +158,15 @@ def placebo_inflation(counts: Counts, end: int, step: int, lengths: tuple[int, i
 def quarterly_inflation(counts: Counts, levels: Sequence[Booleans], quarter: int) -> float:
     """Return how much wider than chance single quarters vary around their level. Never below 1.
 
-    `levels` are sets of periods (bool[T]), each with a level of its own. The dispersion is drawn
-    towards 1, as with the placebo dates.
+    `levels` are sets of periods (bool[T]), each with a level of its own. Neighbouring quarters are
+    compared (von Neumann 1941), so that a slow rise as damage builds up is no noise. The
+    dispersion is drawn towards 1, as with the placebo dates.
     """
     squares, free = 0.0, 0
     for level in levels:
         seen, mean, variance = _quarters(counts, np.flatnonzero(level), quarter)
         if len(seen) > 1 and variance.min() > 0:
-            squares += float(((seen - mean) ** 2 / variance).sum())
+            squares += float((np.diff((seen - mean) / np.sqrt(variance)) ** 2).sum()) / 2
             free += len(seen) - 1
     return float(np.sqrt(max(1.0, (CALM + squares) / (CALM + free))))
 
@@ -214,15 +214,6 @@ def _change(seen: Floats, expected: Floats, before: Booleans, after: Booleans) -
     if (base <= 0).any():
         return Change(0.0, np.inf)
     return Change(float(np.diff(np.log(left / base))[0]), float((1 / left).sum()))
-
-
-def _level(counts: Counts, step: int, end: int) -> Counts:
-    if step <= 0:
-        return counts
-    span = np.arange(len(counts.seen))
-    size = change(counts, span < step, (span >= step) & (span < end)).log_ratio
-    raised = counts.expected * np.where(span >= step, np.exp(size), 1.0)
-    return Counts(counts.seen, raised, counts.outside_seen, counts.outside_expected)
 
 
 def _fit_windows(end: int, lengths: tuple[int, int]) -> tuple[int, int]:

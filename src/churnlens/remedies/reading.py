@@ -10,12 +10,14 @@ import numpy as np
 
 from churnlens.remedies import rates
 from churnlens.remedies.carried_out import SMALLEST_SHARE, Move
+from churnlens.remedies.counterfactual import departures_without
 from churnlens.remedies.power import LONGEST, ahead, periods_needed
 from churnlens.remedies.rates import Change, Counts, Floats
 from churnlens.remedies.windows import Windows
 from churnlens.results import Estimate, Issue
 
 TWO_SIDED = 1.960
+HALF = 0.5  # of a departure, where there was none: a ratio needs something
 USUAL_EFFECT = 0.5  # risk ratio hoped for where neither plan, issue nor earlier level says
 SMALLEST_RATIO, LARGEST_RATIO = 0.2, 0.85  # of an effect hoped for
 
@@ -29,10 +31,9 @@ class Reading:
     the base, in standard errors, negative when they were falling already.
     """
 
-    observed: int
-    without: float  # departures there would have been without the remedy
-    ratio: Estimate | None
-    avoided: Estimate | None
+    observed: float
+    hazard_ratio: Estimate | None
+    without: Estimate | None  # departures there would have been without the remedy
     still_at_stake: Estimate | None
     hoped: float
     readable: dt.date | None
@@ -42,17 +43,38 @@ class Reading:
     alone: bool  # no comparable clients: read against the scope's own past
 
     @property
+    def ratio(self) -> Estimate | None:
+        """Departures since the start over what they would have been."""
+        if self.without is None or self.without.low <= 0:
+            return None
+        value, low, high = (
+            max(self.observed, HALF) / n
+            for n in (self.without.value, self.without.high, self.without.low)
+        )
+        return Estimate(value, low, high)
+
+    @property
+    def avoided(self) -> Estimate | None:
+        """Departures avoided; negative when there were more."""
+        if self.without is None:
+            return None
+        value, low, high = (
+            n - self.observed for n in (self.without.value, self.without.low, self.without.high)
+        )
+        return Estimate(value, low, high)
+
+    @property
     def fell(self) -> bool:
         """Departures fell by more than chance."""
-        return self.ratio is not None and self.ratio.high < 1
+        return self.hazard_ratio is not None and self.hazard_ratio.high < 1
 
     @property
     def missed(self) -> bool:
         """The effect hoped for can be excluded, or no effect at all fits better than it."""
-        if self.ratio is None:
+        if self.hazard_ratio is None:
             return False
-        nearer_to_none = self.ratio.value > np.sqrt(self.hoped)
-        return bool(self.ratio.low > self.hoped or nearer_to_none)
+        nearer_to_none = self.hazard_ratio.value > np.sqrt(self.hoped)
+        return bool(self.hazard_ratio.low > self.hoped or nearer_to_none)
 
 
 def read_change(
@@ -62,6 +84,7 @@ def read_change(
     aim: Issue | None,
     move: Move | None,
     found: Floats,
+    active: Floats,
 ) -> Reading:
     """Read the change since a remedy's start.
 
@@ -75,27 +98,22 @@ def read_change(
         Its test plan, where it has one, says what effect is hoped for.
     move : Move or None
         A remedy carried out in part is hoped to have that part of the effect.
-    found : array (T,)
-        Departures found in the scope, which `counts` may hold as effective numbers only.
+    found, active : array (T,)
+        Departures found in the scope, and clients there to leave.
     """
     inflation = _inflation(counts, windows)
     hoped = _hoped(counts, windows, aim, move)
     readable, needed = _readable(periods, counts, windows, hoped, inflation)
     observed = float(found[windows.after].sum())
-    ratio = avoided = None
-    without = 0.0
+    hazard_ratio = without = None
     if counts.expected[windows.after].sum() > 0:
         measured = rates.change(counts, windows.base, windows.after)
-        without = observed / measured.ratio if observed else _without(counts, windows)
-        ratio = _interval(measured, inflation)
-        avoided = Estimate(
-            without * (1 - ratio.value), without * (1 - ratio.high), without * (1 - ratio.low)
-        )
+        hazard_ratio = _interval(measured, inflation)
+        without = _without(found[windows.after], active[windows.after], hazard_ratio)
     return Reading(
-        observed=round(observed),
-        without=float(without),
-        ratio=ratio,
-        avoided=avoided,
+        observed=observed,
+        hazard_ratio=hazard_ratio,
+        without=without,
         still_at_stake=_at_stake(counts, windows, inflation, observed),
         hoped=hoped,
         readable=readable,
@@ -111,7 +129,7 @@ def _inflation(counts: Counts, windows: Windows) -> float:
     lengths = int(windows.base.sum()), max(int(windows.after.sum()), 1)
     levels = (windows.calm, windows.base, windows.after)
     return max(
-        rates.placebo_inflation(counts, windows.start, windows.step, lengths),
+        rates.placebo_inflation(counts, windows.step or windows.start, lengths),
         rates.quarterly_inflation(counts, levels, windows.quarter),
     )
 
@@ -122,9 +140,14 @@ def _interval(measured: Change, inflation: float) -> Estimate:
     return Estimate(*(float(np.exp(v)) for v in (value, value - reach, value + reach)))
 
 
-def _without(counts: Counts, windows: Windows) -> float:
-    level = (counts.seen[windows.base].sum() + 0.5) / counts.expected[windows.base].sum()
-    return float(level * counts.expected[windows.after].sum())
+def _without(found: Floats, active: Floats, ratio: Estimate) -> Estimate:
+    """Return the departures without the remedy; half a one stands for none found."""
+    if found.sum() < HALF:
+        found = HALF * active / max(active.sum(), 1e-9)
+    value, low, high = (
+        departures_without(found, active, r) for r in (ratio.value, ratio.high, ratio.low)
+    )
+    return Estimate(value, low, high)
 
 
 def _hoped(counts: Counts, windows: Windows, aim: Issue | None, move: Move | None) -> float:

@@ -177,8 +177,8 @@ def _composition(newcomers: float) -> Text | None:
 def _figures(reading: Reading) -> dict[str, object]:
     readable = "" if reading.readable is None else reading.readable.isoformat()
     return {
-        "observed": reading.observed,
-        "without": round(reading.without),
+        "observed": round(reading.observed),
+        "without": round(reading.without.value) if reading.without else 0,
         "hoped": {"type": "percent", "value": 1 - reading.hoped},
         "date": {"type": "date", "value": readable},
     }
