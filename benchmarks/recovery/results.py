@@ -21,10 +21,10 @@ def markdown(rows: list[Row], command: str) -> str:
         "± its Monte Carlo standard error; – where a contestant gives no such thing.",
         _board(rows),
         _fading(rows),
-        _oracle([r for r in rows if r["who"] == ORACLE]),
+        _oracle(_strongest([r for r in rows if r["who"] == ORACLE])),
         _power(rows),
-        _dating([r for r in rows if r["who"] == DATING]),
-        _by_world([r for r in rows if r["who"] == CHURNLENS]),
+        _dating(_strongest([r for r in rows if r["who"] == DATING])),
+        _by_world(_strongest([r for r in rows if r["who"] == CHURNLENS])),
         _failed([r for r in rows if r.get("failed")]),
     ]
     return "\n\n".join(p for p in parts if p) + "\n"
@@ -39,6 +39,10 @@ def _table(heads: Iterable[str], lines: Iterable[Iterable[str]]) -> str:
 def _contestants(rows: list[Row]) -> list[str]:
     known = dict.fromkeys(r["who"] for r in rows if r["who"] not in (ORACLE, DATING))
     return sorted(known, key=lambda who: (who != CHURNLENS, who))
+
+
+def _strongest(rows: list[Row]) -> list[Row]:
+    return [r for r in rows if r["strength"] == max(r["strength"] for r in rows)]
 
 
 def _board(rows: list[Row]) -> str:
