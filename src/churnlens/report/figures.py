@@ -336,7 +336,7 @@ def _bar_label(bar: Bar, language: Language) -> str:
     if bar.text is not None:
         return language.say(bar.text)
     if bar.role == "cause":
-        return language.driver(bar.label, 40)
+        return language.capital(language.driver(bar.label, 40))
     return language.say(_BAR_LABELS[bar.role])
 
 
