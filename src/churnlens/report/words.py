@@ -91,7 +91,7 @@ _UNKNOWN = Text("Cannot tell; no record explains it")
 _MIX = Text("The book has changed, not how it is served")
 
 _MORE = Text("more {driver}")
-_LESS = Text("less {driver}")
+_LESS = Text("a lack of {driver}")
 
 _VERY_SURE = Text("Very sure")
 _SURE = Text("Sure")
@@ -157,7 +157,7 @@ def why(issue: Issue) -> Text:
 
 
 def driver_phrase(issue: Issue) -> Text:
-    """Return `more approval days` or `less visits`, or the bare driver without a direction."""
+    """Return `more approval days` or `a lack of visits`, or the bare driver without a direction."""
     driver = {"type": "driver", "value": issue.driver or ""}
     if issue.direction is None:
         return Text("{driver}", {"driver": driver})

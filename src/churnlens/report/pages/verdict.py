@@ -8,6 +8,7 @@ from churnlens.report import charts, figures, words
 from churnlens.report.language import Language
 from churnlens.results import Issue, Review, Text
 
+_ALL_ALONG = Text("all along")
 _CLIENTS = Text("clients now")
 _LEFT_YEAR = Text("left in the last year")
 _EXPECTED_YEAR = Text("expected")
@@ -54,6 +55,12 @@ def _key_figures(review: Review, language: Language) -> list[dict[str, str]]:
     return [{"number": number, "counts": language.say(text)} for number, text in found]
 
 
+def _since(issue: Issue, language: Language) -> str:
+    if issue.onset:
+        return language.when(issue.onset.date)
+    return language.sentence(_ALL_ALONG) if issue.kind == "standing" else "–"
+
+
 def issue_line(issue: Issue, language: Language) -> dict[str, Any]:
     """Return one line on an issue: who, since when, why, how sure, what it costs."""
     waiting = issue.revenue_per_month_of_waiting
@@ -62,7 +69,7 @@ def issue_line(issue: Issue, language: Language) -> dict[str, Any]:
         "rank": issue.rank,
         "kind": issue.kind,
         "who": language.capital(language.segment(issue.segment)),
-        "since": language.when(issue.onset.date) if issue.onset else "",
+        "since": _since(issue, language),
         "why": language.say(words.why(issue)),
         "sure": language.say(words.how_sure(issue)),
         "state": issue.status or "",
