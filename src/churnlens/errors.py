@@ -26,5 +26,6 @@ class OutputError(ChurnlensError):
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Return `" Did you mean 'x'?"` for the nearest known name, or an empty string."""
-    near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
-    return f" Did you mean '{near[0]}'?" if near else ""
+    as_written = {candidate.lower(): candidate for candidate in known}
+    near = difflib.get_close_matches(name.lower(), list(as_written), n=1, cutoff=0.6)
+    return f" Did you mean '{as_written[near[0]]}'?" if near else ""

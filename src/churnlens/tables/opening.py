@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -60,17 +62,17 @@ def connect(engine: str | None) -> Any:
     ConfigError
         When the engine cannot be opened, or cannot do what the checks need.
     """
-    if engine is None:
-        connection = ibis.duckdb.connect()
-        connection.raw_sql("SET TimeZone = 'UTC'")
-        return connection
     try:
-        connection = ibis.connect(engine)
+        connection = ibis.connect(engine) if engine else ibis.duckdb.connect()
     except Exception as error:
         said = str(error).strip().splitlines()[0]
         raise ConfigError(f"--engine {engine} cannot be opened: {said}") from error
     if connection.name == "sqlite":
         raise ConfigError("SQLite can be a source, but not the --engine: it has no safe casts.")
+    if connection.name == "duckdb":
+        spill = Path(tempfile.gettempdir()) / f"churnlens-{os.getpid()}"
+        connection.raw_sql("SET TimeZone = 'UTC'")
+        connection.raw_sql(f"SET temp_directory = '{spill}'")  # else `.tmp` where the user stands
     return connection
 
 
