@@ -155,6 +155,13 @@ def test_a_client_may_be_named_by_two_columns(opened):
     assert tables.measures == ()
 
 
+def test_a_category_may_describe_the_client_too(opened):
+    text = "client_id,order_date,amount,category\n1,2024-01-05,1,tea\n"
+    tables = opened({"orders": {"attributes": ["category"]}}, orders=text)
+    assert column(tables.orders, "category") == ["tea"]
+    assert tables.orders_attributes == ("category",)
+
+
 def test_nothing_dated_after_as_of_is_used(opened):
     tables = opened(
         as_of=dt.date(2024, 1, 31),
@@ -312,6 +319,10 @@ HARD = {
     "missing column": (
         {"orders": "client_id,order_dat,amount\n1,2024-01-01,1\n"},
         ["orders.csv", "'order_date'", "Did you mean 'order_dat'?", "[orders.columns]"],
+    ),
+    "capitals": (
+        {"orders": "CLIENT_ID,ORDER_DATE,AMOUNT\n1,2024-01-01,1\n"},
+        ["orders.csv", "'client_id'", "Did you mean 'CLIENT_ID'?"],
     ),
     "only a header": ({"orders": HEADER}, ["orders.csv", "is empty"]),
     "empty file": ({"orders": ""}, ["orders.csv", "is empty", "header"]),

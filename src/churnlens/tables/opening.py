@@ -124,8 +124,9 @@ def _stage_orders(connection: Any, raw: Raw, settings: Settings) -> tuple[Staged
         columns.append(Column("order_id", (Reading(ROW, ibis.null("string")),)))
     columns += [cols.number_column(raw, name, chosen) for name in measures]
     for name in chosen.attributes:
-        cols.require_column(raw, name, "[orders] attributes names it")
-        columns.append(cols.text_column(raw, name))
+        if name not in mapped.fixed:  # `category` may be an attribute too
+            cols.require_column(raw, name, "[orders] attributes names it")
+            columns.append(cols.text_column(raw, name))
     derived = {"order_id": _order_number, "is_return": _is_return}
     hidden = _return_sign(raw, chosen.returns)
     return stage(connection, raw, "orders", [*columns, *hidden], derived), measures
