@@ -14,7 +14,7 @@ def test_nobody_leaves_twice() -> None:
     without = departures_without(hazard * active, active, 0.5)
     assert without == pytest.approx(clients * (1 - (1 - hazard) ** (2 * months)))
     assert departures_without(hazard * active, active, 1.0) == pytest.approx(hazard * active.sum())
-    assert departures_without(hazard * active, active, 0.01) <= clients
+    assert departures_without(hazard * active, active, 0.01) <= clients * (1 + 1e-9)
 
 
 def test_newcomers_are_there_to_leave_too() -> None:

@@ -243,3 +243,9 @@ def test_no_departure_at_all_since_the_start_still_has_a_ratio() -> None:
     assert result.observed == 0
     assert result.risk_ratio is not None
     assert 0 < result.risk_ratio.high < 0.2
+
+
+def test_a_remedy_that_has_not_begun_is_too_early() -> None:
+    panel = draw(np.random.default_rng(0), relative=CAUSE, driver=RAISED)
+    result = verdict(panel, issue(), start=day(MONTHS + 2))
+    assert (result.verdict, result.risk_ratio, result.driver_moved) == ("too_early", None, None)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -26,7 +27,7 @@ from churnlens.remedies.reading import Reading, read_change
 from churnlens.remedies.scope import Remedy, first_whole_period, members, read_remedies
 from churnlens.remedies.windows import Windows, last_countable, lay_out
 from churnlens.remedies.worth import lost_revenue
-from churnlens.results import Estimate, Issue, RemedyResult, Text
+from churnlens.results import Estimate, Issue, LagPoint, RemedyResult, Text
 
 if TYPE_CHECKING:
     from churnlens.panel import Panel
@@ -140,24 +141,17 @@ def judge(
     active = panel.active[inside].sum(axis=0, dtype=np.float64)
     reading = read_change(panel.periods, counts, windows, aim, move, found, active)
     verdict, detail = _verdict(remedy, windows, reading, move, aim)
-    starts = _starts(panel, inside, others, windows)
-    return RemedyResult(
-        action=remedy.action,
-        issue_id=remedy.issue_id or (aim.id if aim else None),
-        segment=remedy.segment,
-        start_date=remedy.start.isoformat(),
+    return replace(
+        _unread(remedy, aim, detail),
         verdict=verdict,
         departures_avoided=reading.avoided,
         risk_ratio=reading.ratio,
         readable_from=None if reading.readable is None else reading.readable.isoformat(),
-        detail=detail,
         driver_moved=None if move is None else move.moved,
         money_saved=_times(reading.avoided, lost_revenue(panel, inside)),
-        pre_trend=event_study(panel, departures, inside, starts, windows),
-        owner=remedy.owner,
+        pre_trend=_event_study(panel, departures, inside, others, windows),
         observed=round(reading.observed),
         driver_change=None if move is None else (move.before, move.after),
-        plan=aim.test_plan if aim else None,
         still_at_stake=reading.still_at_stake,
         notes=words.notes(
             counts,
@@ -231,10 +225,14 @@ def _verdict(
     return "cannot_tell", words.in_between(reading)
 
 
-def _starts(
-    panel: Panel, inside: Booleans, others: Sequence[Remedy], windows: Windows
-) -> npt.NDArray[np.int64]:
-    """Return the period in which each client was first reached by a remedy, -1 for never."""
+def _event_study(
+    panel: Panel,
+    departures: ByClient,
+    inside: Booleans,
+    others: Sequence[Remedy],
+    windows: Windows,
+) -> tuple[LagPoint, ...]:
+    """Run the event study with the period in which each client was first reached, -1 never."""
     never = len(panel.periods)
     starts = np.full(len(inside), never)
     for other in others:
@@ -243,7 +241,7 @@ def _starts(
         starts[reached] = np.minimum(starts[reached], date)
     starts[starts == never] = NEVER
     starts[inside] = windows.start
-    return starts
+    return event_study(panel, departures, inside, starts, windows)
 
 
 def _shares_scope(
