@@ -4,6 +4,8 @@ import datetime as dt
 
 import pytest
 
+from churnlens.tables import quality
+
 START = dt.date(2024, 1, 1)
 
 
@@ -83,6 +85,16 @@ def test_repeated_lines_are_said_and_kept(opened):
     tables = opened(orders=HEADER + lines(30) + "a,2024-01-01,10\n" * 2)
     assert found(tables)["repeated_lines"].count == 2
     assert tables.rows["orders"].rejected == 0
+
+
+def test_repeats_in_a_large_book_are_counted_in_a_part(opened, monkeypatch):
+    monkeypatch.setattr(quality, "_LARGE_BOOK", 1000)
+    monkeypatch.setattr(quality, "_PART", 1000)
+    doubled = lines(120, [f"c{i}" for i in range(60)]) * 2
+    seen = found(opened(orders=HEADER + doubled))["repeated_lines"]
+    assert seen.text.values["step"] == 10
+    assert str(seen.text).startswith("About ")
+    assert 0 < seen.count < 2 * 5160  # 5,160 in truth; a part of 60 clients is a rough measure
 
 
 def test_a_one_off_bulk_buyer_is_set_apart(opened):

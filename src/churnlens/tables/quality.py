@@ -18,6 +18,7 @@ _PER_CLIENT = 0.5  # distinct values of an attribute, as a share of the clients
 _FEW_CLIENTS = 20  # too few to say that an attribute tells them apart
 _BULK_QUANTILE = 0.95  # of what clients brought over the whole span
 _LARGE_BOOK = 600_000  # order lines; above, repeated lines are counted in a part of the clients
+_PART = 150_000  # order lines of that part, about
 _LATE = 0.25  # share of the span at its end in which a first order may yet be followed by more
 
 
@@ -118,7 +119,8 @@ def _measure(name: str, seen: dict[str, Any], rows: int) -> Iterator[DataFinding
 def _repeated_lines(tables: Tables) -> Iterator[DataFinding]:
     """Count lines that repeat another; in a large book, those of every k-th client, times k."""
     orders = tables.orders
-    step = tables.rows["orders"].accepted // _LARGE_BOOK + 1
+    accepted = tables.rows["orders"].accepted
+    step = accepted // _PART if accepted > _LARGE_BOOK else 1
     if step > 1:
         orders = orders.filter(orders.client_id.hash() % step == 0)
     number = orders.order_id
