@@ -127,7 +127,7 @@ def doses() -> tuple[DosePoint, ...]:
 def checks() -> tuple[Evidence, ...]:
     said = (
         (
-            "driver_moved",
+            "overlap",
             "pass",
             "Approval took 1.1 days before September 2023 and 4.9 days after, for "
             "key accounts only.",
@@ -159,7 +159,7 @@ def checks() -> tuple[Evidence, ...]:
             "A hidden cause would have to triple the risk and triple the delay to explain it away.",
         ),
         (
-            "leave_one_out",
+            "leave_one_account_out",
             "pass",
             "Without the largest account the cost falls by 6% and the finding stands.",
         ),
@@ -261,8 +261,8 @@ def unexplained_issue() -> Issue:
         revenue_per_year=Estimate(930_000, 480_000, 1_370_000),
         effect=None,
         evidence=(
-            Evidence("holdout", "pass", "Found again on clients left out of the search."),
-            Evidence("leave_one_out", "pass", "Stands without the largest account."),
+            Evidence("held_out", "pass", "Found again on clients left out of the search."),
+            Evidence("leave_one_account_out", "pass", "Stands without the largest account."),
         ),
         status="new",
         recommendation=recommend(None, None, kind="unexplained")[1],

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import dataclasses
 
+import pytest
+
 from churnlens.report import words
 from churnlens.report.language import Language
 from churnlens.results import DefinitionsAgreeing, Evidence, Review
@@ -48,3 +50,8 @@ def test_the_verdict_is_two_sentences_with_and_without_issues(review: Review, qu
     for issue in review.issues:
         one = dataclasses.replace(review, issues=(issue,))
         assert all(EN.sentence(t).endswith(".") for t in words.verdict(one))
+
+
+def test_every_check_has_its_question():
+    checks = pytest.importorskip("churnlens.why.checks", reason="no checks in this checkout")
+    assert set(checks.CHECKS) <= set(words.CHECKS)

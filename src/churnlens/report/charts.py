@@ -19,7 +19,7 @@ Rows = Sequence[Mapping[str, Any]]
 INK, MUTED, RULE = "var(--ink)", "var(--muted)", "var(--rule)"
 ACCENT, BAND, ONSET = "var(--accent)", "var(--band)", "var(--onset)"
 
-WIDE, HALF, THIRD, NARROW = (1130, 200), (530, 175), (340, 195), (340, 220)
+WIDE, HALF, THIRD, NARROW = (1130, 172), (530, 175), (340, 195), (340, 220)
 FONT_SIZE = 13
 _THREADS = 2
 

@@ -104,6 +104,10 @@ _RETURNS_SAID = Text(
     "Line chart of the chance that a client orders again, by length of silence. At {threshold} "
     "times the client’s own rhythm it falls to {level}."
 )
+_RETURNS_NOTE = Text(
+    "Across: silence, in multiples of the client’s own rhythm. Beyond the upright line it counts "
+    "as leaving."
+)
 _TIMES_RHYTHM = Text("{n}×")
 
 
@@ -428,4 +432,5 @@ def returns(curve: ReturnCurve | None, language: Language) -> Figure | None:
                 curve.silence, curve.chance, curve.low, curve.high, strict=True
             )
         ],
+        note=language.say(_RETURNS_NOTE),
     )

@@ -72,17 +72,9 @@ CHECKS: Mapping[str, Text] = {
     "channel": Text("Is it the source, not only the way another cause works?"),
     "overlap": Text("Are there comparable clients with more and with less of it?"),
     "sensitivity": Text("Would it take a strong hidden cause to explain it away?"),
-    "e_value": Text("Would it take a strong hidden cause to explain it away?"),
-    "leave_one_out": Text("Does it hold without the largest account?"),
     "leave_one_account_out": Text("Does it hold without the largest account?"),
     "definitions": Text("Does it hold however leaving is defined?"),
-    "holdout": Text("Is it found again on clients left out of the search?"),
-    "confirmed": Text("Is it found again on clients left out of the search?"),
-    "second_opinion": Text("Does a second method agree?"),
-    "scope": Text("Did it change where the departures rose?"),
-    "timing": Text("Did it change when the departures rose?"),
-    "driver_moved": Text("Did it change there and then?"),
-    "contribution": Text("Does it account for a real part of the rise?"),
+    "held_out": Text("Is it found again on clients left out of the search?"),
 }
 
 _CAUSED = Text("Caused by {driver}")
@@ -96,7 +88,7 @@ _LESS = Text("a lack of {driver}")
 _VERY_SURE = Text("Very sure")
 _SURE = Text("Sure")
 _FAIRLY_SURE = Text("Fairly sure")
-_NOT_SURE = Text("Of the rise, not of why")
+_NOT_SURE = Text("The rise, not why")
 _MIX_SURE = Text("Sure, by counting")
 _HINT = Text("A hint")
 
