@@ -8,7 +8,6 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from churnlens.panel.exposures import Exposure
 from churnlens.which.baseline import Baseline
 from churnlens.which.segments import Attribute, groups, members
 from churnlens.why.dose import change_dose
@@ -17,6 +16,7 @@ from churnlens.why.moves import Move, find_moves, readable
 
 Array = npt.NDArray[Any]
 LAGS = (0, 1, 2, 3, 4, 6)  # months from the change to the first departures
+LENGTHS = (6, 12)  # months a rise goes on where it does not last
 Shape = Literal["dose", "flat"]
 
 
@@ -25,14 +25,16 @@ class Candidate:
     """A driver's change with the way of reading it that explains departures best.
 
     `shape` tells whether departures follow each client's own dose or hit all members alike; `lag` is
-    the number of periods from the change to the first departures; `gain` the log-likelihood gain on
-    its own. `flat_gain` and `dose_gain` are the best of either shape.
+    the number of periods from the change to the first departures, `lasts` how many periods they went
+    on (those who mind most leave first, so a rise may ebb though its cause stays); `gain` the
+    log-likelihood gain on its own. `flat_gain` and `dose_gain` are the best of either shape.
     """
 
     move: Move
     term: Term
     shape: Shape
     lag: int
+    lasts: int
     gain: float
     dose_gain: float
     flat_gain: float
@@ -68,7 +70,7 @@ def find_candidates(
             if e.driver == driver
             for m in find_moves(e, baseline, usable, looked, season)
         ]
-        found += [candidate(m, baseline, attributes, usable) for m in _distinct(moves)]
+        found += [candidate(m, baseline, attributes) for m in _distinct(moves)]
     return tuple(found)
 
 
@@ -87,30 +89,32 @@ def _same_matter(a: Move, b: Move) -> bool:
     return a.exposure.measure != b.exposure.measure and a.low <= b.high + 3 and b.low <= a.high + 3
 
 
-def candidate(
-    move: Move, baseline: Baseline, attributes: tuple[Attribute, ...], usable: Array
-) -> Candidate:
-    """Read a move in every shape and lag, and keep what explains departures best."""
+def candidate(move: Move, baseline: Baseline, attributes: tuple[Attribute, ...]) -> Candidate:
+    """Read a move in every shape, lag and length, and keep what explains departures best."""
     shape = baseline.expected.shape
     inside = members(move.segment, attributes, shape)
-    values = np.where(usable, move.exposure.values, np.nan)
-    dose = change_dose(move, values, inside)
-    flat = (inside & (dose > 0)).astype(np.float32)
-    cal, t = baseline.panel.calendar, np.arange(shape[1])
-    best: dict[Shape, tuple[float, int, Term]] = {}
-    readings: tuple[tuple[Shape, Array], ...] = (("dose", dose), ("flat", flat))
-    for kind, values_of in readings:
-        for lag in sorted({cal.span(m) if m else 0 for m in LAGS}):
-            late = values_of * (t > move.start + lag)
-            term = Term(f"{move.exposure.name} {kind}", late.astype(np.float32), inside)
-            gain = fit(baseline, (term,)).gain
-            if kind not in best or gain > best[kind][0]:
-                best[kind] = (gain, lag, term)
-    kind = "dose" if best["dose"][0] >= best["flat"][0] else "flat"
-    gain, lag, term = best[kind]
-    return Candidate(move, term, kind, lag, gain, best["dose"][0], best["flat"][0], dose, inside)
+    dose = change_dose(move, move.exposure.values, inside)
+    flat = (inside & (np.arange(shape[1]) > move.start)).astype(np.float32)
+    by_dose, by_flat = _best(baseline, move, dose, inside), _best(baseline, move, flat, inside)
+    kind: Shape = "dose" if by_dose[0] >= by_flat[0] else "flat"
+    gain, lag, lasts = by_dose if kind == "dose" else by_flat
+    term = Term(
+        move.exposure.name, _during(dose if kind == "dose" else flat, move, lag, lasts), inside
+    )
+    return Candidate(move, term, kind, lag, lasts, gain, by_dose[0], by_flat[0], dose, inside)
 
 
-def candidate_exposures(candidates: tuple[Candidate, ...]) -> tuple[Exposure, ...]:
-    """Return the exposures behind candidates."""
-    return tuple(c.move.exposure for c in candidates)
+def _best(baseline: Baseline, move: Move, dose: Array, inside: Array) -> tuple[float, int, int]:
+    """Gain, lag and length that explain departures best."""
+    cal = baseline.panel.calendar
+    tried = [
+        (fit(baseline, (Term("", _during(dose, move, lag, lasts), inside),)).gain, lag, lasts)
+        for lag in sorted({cal.span(m) if m else 0 for m in LAGS})
+        for lasts in (dose.shape[1], *(cal.span(m) for m in LENGTHS))
+    ]
+    return max(tried, key=lambda x: x[0])
+
+
+def _during(dose: Array, move: Move, lag: int, lasts: int) -> Array:
+    since = np.arange(dose.shape[1]) - move.start - lag
+    return np.where((since > 0) & (since <= lasts), dose, np.float32(0))

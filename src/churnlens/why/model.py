@@ -39,13 +39,15 @@ class Term:
 
 @dataclass(frozen=True)
 class Fit:
-    """A fitted model. `excess[k]` is βₖ; `gain` the log-likelihood gain over levels alone."""
+    """A fitted model. `excess[k]` is βₖ, `errors[k]` its standard error, levels left free;
+    `gain` is the log-likelihood gain over levels alone.
+    """
 
     terms: tuple[Term, ...]
     excess: Array
     levels: Array
     gain: float
-    information: Array = field(default_factory=lambda: np.zeros(0))
+    errors: Array = field(default_factory=lambda: np.zeros(0))
 
 
 def fit(baseline: Baseline, terms: tuple[Term, ...]) -> Fit:
@@ -91,7 +93,7 @@ def _cells(
 def _climb(o: Array, e: Array, dose: Array, member: Array) -> tuple[Array, Array, float, Array]:
     """Maximise the penalised likelihood by Newton steps, the excess kept at 0 or above.
 
-    Returns excess, log levels, the likelihood there, and the excess's information.
+    Returns excess, log levels, the likelihood there, and the standard errors of the excess.
     """
     k = dose.shape[1]
     x = np.concatenate([np.full(k, 0.5), np.zeros(member.shape[1])])
@@ -105,8 +107,7 @@ def _climb(o: Array, e: Array, dose: Array, member: Array) -> tuple[Array, Array
         x, value, slope, curve, gained = _along(x, step, value, o, e, dose, member)
         if gained < TOLERANCE:
             break
-    risk = 1 + dose @ x[:k]
-    return x[:k], x[k:], value, np.asarray((np.maximum(o, 0) / risk**2) @ dose**2)
+    return x[:k], x[k:], value, np.sqrt(np.diag(np.linalg.pinv(curve))[:k].clip(0))
 
 
 def _along(

@@ -1,0 +1,1 @@
+"""Findings become ranked issues with an identity, remedies that fit, and a history."""

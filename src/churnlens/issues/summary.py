@@ -1,0 +1,67 @@
+"""Which issue comes first, and what are the two sentences of the first page?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from churnlens.results import Issue, Text
+
+
+def ranked(issues: Sequence[Issue]) -> tuple[Issue, ...]:
+    """Return the issues by the money they cost a year, the dearest first, with their rank."""
+    order = sorted(
+        issues, key=lambda i: (-i.revenue_per_year.value, -i.departures.attributable.value)
+    )
+    return tuple(replace(issue, rank=k) for k, issue in enumerate(order, start=1))
+
+
+def verdict_sentences(
+    issues: Sequence[Issue], departures_last_year: float, smallest_visible_rise: float | None
+) -> tuple[Text, ...]:
+    """Return the two sentences that a manager would say of the review.
+
+    `issues` are ranked; `smallest_visible_rise` is a risk ratio.
+    """
+    if not issues:
+        return (_nothing(departures_last_year), _power(smallest_visible_rise))
+    first = issues[0]
+    assert first.title_text is not None  # noqa: S101 - every issue is written with its title
+    return (first.title_text, _cost(issues))
+
+
+def _nothing(departures: float) -> Text:
+    return Text(
+        "About {departures} clients left in the last year, as many as the book as it is leads one to "
+        "expect; no group of clients leaves more than it used to.",
+        {"departures": {"type": "number", "value": round(departures)}},
+    )
+
+
+def _power(rise: float | None) -> Text:
+    if rise is None:
+        return Text("The data are too few to say how small a rise would have been seen.")
+    return Text(
+        "A rise of {rise} or more over a year in the whole book would have been seen.",
+        {"rise": {"type": "percent", "value": rise - 1}},
+    )
+
+
+def _cost(issues: Sequence[Issue]) -> Text:
+    money = sum(i.revenue_per_year.value for i in issues)
+    gone = sum(i.departures.attributable.value for i in issues)
+    values = {
+        "gone": {"type": "number", "value": round(gone)},
+        "money": {"type": "money", "value": money},
+        "issues": {"type": "number", "value": len(issues)},
+    }
+    if len(issues) == 1:
+        return Text(
+            "It accounts for about {gone} departures so far, clients who brought {money} a year.",
+            values,
+        )
+    return Text(
+        "The {issues} issues together account for about {gone} departures so far, clients who brought "
+        "{money} a year.",
+        values,
+    )

@@ -1,0 +1,279 @@
+"""From an order book to a review: the order of the steps, readable top to bottom."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from churnlens.config import Settings
+from churnlens.issues import catalogue, identity
+from churnlens.issues.summary import ranked, verdict_sentences
+from churnlens.panel import Book, Panel, build, open_book
+from churnlens.panel.departures import DEFINITIONS
+from churnlens.results import (
+    DefinitionSummary,
+    DefinitionUsed,
+    Issue,
+    Review,
+    Skipped,
+    TestPlan,
+    Text,
+)
+from churnlens.results import Book as BookView
+from churnlens.tables import Tables, open_source
+from churnlens.which import baseline as expectation
+from churnlens.which import scan as segment_scan
+from churnlens.which.alignment import aligned
+from churnlens.which.baseline import Baseline
+from churnlens.which.segments import attributes_of, members
+from churnlens.why.investigate import Answer, answer
+
+Progress = Callable[[str, int, int], None]
+STEPS = 7
+LEAST_DEPARTURES = 20  # below this nothing can be said of when, which and why
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The review, and the tables it was read from (for the rejected rows)."""
+
+    review: Review
+    tables: Tables
+
+
+def investigate(
+    source: Path | str,
+    settings: Settings,
+    *,
+    as_of: dt.date | None = None,
+    previous: Review | None = None,
+    progress: Progress | None = None,
+) -> Outcome:
+    """Read an order book and say why clients leave, which segments leave and since when.
+
+    Parameters
+    ----------
+    source
+        A folder, a file, a `churnlens.toml`, or an Ibis connection URL.
+    as_of
+        Nothing dated after it is read; the last order's day by default.
+    previous
+        The review of an earlier quarter, to say what became of its issues.
+    progress
+        Called with the step's name, its number from 0, and the number of steps.
+
+    Raises
+    ------
+    ChurnlensError
+        When the source or the settings cannot be used.
+    """
+    step = progress or (lambda name, done, total: None)
+    step("reading and checking the tables", 0, STEPS)
+    tables = open_source(source, settings, as_of)
+    step("adding up orders by client and period", 1, STEPS)
+    book = open_book(tables, settings)
+    step("finding departures and their onset", 2, STEPS)
+    panel = build(book, settings.definition)
+    base = expectation.fit(panel)
+    if base.departures < LEAST_DEPARTURES:
+        return Outcome(_too_few(tables, settings, book, base), tables)
+    step("scanning segments and start dates", 3, STEPS)
+    search = segment_scan.prepare(
+        base, attributes_of(base.panel), draws=settings.draws, seed=settings.seed
+    )
+    step("weighing the other definitions of leaving", 4, STEPS)
+    others = {n: expectation.fit(build(book, n)) for n in DEFINITIONS if n != settings.definition}
+    step("looking for causes", 5, STEPS)
+    alike = {name: aligned(other, base) for name, other in others.items()}
+    found = answer(base, search, attributes_of(base.panel, tiers=False), alike, settings)
+    step("writing down what was found", 6, STEPS)
+    review = _review(tables, settings, book, base, search, others, found, previous)
+    step("done", STEPS, STEPS)
+    return Outcome(review, tables)
+
+
+def _review(
+    tables: Tables,
+    settings: Settings,
+    book: Book,
+    base: Baseline,
+    search: segment_scan.Scan,
+    others: dict[str, Baseline],
+    found: Answer,
+    previous: Review | None,
+) -> Review:
+    issues = tuple(_with_remedies(i, settings) for i in ranked(found.issues))
+    matched = identity.match(previous, issues, _sight(base, search, found))
+    view = _book_view(book, base, found, search, others, settings)
+    return Review(
+        as_of=tables.as_of.isoformat(),
+        period=settings.period,
+        currency=settings.currency,
+        rows=tables.rows,
+        departure_definition=DefinitionUsed(settings.definition, str(_definition_text(settings))),
+        definition_text=_definition_text(settings),
+        issues=matched.issues,
+        gone=matched.gone,
+        book=view,
+        ruled_out=found.ruled_out,
+        skipped=_skipped(book),
+        data_findings=tables.findings,
+        verdict=verdict_sentences(
+            matched.issues, _last_year(found.settled.panel), view.smallest_visible_rise
+        ),
+        previous_as_of=previous.as_of if previous else None,
+    )
+
+
+def _book_view(
+    book: Book,
+    base: Baseline,
+    found: Answer,
+    search: segment_scan.Scan | None,
+    others: dict[str, Baseline],
+    settings: Settings,
+) -> BookView:
+    """The book as a whole, its first page and its method page."""
+    from churnlens.when.calendar import period_points
+
+    panel = found.settled.panel
+    due = (found.settled.usual * panel.active).sum(axis=0, dtype=np.float64)
+    clients = book.data.clients
+    year = panel.calendar.per_year
+    return BookView(
+        clients=len(clients),
+        orders=int(clients["days"].sum()),
+        first_date=str(clients["first"].min())[:10],
+        last_date=str(clients["last"].max())[:10],
+        set_apart=panel.set_apart,
+        series=period_points(
+            [day.isoformat() for day in panel.periods],
+            panel.found.sum(axis=0, dtype=np.float64),
+            due,
+            panel.active.sum(axis=0, dtype=np.float64),
+        ),
+        definitions=tuple(
+            _definition_summary(name, b.panel)
+            for name, b in ({settings.definition: base} | others).items()
+        ),
+        segments_looked_at=search.segments if search else 0,
+        starts_looked_at=search.starts if search else 0,
+        revenue_last_year=float(book.data.revenue[:, -year:].sum(dtype=np.float64)),
+        revenue_by_period=tuple(
+            (day.isoformat(), float(value))
+            for day, value in zip(
+                panel.periods, book.data.revenue.sum(axis=0, dtype=np.float64), strict=True
+            )
+        ),
+    )
+
+
+def _definition_summary(name: str, panel: Panel) -> DefinitionSummary:
+    kinds = {kind: int((panel.kind == kind).sum()) for kind in ("lapsed", "shrunk", "closed")}
+    partly = panel.found.sum(axis=1)
+    return DefinitionSummary(
+        name=name,
+        detail=_definition_text_of(name),
+        departures=kinds["lapsed"] + kinds["shrunk"],
+        undecided=int(((panel.onset < 0) & (partly > 0.3)).sum()),
+        **kinds,
+    )
+
+
+def _definition_text(settings: Settings) -> Text:
+    return _definition_text_of(settings.definition)
+
+
+def _definition_text_of(name: str) -> Text:
+    known = {
+        "cadence": Text(
+            "A client counts as leaving when its orders fall by more than half against its own rhythm "
+            "and stay down, at once or fading; the date is when ordering first fell."
+        ),
+        "silence": Text(
+            "A client counts as leaving when it stays silent for longer than its own rhythm allows: "
+            "so long that three in four never came back."
+        ),
+        "volume": Text(
+            "A client counts as leaving when it buys less than half as much over half a year as over "
+            "the year before."
+        ),
+    }
+    return known.get(name, Text("A definition of your own: {name}.", {"name": name}))
+
+
+def _with_remedies(issue: Issue, settings: Settings) -> Issue:
+    path = Path(settings.report.remedies) if settings.report.remedies else None
+    family, advice = catalogue.recommend(issue.driver, issue.direction, path, kind=issue.kind)
+    return replace(issue, driver_family=family, recommendation=advice)
+
+
+def _sight(base: Baseline, search: segment_scan.Scan, found: Answer) -> identity.Sight:
+    """What these data can show of an issue of the last quarter."""
+    shape, attributes = base.expected.shape, search.attributes
+
+    def inside(segment: object) -> np.ndarray:
+        return members(dict(segment), attributes, shape)  # type: ignore[call-overload]
+
+    def overlap(a: object, b: object) -> float:
+        there = base.panel.active > 0
+        x, y = inside(a) & there, inside(b) & there
+        either = float((x | y).sum())
+        return float((x & y).sum()) / either if either else 0.0
+
+    def expected(issue: Issue) -> float:
+        start = dt.date.fromisoformat(issue.onset.date) if issue.onset else base.panel.periods[0]
+        late = np.array([day >= start for day in base.panel.periods])
+        return float((base.expected * inside(issue.segment))[:, late].sum(dtype=np.float64))
+
+    drivers = frozenset(e.driver for e in base.panel.exposures)
+    return identity.Sight(drivers, overlap, expected)
+
+
+def _last_year(panel: Panel) -> float:
+    return float(panel.found[:, -panel.calendar.per_year :].sum(dtype=np.float64))
+
+
+def _skipped(book: Book) -> tuple[Skipped, ...]:
+    out = list(book.skipped)
+    cal = book.calendar
+    if len(cal.starts) < 2 * cal.per_year:
+        text = Text(
+            "The data cover less than two years, so a season cannot be told from a trend: what looks "
+            "like a rise at the end may be the time of the year."
+        )
+        out.append(Skipped("no_season", str(text), text))
+    if not book.exposures:
+        text = Text(
+            "No driver is recorded (no numeric order column, no events): which segment and since "
+            "when can be said, why cannot."
+        )
+        out.append(Skipped("no_drivers", str(text), text))
+    return tuple(out)
+
+
+def _too_few(tables: Tables, settings: Settings, book: Book, base: Baseline) -> Review:
+    text = Text(
+        "Too few departures to say when, which or why: {found}, needs {needed}.",
+        {"found": round(base.departures), "needed": LEAST_DEPARTURES},
+    )
+    from churnlens.why.attribution import Settled
+
+    found = Answer((), (), Settled(base.panel, base.hazard, ()))
+    return Review(
+        as_of=tables.as_of.isoformat(),
+        period=settings.period,
+        currency=settings.currency,
+        rows=tables.rows,
+        departure_definition=DefinitionUsed(settings.definition, str(_definition_text(settings))),
+        definition_text=_definition_text(settings),
+        issues=(),
+        book=_book_view(book, base, found, None, {}, settings),
+        skipped=(Skipped("too_few_departures", str(text), text), *_skipped(book)),
+        data_findings=tables.findings,
+        verdict=verdict_sentences((), base.departures, None),
+    )

@@ -1,0 +1,173 @@
+"""How many departures, and how much money, does each explanation account for?
+
+The departures are weighed again under the hazard with the explanations in it (EM), so that recent
+and slow ones count as what they most probably are. The additive model then shares each departure
+between its client's baseline and the doses it had: what would not have happened had the driver stayed
+as it was (g-computation in the model), without anything counted twice.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from churnlens.panel import Panel
+from churnlens.panel.onsets import OnsetLikelihood
+from churnlens.results import Estimate
+from churnlens.which.baseline import Baseline
+from churnlens.why.model import Fit, Term, fit
+from churnlens.why.selection import Explained, explained_risk
+
+Array = npt.NDArray[Any]
+
+ROUNDS = 8
+Z = 1.96
+MONEY_ERROR = 0.1  # relative error of what a client would have gone on to bring
+
+
+@dataclass(frozen=True)
+class Attribution:
+    """What one explanation accounts for since its start.
+
+    `observed` departures of the segment (probable ones counted as parts), `expected` without the
+    explanation, `attributable` and its interval; `ratio` is the risk at the full dose over none.
+    `share[i, t]` is the part of a departure of client i in t that is due to it, float32[n, T].
+    """
+
+    observed: float
+    expected: float
+    attributable: Estimate
+    ratio: Estimate
+    revenue: Estimate
+    margin: Estimate | None
+    share: Array
+    accounts: int
+    largest_account: float  # its part of the money
+
+
+@dataclass(frozen=True)
+class Settled:
+    """The explained panel: `found` departures under the explained hazard, and each part's share.
+
+    `usual` is the hazard without the explanations, each segment at its own level, float32[n, T].
+    """
+
+    panel: Panel
+    usual: Array
+    parts: tuple[Attribution, ...]
+
+
+def attribute(baseline: Baseline, explained: Explained) -> Settled:
+    """Return what every explanation accounts for."""
+    terms = tuple(p.term for p in explained.parts)
+    if not terms:
+        return Settled(baseline.panel, baseline.hazard, ())
+    settled, fitted = _settle(baseline, terms, explained.fit)
+    levels = replace(fitted, excess=np.zeros_like(fitted.excess))
+    usual = baseline.hazard * explained_risk(baseline, levels)
+    return Settled(
+        settled,
+        usual,
+        tuple(_attribution(baseline, settled, fitted, k, explained.fit) for k in range(len(terms))),
+    )
+
+
+def _settle(baseline: Baseline, terms: tuple[Term, ...], start: Fit) -> tuple[Panel, Fit]:
+    """Departures weighed under the explained hazard, and the model fitted to them (EM)."""
+    panel, fitted = baseline.panel, start
+    if panel.likelihood is None:
+        return panel, fitted
+    rows = np.flatnonzero(np.any([t.inside.any(axis=1) for t in terms], axis=0))
+    part = _rows(baseline, rows)
+    some = tuple(replace(t, dose=t.dose[rows], inside=t.inside[rows]) for t in terms)
+    now = part.panel
+    for _ in range(ROUNDS):
+        risk = explained_risk(part, replace(fitted, terms=some))
+        now = part.panel.weigh(part.hazard * risk)
+        whole = Baseline(now, part.hazard, part.hazard * now.active, now.found)
+        fitted = fit(whole, some)
+    found, active = panel.found.copy(), panel.active.copy()
+    found[rows], active[rows] = now.found, now.active
+    return replace(panel, found=found, active=active), replace(fitted, terms=terms)
+
+
+def _rows(baseline: Baseline, rows: Array) -> Baseline:
+    """The baseline of some clients: only what weighing and fitting read."""
+    panel, whole = baseline.panel, baseline.panel.likelihood
+    assert whole is not None
+    likelihood = OnsetLikelihood(whole.log_ratio[rows], whole.possible[rows])
+    small = replace(
+        panel, likelihood=likelihood, found=panel.found[rows], active=panel.active[rows]
+    )
+    return Baseline(small, baseline.hazard[rows], baseline.expected[rows], baseline.observed[rows])
+
+
+def _attribution(
+    baseline: Baseline, panel: Panel, fitted: Fit, k: int, effective: Fit
+) -> Attribution:
+    term = fitted.terms[k]
+    total = 1 + sum(
+        np.float32(b) * t.dose for b, t in zip(fitted.excess, fitted.terms, strict=True)
+    )
+    share = np.float32(fitted.excess[k]) * term.dose / total
+    during = term.dose > 0
+    observed = float(panel.found[during].sum(dtype=np.float64))
+    due = panel.found * share
+    value = float(due.sum(dtype=np.float64))
+    typical = float(np.average(term.dose[during], weights=panel.active[during] + 1e-9))
+    relative, spread = _spread(value, due, share, fitted.excess[k], effective, k)
+    money, largest, accounts = _money(panel, due, panel.revenue)
+    margin = None if panel.margin is None else _money(panel, due, panel.margin)[0]
+    return Attribution(
+        observed=observed,
+        expected=observed - value,
+        attributable=Estimate(value, max(value - Z * spread, 0), min(value + Z * spread, observed)),
+        ratio=_ratio(fitted.excess[k] * typical, relative),
+        revenue=_scaled(money, spread / max(value, 1e-9)),
+        margin=None if margin is None else _scaled(margin, spread / max(value, 1e-9)),
+        share=share,
+        accounts=accounts,
+        largest_account=largest,
+    )
+
+
+def _spread(
+    value: float, due: Array, share: Array, excess: float, effective: Fit, k: int
+) -> tuple[float, float]:
+    """Relative error of the excess, and the standard error of what is attributed.
+
+    The excess is as uncertain as the effective departures say; that a departure with a share p is
+    really due to the cause has variance p(1 − p) besides.
+    """
+    error = effective.errors[k] if effective.excess[k] > 0 else np.inf
+    relative = float(min(error / max(effective.excess[k], 1e-9), 2.0))
+    # d log(value) / d log(excess) is 1 − share, averaged over what is attributed.
+    slope = float((due * (1 - share)).sum(dtype=np.float64))
+    chance = float((due * (1 - share)).sum(dtype=np.float64))
+    return relative, float(np.sqrt((slope * relative) ** 2 + chance))
+
+
+def _ratio(excess: float, relative: float) -> Estimate:
+    low, high = excess * np.exp(-Z * relative), excess * np.exp(Z * relative)
+    return Estimate(float(1 + excess), float(1 + low), float(1 + min(high, 99)))
+
+
+def _money(panel: Panel, due: Array, values: Array) -> tuple[float, float, int]:
+    """Money a year that went, the largest account's part of it, and the accounts behind it."""
+    by_client = due.sum(axis=1, dtype=np.float64)
+    known = panel.onset >= 0
+    usual = float(1 - np.nanmean(panel.kept[known])) if known.any() else 1.0
+    gone = np.where(known & np.isfinite(panel.kept), 1 - np.nan_to_num(panel.kept), usual)
+    money = by_client * panel.yearly(values) * gone
+    total = float(money.sum())
+    largest = float(money.max() / total) if total > 0 else 0.0
+    return total, largest, int((by_client > 0.1).sum())
+
+
+def _scaled(value: float, relative: float) -> Estimate:
+    """Interval of money: that of the departures, and the scatter of what clients bring."""
+    wide = float(np.hypot(relative, MONEY_ERROR))
+    return Estimate(value, max(value * (1 - Z * wide), 0.0), value * (1 + Z * wide))

@@ -1,0 +1,299 @@
+"""Is it really the cause? The checks, each a small function that answers in one sentence.
+
+A check is `Case -> Evidence` and one line in `CHECKS` (or a `"my_module:name"` string in the config).
+It passes, fails, or is skipped with the reason; it never decides alone (see `verdicts`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from churnlens.results import Evidence, Outcome, Text
+from churnlens.which.baseline import Baseline
+from churnlens.why.attribution import Attribution
+from churnlens.why.candidates import Candidate
+from churnlens.why.lead_lag import LeadLag
+from churnlens.why.model import Term, fit
+from churnlens.why.rivals import Rival
+from churnlens.why.selection import KEEP, driver_p
+
+Array = npt.NDArray[Any]
+DRAWS = 99
+NO_DOSE = 5.0  # log-likelihood by which "all alike" beats "by dose" where the dose is refuted
+
+
+@dataclass(frozen=True)
+class Case:
+    """All that a check may look at for one candidate cause."""
+
+    baseline: Baseline
+    candidate: Candidate
+    term: Term
+    attribution: Attribution
+    rivals: tuple[Rival, ...]
+    timing: LeadLag
+    others: dict[str, Baseline]  # the same book under the other churn definitions
+    controls: tuple[Candidate, ...]  # drivers that the config names as negative controls
+    seed: int
+
+
+Check = Callable[[Case], Evidence]
+
+
+def _say(check: str, outcome: Outcome, text: Text) -> Evidence:
+    return Evidence(check, outcome, str(text), text)
+
+
+def lead_lag(case: Case) -> Evidence:
+    """The driver stood out before clients began to leave, not only afterwards."""
+    if len(case.timing.points) < 6:
+        return _say("lead_lag", "skip", Text("Too few departures to see what came first."))
+    if case.timing.is_symptom and case.timing.before_z < 2 and case.candidate.shape == "dose":
+        return _say(
+            "lead_lag", "fail", Text("It stands out among leavers only after they began to leave.")
+        )
+    return _say(
+        "lead_lag",
+        "pass",
+        Text("It changed before clients began to leave, and for those who stayed as well."),
+    )
+
+
+def peers(case: Case) -> Evidence:
+    """What changed for everyone in the segment predicts, not only what happened to the leaver."""
+    gain = case.candidate.flat_gain
+    if gain >= KEEP:
+        return _say(
+            "peers",
+            "pass",
+            Text(
+                "What the other clients of the segment lived through predicts departures as well."
+            ),
+        )
+    return _say(
+        "peers",
+        "fail",
+        Text("Only the client's own records predict its leaving; those of its peers do not."),
+    )
+
+
+def dose_response(case: Case) -> Evidence:
+    """Clients who got more of it left more."""
+    c = case.candidate
+    if _alike(case):
+        return _say("dose_response", "skip", Text("All clients of the segment got about the same."))
+    if dose_refuted(case):
+        return _say(
+            "dose_response",
+            "fail",
+            Text("Clients who got more of it did not leave more than those who got little."),
+        )
+    if c.dose_gain >= KEEP and c.dose_gain >= c.flat_gain - NO_DOSE:
+        return _say("dose_response", "pass", Text("Clients who got more of it left more."))
+    return _say(
+        "dose_response",
+        "skip",
+        Text("The data cannot show whether clients who got more of it left more."),
+    )
+
+
+def dose_refuted(case: Case) -> bool:
+    """Whether clients got clearly different doses and departures clearly do not follow them."""
+    c = case.candidate
+    if _alike(case) or c.flat_gain - c.dose_gain < NO_DOSE:
+        return False
+    flat = Term("all alike", ((case.term.dose > 0) * 1.0).astype(np.float32), c.inside)
+    own = Term("dose", np.where(case.term.dose > 0, c.dose, 0).astype(np.float32), c.inside)
+    both = fit(case.baseline, (flat, own)).gain
+    return both - fit(case.baseline, (flat,)).gain < 0.5
+
+
+def _alike(case: Case) -> bool:
+    last = case.candidate.dose[:, -1][case.candidate.inside[:, -1]]
+    return bool(last.std() < 0.2) if len(last) else True
+
+
+def placebo(case: Case) -> Evidence:
+    """The same change given to other clients at random explains nothing."""
+    c, rng = case.candidate, np.random.default_rng(case.seed)
+    inside = c.inside.any(axis=1)
+    profile = case.term.dose[inside].mean(axis=0)
+    own = Term("mean", np.where(c.inside, profile, 0).astype(np.float32), c.inside)
+    if inside.all():
+        return _say("placebo", "skip", Text("Everyone was hit; there is nobody to compare with."))
+    gain, beaten = fit(case.baseline, (own,)).gain, 0
+    for _ in range(DRAWS):
+        drawn = rng.permutation(inside)[:, None]
+        dose = np.where(drawn, profile, 0).astype(np.float32)
+        beaten += fit(case.baseline, (Term("placebo", dose, drawn),)).gain >= gain
+    if beaten <= 0.05 * DRAWS:
+        return _say(
+            "placebo",
+            "pass",
+            Text("Given to clients drawn at random, the same change explains nothing."),
+        )
+    return _say(
+        "placebo",
+        "fail",
+        Text(
+            "Clients drawn at random show as much: {share} of the draws.",
+            {"share": {"type": "percent", "value": beaten / DRAWS}},
+        ),
+    )
+
+
+def negative_control(case: Case) -> Evidence:
+    """A driver that cannot matter explains nothing."""
+    if not case.controls:
+        return _say("negative_control", "skip", Text("No driver is named as a negative control."))
+    worst = max(case.controls, key=lambda c: c.gain)
+    shown = {"driver": {"type": "driver", "value": worst.driver}}
+    if driver_p(worst.gain, len(case.controls)) < 0.05:
+        return _say(
+            "negative_control",
+            "fail",
+            Text(
+                "{driver}, which cannot matter, seems to matter too: something else is at work.",
+                shown,
+            ),
+        )
+    return _say(
+        "negative_control", "pass", Text("{driver}, which cannot matter, shows nothing.", shown)
+    )
+
+
+def channel(case: Case) -> Evidence:
+    """What else rose with it is the way it works, not a second cause."""
+    ways = [r.candidate for r in case.rivals if r.relation == "channel"]
+    if not ways:
+        return _say(
+            "channel", "skip", Text("Nothing else rose with it as a way in which it works.")
+        )
+    return _say(
+        "channel",
+        "pass",
+        Text(
+            "{driver} rose with it, client by client: the way in which it works.",
+            {"driver": {"type": "driver", "value": ways[0].driver}},
+        ),
+    )
+
+
+def overlap(case: Case) -> Evidence:
+    """There are clients enough inside and outside to compare."""
+    inside = case.candidate.inside
+    due_in = float(case.baseline.expected[inside].sum())
+    due_out = float(case.baseline.expected[~inside].sum())
+    late = case.term.dose > 0
+    before = float(case.baseline.expected[inside & ~late].sum())
+    if min(due_in, max(due_out, before)) < 5:
+        return _say("overlap", "fail", Text("There are hardly any clients to compare with."))
+    if due_out < 5:
+        return _say(
+            "overlap",
+            "pass",
+            Text("Everyone was hit; the comparison is with the same clients before."),
+        )
+    return _say(
+        "overlap", "pass", Text("There are comparable clients who were not hit, and a time before.")
+    )
+
+
+def sensitivity(case: Case) -> Evidence:
+    """How strong would an unrecorded cause have to be to explain this away?"""
+    ratio = case.attribution.ratio
+    value, low = e_value(ratio.value), e_value(ratio.low)
+    text = Text(
+        "An unrecorded cause would have to make both the change and leaving {value} times as likely "
+        "to explain this away ({low} times for the lower end).",
+        {
+            "value": {"type": "number", "value": round(value, 1)},
+            "low": {"type": "number", "value": round(low, 1)},
+        },
+    )
+    return _say("sensitivity", "pass" if low >= 1.25 else "fail", text)
+
+
+def e_value(ratio: float) -> float:
+    """Return the E-value of a risk ratio (VanderWeele & Ding 2017)."""
+    up = 1 / ratio if ratio < 1 else ratio
+    return float(up + np.sqrt(up * (up - 1)))
+
+
+def leave_one_account_out(case: Case) -> Evidence:
+    """It does not hang on one account."""
+    by_client = (case.attribution.share * case.baseline.panel.found).sum(axis=1)
+    whale = int(by_client.argmax())
+    without = case.term.dose.copy()
+    without[whale] = 0
+    inside = np.broadcast_to(case.term.inside, without.shape).copy()
+    inside[whale] = False
+    left = fit(case.baseline, (Term("without", without, inside),)).gain
+    share = {"share": {"type": "percent", "value": case.attribution.largest_account}}
+    if left < KEEP:
+        return _say("leave_one_account_out", "fail", Text("Without one account nothing is left."))
+    if case.attribution.largest_account > 0.5:
+        return _say(
+            "leave_one_account_out",
+            "pass",
+            Text(
+                "It holds without any one account, but one account is {share} of the money.", share
+            ),
+        )
+    return _say("leave_one_account_out", "pass", Text("It holds without any one account."))
+
+
+def definitions(case: Case) -> Evidence:
+    """It holds under the other definitions of leaving."""
+    if not case.others:
+        return _say("definitions", "skip", Text("There is no other definition to compare with."))
+    agree = agreeing(case.term, case.others)
+    text = Text(
+        "It holds in {agree} of {of} other definitions of leaving.",
+        {"agree": agree, "of": len(case.others)},
+    )
+    return _say("definitions", "pass" if 2 * agree >= len(case.others) else "fail", text)
+
+
+def agreeing(term: Term, others: dict[str, Baseline]) -> int:
+    """Return in how many other definitions departures rise with the term."""
+    return sum(_agrees(term, other) for other in others.values())
+
+
+def _agrees(term: Term, other: Baseline) -> bool:
+    fitted = fit(other, (term,))
+    return bool(fitted.gain >= 0.82 and fitted.excess[0] > 0)  # one-sided 10 %
+
+
+def held_out(case: Case) -> Evidence:
+    """It is found again in either half of the clients."""
+    half = np.arange(len(case.term.dose)) % 2 == 0
+    gains = []
+    for side in (half, ~half):
+        dose = np.where(side[:, None], case.term.dose, 0).astype(np.float32)
+        gains.append(
+            fit(case.baseline, (Term("half", dose, case.term.inside & side[:, None]),)).gain
+        )
+    if min(gains) > 0.3:
+        return _say("held_out", "pass", Text("Each half of the clients shows it by itself."))
+    return _say("held_out", "fail", Text("Only one half of the clients shows it by itself."))
+
+
+CHECKS: dict[str, Check] = {
+    "lead_lag": lead_lag,
+    "peers": peers,
+    "dose_response": dose_response,
+    "placebo": placebo,
+    "negative_control": negative_control,
+    "channel": channel,
+    "overlap": overlap,
+    "sensitivity": sensitivity,
+    "leave_one_account_out": leave_one_account_out,
+    "definitions": definitions,
+    "held_out": held_out,
+}

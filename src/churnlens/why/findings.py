@@ -1,0 +1,431 @@
+"""An explanation as an issue: what the review says of it, in sentences, numbers and series."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from churnlens.panel.periods import Calendar
+from churnlens.results import (
+    Bar,
+    DateEstimate,
+    DefinitionsAgreeing,
+    Departures,
+    DosePoint,
+    DriverPoint,
+    Effect,
+    Estimate,
+    Evidence,
+    Issue,
+    PeriodPoint,
+    Segment,
+    Text,
+)
+from churnlens.when.calendar import period_points
+from churnlens.when.change import ChangeDate, date_counts
+from churnlens.which.baseline import Baseline
+from churnlens.which.scan import Window
+from churnlens.why.attribution import Attribution, Settled
+from churnlens.why.candidates import Candidate
+from churnlens.why.checks import Case, agreeing
+from churnlens.why.model import Term
+from churnlens.why.selection import Explanation
+from churnlens.why.standing import Standing
+
+Array = npt.NDArray[Any]
+
+DOSE_BANDS = 4
+SMALLEST = 5
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What is needed to write one issue down, besides the data."""
+
+    part: Explanation
+    term: Term
+    attribution: Attribution
+    evidence: tuple[Evidence, ...]
+    others: dict[str, Baseline]
+
+
+def period_start(cal: Calendar, period: int) -> str:
+    """Return the first day of a period, ISO 8601."""
+    return cal.starts[int(np.clip(period, 0, len(cal.starts) - 1))].isoformat()
+
+
+def period_end(cal: Calendar, period: int) -> str:
+    """Return the last day of a period, ISO 8601."""
+    k = int(np.clip(period, 0, len(cal.starts) - 1))
+    if k + 1 < len(cal.starts):
+        return (cal.starts[k + 1] - dt.timedelta(days=1)).isoformat()
+    days = {"week": 6, "month": 27, "quarter": 89}[cal.period]
+    return (cal.starts[k] + dt.timedelta(days=days)).isoformat()
+
+
+def shift_issue(
+    finding: Finding, case: Case, settled: Settled, verdict: Literal["cause", "cannot_tell"]
+) -> Issue:
+    """Return the issue of a driver's change that explains a rise."""
+    move, cal = case.candidate.move, settled.panel.calendar
+    onset = DateEstimate(
+        period_start(cal, move.start), period_start(cal, move.low), period_end(cal, move.high)
+    )
+    driver = case.candidate.driver
+    direction: Literal["more", "less"] = "more" if move.shift > 0 else "less"
+    title = _shift_title(driver, direction, move.segment, onset, verdict)
+    rivals = tuple(r.candidate.driver for r in case.rivals if r.relation == "inseparable")
+    size = abs(move.shift)
+    ratio = finding.attribution.ratio
+    return _issue(
+        finding,
+        settled,
+        kind="shift",
+        title=title,
+        segment=move.segment,
+        inside=case.candidate.inside,
+        onset=onset,
+        driver=driver,
+        direction=direction,
+        verdict=verdict,
+        effect=Effect(
+            "risk_ratio", ratio.value, ratio.low, ratio.high, f"{size:.3g} {direction} of {driver}"
+        ),
+        extra={
+            "exposure": move.exposure.measure,
+            "rivals": rivals,
+            "driver_onset": onset,
+            "driver_change": (move.before, move.after),
+            "lag_periods": float(case.candidate.lag),
+            "gradual": move.ramp > 1,
+            "driver_series": driver_series(case.baseline, case.candidate),
+            "dose": dose_points(settled, case.candidate),
+            "lead_lag": case.timing.points,
+            "unknown": _unknown(case, verdict, rivals),
+        },
+    )
+
+
+def unexplained_issue(finding: Finding, baseline: Baseline, settled: Settled) -> Issue:
+    """Return the issue of a rise that no recorded driver explains."""
+    window = finding.part.window
+    assert window is not None  # noqa: S101 - the caller sorts parts by what they are
+    onset = _date_window(baseline, window, finding.term.inside)
+    title = Text(
+        "Since {date}, {segment} leave more often, and nothing on record explains it.",
+        {
+            "date": {"type": "date", "value": onset.date},
+            "segment": {"type": "segment", "value": window.segment},
+        },
+    )
+    ratio = finding.attribution.ratio
+    return _issue(
+        finding,
+        settled,
+        kind="unexplained",
+        title=title,
+        segment=window.segment,
+        inside=np.broadcast_to(finding.term.inside, settled.panel.active.shape),
+        onset=onset,
+        driver=None,
+        direction=None,
+        verdict=None,
+        effect=Effect("risk_ratio", ratio.value, ratio.low, ratio.high, "since the onset"),
+        extra={
+            "unknown": (
+                Text(
+                    "None of the recorded drivers changed for these clients at that time. What would decide: "
+                    "ask ten of them and ten comparable clients who stayed, and record from now on what they "
+                    "name (a competitor's offer, prices, people who left, service)."
+                ),
+            )
+        },
+    )
+
+
+def standing_issue(finding: Finding, standing: Standing, settled: Settled) -> Issue:
+    """Return the issue of a driver that costs clients all along."""
+    direction: Literal["more", "less"] = "more" if standing.direction == "more" else "less"
+    values = {
+        "segment": {"type": "segment", "value": standing.segment},
+        "driver": {"type": "driver", "value": standing.driver},
+    }
+    title = (
+        Text("All along, {segment} with more {driver} leave more often.", values)
+        if direction == "more"
+        else Text("All along, {segment} with less {driver} leave more often.", values)
+    )
+    ratio = finding.attribution.ratio
+    return _issue(
+        finding,
+        settled,
+        kind="standing",
+        title=title,
+        segment=standing.segment,
+        inside=np.broadcast_to(finding.term.inside, settled.panel.active.shape),
+        onset=None,
+        driver=standing.driver,
+        direction=direction,
+        verdict="cause",
+        effect=Effect(
+            "risk_ratio",
+            ratio.value,
+            ratio.low,
+            ratio.high,
+            f"{abs(standing.usual - standing.low):.3g} {direction} of {standing.driver}",
+        ),
+        extra={
+            "exposure": standing.exposure.measure,
+            "unknown": (
+                Text(
+                    "There is no date at which it began, so nobody saw it change; whether clients who get "
+                    "more of it differ in some unrecorded way, only a trial can tell."
+                ),
+            ),
+        },
+    )
+
+
+def _issue(
+    finding: Finding,
+    settled: Settled,
+    *,
+    kind: Any,
+    title: Text,
+    segment: Segment,
+    inside: Array,
+    onset: DateEstimate | None,
+    driver: str | None,
+    direction: Any,
+    verdict: Any,
+    effect: Effect,
+    extra: dict[str, Any],
+) -> Issue:
+    a = finding.attribution
+    agree = 1 + agreeing(finding.term, finding.others)
+    return Issue(
+        id="",
+        rank=0,
+        kind=kind,
+        title=str(title),
+        title_text=title,
+        driver=driver,
+        direction=direction,
+        verdict=verdict,
+        segment={k: tuple(v) for k, v in segment.items()},
+        onset=onset,
+        departures=Departures(round(a.observed), a.expected, a.attributable),
+        revenue_per_year=a.revenue,
+        margin_per_year=a.margin,
+        effect=effect,
+        evidence=finding.evidence,
+        definitions_agreeing=DefinitionsAgreeing(agree, 1 + len(finding.others)),
+        status=None,
+        recommendation=(),
+        clients=int((settled.panel.active * inside).any(axis=1).sum()),
+        accounts=a.accounts,
+        p_value=finding.part.p_value,
+        revenue_per_month_of_waiting=_waiting(settled, a),
+        series=segment_series(settled, inside),
+        waterfall=waterfall(settled, finding, inside, driver),
+        **extra,
+    )
+
+
+def _shift_title(
+    driver: str, direction: str, segment: Segment, onset: DateEstimate, verdict: str
+) -> Text:
+    values = {
+        "date": {"type": "date", "value": onset.date},
+        "segment": {"type": "segment", "value": segment},
+        "driver": {"type": "driver", "value": driver},
+    }
+    if verdict == "cannot_tell":
+        return Text(
+            "Since {date}, {segment} leave more often; {driver} changed then, but the data cannot "
+            "tell whether it is the cause.",
+            values,
+        )
+    if direction == "more":
+        return Text("Since {date}, {segment} leave more often because of more {driver}.", values)
+    return Text("Since {date}, {segment} leave more often because of less {driver}.", values)
+
+
+def _unknown(case: Case, verdict: str, rivals: tuple[str, ...]) -> tuple[Text, ...]:
+    out = []
+    if rivals:
+        out.append(
+            Text(
+                "{driver} moved in the same clients at the same time. What would decide: change only one "
+                "of the two for a part of these clients, and compare after a quarter.",
+                {"driver": {"type": "driver", "value": rivals[0]}},
+            )
+        )
+    elif verdict == "cannot_tell":
+        out.append(
+            Text(
+                "Departures do not follow how much of it each client got. What would decide: record it "
+                "for every order, or undo it for a part of these clients and compare."
+            )
+        )
+    if case.candidate.shape == "flat":
+        out.append(
+            Text(
+                "All clients of the segment are taken to be hit alike; whether those hit harder leave "
+                "more cannot be told yet."
+            )
+        )
+    out.append(
+        Text(
+            "Departures of the last months are partly estimates: a client's silence must last before it "
+            "says anything."
+        )
+    )
+    return tuple(out)
+
+
+def _date_window(baseline: Baseline, window: Window, inside: Array) -> DateEstimate:
+    cal = baseline.panel.calendar
+    o = (baseline.observed * inside).sum(axis=0, dtype=np.float64)
+    e = (baseline.expected * inside).sum(axis=0, dtype=np.float64)
+    change = date_counts(o.clip(0), e, rng=np.random.default_rng(0), draws=99)
+    if isinstance(change, ChangeDate) and change.ratio > 1:
+        return DateEstimate(
+            period_start(cal, change.start),
+            period_start(cal, change.low),
+            period_end(cal, change.high),
+        )
+    start = period_start(cal, window.start)
+    return DateEstimate(
+        start, period_start(cal, window.start - 2), period_end(cal, window.start + 2)
+    )
+
+
+def _waiting(settled: Settled, a: Attribution) -> Estimate:
+    """Money a year that each further month of waiting adds, at the pace of the last year."""
+    cal = settled.panel.calendar
+    year = cal.per_year
+    recent = float((settled.panel.found[:, -year:] * a.share[:, -year:]).sum(dtype=np.float64))
+    active = (a.share[:, -year:] > 0).any(axis=0).sum()
+    pace = recent / max(a.attributable.value, 1e-9) / max(active, 1) * (year / 12)
+    r = a.revenue
+    return Estimate(r.value * pace, r.low * pace, r.high * pace)
+
+
+def segment_series(settled: Settled, inside: Array) -> tuple[PeriodPoint, ...]:
+    """Return departures seen and expected without the explanations, by period, in a segment."""
+    panel = settled.panel
+    due = _due(settled) * inside
+    return period_points(
+        [day.isoformat() for day in panel.periods],
+        (panel.found * inside).sum(axis=0, dtype=np.float64),
+        due.sum(axis=0, dtype=np.float64),
+        (panel.active * inside).sum(axis=0, dtype=np.float64),
+    )
+
+
+def _due(settled: Settled) -> Array:
+    return settled.usual * settled.panel.active
+
+
+def driver_series(baseline: Baseline, candidate: Candidate) -> tuple[DriverPoint, ...]:
+    """Return the driver's mean by period inside the segment and outside, groups under five left out."""
+    values, inside = candidate.move.exposure.values, candidate.inside
+    there = np.isfinite(values) & (
+        np.arange(values.shape[1]) >= baseline.panel.activity.first[:, None]
+    )
+    there &= baseline.panel.before_onset
+
+    def mean(where: Array) -> Array:
+        count = where.sum(axis=0)
+        total = np.where(where, values, 0).sum(axis=0, dtype=np.float64)
+        return np.where(count >= SMALLEST, total / np.maximum(count, 1), np.nan)
+
+    ins, outs = mean(there & inside), mean(there & ~inside)
+    return tuple(
+        DriverPoint(day.isoformat(), _or_none(i), _or_none(o))
+        for day, i, o in zip(baseline.panel.periods, ins, outs, strict=True)
+    )
+
+
+def _or_none(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None
+
+
+def dose_points(settled: Settled, candidate: Candidate) -> tuple[DosePoint, ...]:
+    """Return departures a year by how much of the driver clients got since its change."""
+    panel, move = settled.panel, candidate.move
+    late = candidate.inside & (np.arange(panel.active.shape[1]) >= candidate.start)
+    dose = candidate.dose[late]
+    if dose.size == 0 or dose.std() < 0.05:
+        return ()
+    weight, found = panel.active[late], panel.found[late]
+    rows = np.nonzero(late)[0]
+    edges = np.unique(np.quantile(dose, np.linspace(0, 1, DOSE_BANDS + 1)))
+    out = []
+    for low, high in zip(edges[:-1], edges[1:], strict=True):
+        here = (dose >= low) & ((dose < high) | (high == edges[-1]))
+        clients = len(np.unique(rows[here & (weight > 0.5)]))
+        if clients < SMALLEST:
+            continue
+        a, b = move.before + low * move.shift, move.before + high * move.shift
+        out.append(
+            DosePoint(
+                float(min(a, b)),
+                float(max(a, b)),
+                clients,
+                round(float(found[here].sum())),
+                _rate(float(found[here].sum()), float(weight[here].sum()), panel.calendar.per_year),
+            )
+        )
+    return tuple(sorted(out, key=lambda p: p.low))
+
+
+def _rate(found: float, active: float, per_year: int) -> Estimate:
+    """Departures per 100 clients and year with a gamma (Poisson) interval."""
+    from scipy.stats import gamma
+
+    scale = 100 * per_year / max(active, 1e-9)
+    low = float(gamma.ppf(0.025, found)) if found > 0 else 0.0
+    return Estimate(found * scale, low * scale, float(gamma.ppf(0.975, found + 1)) * scale)
+
+
+def waterfall(
+    settled: Settled, finding: Finding, inside: Array, driver: str | None
+) -> tuple[Bar, ...]:
+    """Return the steps from the segment's departures of the year before to those of the last year.
+
+    Clients at risk and season (what the baseline expects), this explanation, and what is left.
+    """
+    panel, year = settled.panel, settled.panel.calendar.per_year
+    periods = panel.active.shape[1]
+    if periods < 2 * year:
+        return ()
+    now = np.arange(periods) >= periods - year
+    then = (np.arange(periods) >= periods - 2 * year) & ~now
+
+    def total(values: Array, when: Array) -> float:
+        return float((values * inside)[:, when].sum(dtype=np.float64))
+
+    due = _due(settled)
+    caused = panel.found * finding.attribution.share
+    start, end = total(panel.found, then), total(panel.found, now)
+    size = total(due, now) - total(due, then)
+    cause = total(caused, now) - total(caused, then)
+    named = {"driver": {"type": "driver", "value": driver or ""}}
+    why = Text("{driver}", named) if driver else Text("Rise without a recorded cause")
+    return (
+        _bar("start", start, Text("Departures in the year before")),
+        _bar("mix", size, Text("Clients there to leave, and season")),
+        _bar("cause" if driver else "unexplained", cause, why),
+        _bar("unexplained", end - start - size - cause, Text("Unexplained")),
+        _bar("end", end, Text("Departures in the last year")),
+    )
+
+
+def _bar(role: Any, value: float, text: Text) -> Bar:
+    return Bar(str(text), role, value, text)

@@ -1,0 +1,164 @@
+"""Why do clients leave? The order of the steps, from the scans to the verdicts."""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+
+from churnlens.config import Settings
+from churnlens.plugins import load_plugin
+from churnlens.results import Issue, RuledOut
+from churnlens.which.baseline import Baseline
+from churnlens.which.scan import Scan
+from churnlens.which.segments import Attribute
+from churnlens.why.attribution import Settled, attribute
+from churnlens.why.candidates import Candidate, find_candidates
+from churnlens.why.checks import CHECKS, Case, Check
+from churnlens.why.findings import Finding, shift_issue, standing_issue, unexplained_issue
+from churnlens.why.lead_lag import lead_lag
+from churnlens.why.selection import Explained, Explanation, explained_risk, select
+from churnlens.why.standing import Standing, find_standing
+from churnlens.why.verdicts import Resolved, resolve, rule_out, verdict
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Issues in no order yet, what was ruled out, and the departures as they stand explained."""
+
+    issues: tuple[Issue, ...]
+    ruled_out: tuple[RuledOut, ...]
+    settled: Settled
+
+
+def answer(
+    baseline: Baseline,
+    search: Scan,
+    attributes: tuple[Attribute, ...],
+    others: dict[str, Baseline],
+    settings: Settings,
+) -> Answer:
+    """Decide what each recorded driver is, and what each cause accounts for.
+
+    Parameters
+    ----------
+    baseline
+        Departures observed and expected had nothing changed.
+    search
+        The departure scan, prepared on the same baseline.
+    attributes
+        Segment attributes for the scans of drivers.
+    others
+        The baseline under each other churn definition, by its name.
+    """
+    cal = baseline.panel.calendar
+    season = len(cal.starts) >= 2 * cal.per_year
+    everything = find_candidates(baseline, attributes, season=season)
+    controls = tuple(c for c in everything if c.move.exposure.role == "negative_control")
+    candidates = tuple(c for c in everything if c.move.exposure.role == "candidate")
+    explained, named = resolve(baseline, select(baseline, candidates, search, search.attributes))
+    explained, standing = _with_standing(baseline, explained, attributes)
+    settled = attribute(baseline, explained)
+    cases = _cases(baseline, explained, named, settled, others, controls, settings)
+    issues = tuple(
+        _issue(baseline, settled, explained, k, cases, standing, others, settings)
+        for k in range(len(explained.parts))
+    )
+    return Answer(issues, _ruled_out(baseline, issues, candidates, named, explained), settled)
+
+
+def _with_standing(
+    baseline: Baseline, explained: Explained, attributes: tuple[Attribute, ...]
+) -> tuple[Explained, dict[int, Standing]]:
+    """Add the drivers that cost clients all along, by the position they take among the parts."""
+    taken = {p.candidate.driver for p in explained.parts if p.candidate is not None}
+    moved = {c.driver for c in explained.left}
+    risk = explained_risk(baseline, explained.fit)
+    found = find_standing(baseline, risk, attributes, taken | moved)
+    parts = list(explained.parts)
+    at = {}
+    for standing in found:
+        at[len(parts)] = standing
+        parts.append(Explanation(None, None, standing.term, float("nan"), standing.score))
+    if not found:
+        return explained, {}
+    from churnlens.why.model import fit
+
+    fitted = fit(baseline, tuple(p.term for p in parts))
+    return Explained(tuple(parts), fitted, explained.left), at
+
+
+def _cases(
+    baseline: Baseline,
+    explained: Explained,
+    named: tuple[Resolved, ...],
+    settled: Settled,
+    others: dict[str, Baseline],
+    controls: tuple[Candidate, ...],
+    settings: Settings,
+) -> dict[int, Case]:
+    resolved = {id(n.part): n for n in named}
+    cases = {}
+    for k, part in enumerate(explained.parts):
+        if id(part) not in resolved:
+            continue
+        who = resolved[id(part)]
+        c = who.candidate
+        timing = lead_lag(baseline, c.move.exposure, c.inside, 1 if c.move.shift > 0 else -1)
+        seed = settings.seed + zlib.crc32(c.driver.encode())
+        cases[k] = Case(
+            baseline, c, part.term, settled.parts[k], who.rivals, timing, others, controls, seed
+        )
+    return cases
+
+
+def _issue(
+    baseline: Baseline,
+    settled: Settled,
+    explained: Explained,
+    k: int,
+    cases: dict[int, Case],
+    standing: dict[int, Standing],
+    others: dict[str, Baseline],
+    settings: Settings,
+) -> Issue:
+    part = explained.parts[k]
+    case = cases.get(k)
+    evidence = () if case is None else tuple(check(case) for check in checks(settings))
+    finding = Finding(part, part.term, settled.parts[k], evidence, others)
+    if case is not None:
+        return shift_issue(finding, case, settled, verdict(case))
+    if k in standing:
+        return standing_issue(finding, standing[k], settled)
+    return unexplained_issue(finding, baseline, settled)
+
+
+def checks(settings: Settings) -> tuple[Check, ...]:
+    """Return the registered checks and the analyst's own.
+
+    Raises
+    ------
+    ConfigError
+        When a plugin cannot be loaded.
+    """
+    own = [load_plugin(name, "check") for name in settings.plugins.checks]
+    return (*CHECKS.values(), *own)
+
+
+def _ruled_out(
+    baseline: Baseline,
+    issues: tuple[Issue, ...],
+    candidates: tuple[Candidate, ...],
+    named: tuple[Resolved, ...],
+    explained: Explained,
+) -> tuple[RuledOut, ...]:
+    taken = {i.driver for i in issues}
+    starts = tuple(
+        p.candidate.start if p.candidate else p.window.start
+        for p in explained.parts
+        if p.candidate or p.window
+    )
+    drivers = sorted({e.driver for e in baseline.panel.exposures} - taken)
+    return tuple(
+        rule_out(baseline, d, tuple(c for c in candidates if c.driver == d), named, starts)
+        for d in drivers
+    )

@@ -1,0 +1,96 @@
+"""Did the driver come before the departure or after it?
+
+For each period from eight months before to six months after an onset, the driver's level among those
+who left less that of comparable clients who did not (same period, same side of the segment), in
+standard deviations. A cause stands out before; a symptom crowds around the onset and goes on after it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from churnlens.panel.exposures import Exposure
+from churnlens.results import Estimate, LagPoint
+from churnlens.which.baseline import Baseline
+
+Array = npt.NDArray[Any]
+BEFORE, AFTER = 8, 6  # months
+LEAST_LEAVERS = 5
+CLEAR = 3.0  # standard errors
+
+
+@dataclass(frozen=True)
+class LeadLag:
+    """`points` by lag; mean excess well before the onset and after it, each with its z."""
+
+    points: tuple[LagPoint, ...]
+    before: float
+    before_z: float
+    after: float
+    after_z: float
+
+    @property
+    def is_symptom(self) -> bool:
+        """Whether the driver moves for leavers after the onset only."""
+        return self.after_z >= CLEAR and self.after > 0 and self.before < 0.5 * self.after
+
+
+def lead_lag(baseline: Baseline, exposure: Exposure, inside: Array | None, sign: int) -> LeadLag:
+    """Return the driver's excess among leavers by lag from the onset.
+
+    Parameters
+    ----------
+    inside
+        Client-periods of a segment to compare within, bool[n, T]; None: the whole book.
+    sign
+        1 where more of the driver is the trouble, −1 where less of it is.
+    """
+    panel = baseline.panel
+    excess = _excess(exposure.values, panel.onset < 0, inside)
+    leavers = np.flatnonzero(panel.onset >= 0)
+    periods = excess.shape[1]
+    step = panel.calendar.span(1)
+    points, means, errors, lags = [], [], [], []
+    for lag in range(-BEFORE * step, AFTER * step + 1, step):
+        at = panel.onset[leavers] + lag
+        ok = (at >= 0) & (at < periods)
+        values = sign * excess[leavers[ok], at[ok]]
+        values = values[np.isfinite(values)]
+        if len(values) < LEAST_LEAVERS:
+            continue
+        mean, error = float(values.mean()), float(values.std(ddof=1) / np.sqrt(len(values)))
+        points.append(
+            LagPoint(lag, Estimate(mean, mean - 1.96 * error, mean + 1.96 * error), len(values))
+        )
+        means.append(mean)
+        errors.append(max(error, 1e-6))
+        lags.append(lag)
+    m, e, k = np.array(means), np.array(errors), np.array(lags)
+    before, before_z = _pooled(m, e, (k >= -BEFORE * step) & (k <= -3 * step))
+    after, after_z = _pooled(m, e, (k >= step) & (k <= 5 * step))
+    return LeadLag(tuple(points), before, before_z, after, after_z)
+
+
+def _excess(values: Array, stayed: Array, inside: Array | None) -> Array:
+    """Each value less the mean of those who stayed in the same period and side, over their SD."""
+    out = np.full(values.shape, np.nan, np.float32)
+    sides = [np.ones(values.shape, bool)] if inside is None else [inside, ~inside]
+    for side in sides:
+        peers = np.where(side & stayed[:, None] & np.isfinite(values), values, np.nan)
+        count = np.isfinite(peers).sum(axis=0)
+        mean = np.nansum(peers, axis=0) / np.maximum(count, 1)
+        out = np.where(side & (count >= LEAST_LEAVERS), values - mean, out)
+    spread = np.nanstd(out[stayed]) if stayed.any() else 1.0
+    return np.asarray(out / (spread if spread > 0 else 1.0))
+
+
+def _pooled(mean: Array, error: Array, where: Array) -> tuple[float, float]:
+    if not where.any():
+        return 0.0, 0.0
+    value = float(mean[where].mean())
+    spread = float(np.sqrt((error[where] ** 2).sum()) / where.sum() * np.sqrt(2))  # lags overlap
+    return value, value / spread if spread > 0 else 0.0

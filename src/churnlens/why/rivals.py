@@ -1,0 +1,108 @@
+"""Which of two drivers that moved together is it, or can nobody tell?
+
+Drivers that moved in the same clients at the same time explain the same rise. What parts them is the
+dose: if clients got different doses of each, departures follow the doses of the cause and not those of
+the bystander. If the doses go together, one of them may be the way the other works (complaints that
+rise because deliveries are late), or nothing in the records can part them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from churnlens.which.baseline import Baseline
+from churnlens.why.candidates import Candidate
+from churnlens.why.selection import CLEARLY, Explained, overlap
+
+Array = npt.NDArray[Any]
+
+TOGETHER = 0.4  # overlap of clients and time from which two changes explain the same rise
+NEAR = 4.0  # months between two moves that count as the same moment
+SAME_DOSE_P = 0.001  # doses correlated so surely are one dose measured twice
+CHANNEL_P = 0.05  # the like where one is an event that a measured trouble may bring about
+
+Relation = Literal["weaker", "stronger", "channel", "upstream", "inseparable"]
+
+
+@dataclass(frozen=True)
+class Rival:
+    """How another driver's change stands to the one taken."""
+
+    candidate: Candidate
+    relation: Relation
+
+
+def rivals(baseline: Baseline, taken: Candidate, explained: Explained) -> tuple[Rival, ...]:
+    """Return how the changes that were left aside stand to one that was taken.
+
+    `weaker`: it moved along but departures do not follow its dose; `stronger`: they follow its dose
+    rather than the taken one's; `channel`: the way the taken one works; `upstream`: the taken one is
+    its channel; `inseparable`: the records cannot part them.
+    """
+    found = []
+    for other in explained.left:
+        if other.driver == taken.driver or not _together(baseline, taken, other):
+            continue
+        if other.flat_gain < taken.gain - _room(taken):
+            continue
+        found.append(Rival(other, _relation(taken, other)))
+    return tuple(found)
+
+
+def _room(taken: Candidate) -> float:
+    """How much worse than the taken one a rival may do: its scope is a little off, or its lag."""
+    return max(2 * CLEARLY, 0.5 * taken.gain)
+
+
+def _together(baseline: Baseline, a: Candidate, b: Candidate) -> bool:
+    near = baseline.panel.calendar.span(NEAR)
+    t = np.arange(baseline.expected.shape[1])
+    late = t > max(a.move.start, b.move.start)
+    return abs(a.move.start - b.move.start) <= near and (
+        overlap(baseline, a.inside & late, b.inside & late) >= TOGETHER
+    )
+
+
+def _relation(taken: Candidate, other: Candidate) -> Relation:
+    p = same_dose_p(taken, other)
+    if p < CHANNEL_P and _may_follow(other, taken):
+        return "channel"
+    if p < CHANNEL_P and _may_follow(taken, other):
+        return "upstream"
+    if p < SAME_DOSE_P:
+        return "inseparable"
+    if taken.dose_gain - other.dose_gain >= CLEARLY:
+        return "weaker"
+    if other.dose_gain - taken.dose_gain >= CLEARLY:
+        return "stronger"
+    return "inseparable"
+
+
+def _may_follow(event: Candidate, measure: Candidate) -> bool:
+    """Whether an event that became more frequent may be what a measured trouble brings about."""
+    return (
+        event.move.exposure.source == "events"
+        and event.move.direction == "more"
+        and measure.move.exposure.source == "orders"
+        and event.move.high >= measure.move.low
+    )
+
+
+def same_dose_p(a: Candidate, b: Candidate) -> float:
+    """Return the one-sided p-value of doses going together among the clients that got both.
+
+    Rank correlation, so that a few extreme doses do not decide it.
+    """
+    from scipy.stats import spearmanr
+
+    both = a.inside[:, -1] & b.inside[:, -1]
+    x, y = a.dose[both, -1], b.dose[both, -1]
+    typical = (x != np.median(x)) & (y != np.median(y))  # clients without records have the median
+    if typical.sum() < 10:
+        return 1.0
+    result = spearmanr(x[typical], y[typical], alternative="greater")
+    return float(result.pvalue)

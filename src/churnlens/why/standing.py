@@ -1,0 +1,194 @@
+"""Which drivers cost clients all along, with no date at which they began?
+
+A client's usual level of a driver, read from its past with the last months left out (so that nothing
+the firm did because the client was leaving can enter), is held against departures among clients who
+are alike in every attribute. A score test of "more of it, more departures" is summed over every
+segment, so that a trouble that only some mind is found where it is; the number of segments and of
+drivers looked at is paid for.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from churnlens.panel.cumulative import cumulative
+from churnlens.panel.exposures import Exposure
+from churnlens.which.baseline import Baseline
+from churnlens.which.segments import Attribute, dense_sums, groups, members
+from churnlens.why.model import Term
+
+Array = npt.NDArray[Any]
+
+LEFT_OUT = 4  # months just before a period that are not read
+LEAST_SCORE = (
+    5.0  # log-likelihood gain, segments and drivers paid for: false in about 1 of 100 books
+)
+LOWEST = 0.1  # quantile of the level that stands for "without the trouble"
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A driver whose level goes with departures all along, in a segment.
+
+    `direction` is `more` where more of it costs clients; `low` and `usual` are its lowest decile and
+    its mean in the segment, in its own unit; `ratio` the risk per standard deviation of the level
+    (`deviation`, own unit).
+    """
+
+    exposure: Exposure
+    segment: dict[str, tuple[str, ...]]
+    direction: str
+    low: float
+    usual: float
+    deviation: float
+    ratio: float
+    score: float
+    term: Term
+    level: Array
+
+    @property
+    def driver(self) -> str:
+        """Name of the driver."""
+        return self.exposure.driver
+
+
+def find_standing(
+    baseline: Baseline, explained: Array, attributes: tuple[Attribute, ...], taken: set[str]
+) -> tuple[Standing, ...]:
+    """Return drivers that cost clients all along, the strongest first.
+
+    Parameters
+    ----------
+    explained
+        Factor by which what is known already raises what is expected, float32[n, T].
+    taken
+        Drivers that explain a rise already and are not looked at again.
+    """
+    looked = [e for e in baseline.panel.exposures if e.driver not in taken]
+    found: dict[str, Standing] = {}
+    for exposure in looked:
+        best = _test(baseline, explained, attributes, exposure, len(looked))
+        if best is not None and best.score > getattr(found.get(exposure.driver), "score", 0.0):
+            found[exposure.driver] = best
+    return tuple(sorted(found.values(), key=lambda s: -s.score))
+
+
+def usual_level(baseline: Baseline, exposure: Exposure) -> tuple[Array, Array]:
+    """Return each client's usual level by period from its past, shrunk, and where it is known.
+
+    The mean of all periods recorded up to four months before, shrunk to the mean of all clients by
+    what its noise deserves; float32[n, T] and bool[n, T].
+    """
+    values = exposure.values
+    there = np.isfinite(values) & (
+        np.arange(values.shape[1]) >= baseline.panel.activity.first[:, None]
+    )
+    v = np.where(there, values, 0)
+    sums, counts = cumulative(v)[:, :-1], cumulative(there.astype(np.float32))[:, :-1]
+    back = baseline.panel.calendar.span(LEFT_OUT) - 1
+    sums = np.concatenate([np.zeros((len(v), back)), sums[:, : sums.shape[1] - back]], axis=1)
+    counts = np.concatenate([np.zeros((len(v), back)), counts[:, : counts.shape[1] - back]], axis=1)
+    known = counts > 0
+    mean = np.where(known, sums / np.maximum(counts, 1), 0)
+    overall = float(v.sum() / max(there.sum(), 1))
+    n = there.sum(axis=1)
+    own = np.where(n > 0, v.sum(axis=1) / np.maximum(n, 1), overall)
+    within = float(
+        np.where(there, v - own[:, None], 0).astype(np.float64).var()
+        * there.size
+        / max((n - 1).clip(0).sum(), 1)
+    )
+    between = max(
+        float(np.average((own - overall) ** 2, weights=n))
+        - within * (n > 0).sum() / max(n.sum(), 1),
+        1e-12,
+    )
+    trust = counts / (counts + within / between)
+    return (overall + trust * (mean - overall)).astype(np.float32), known
+
+
+def _test(
+    baseline: Baseline,
+    explained: Array,
+    attributes: tuple[Attribute, ...],
+    exposure: Exposure,
+    drivers: int,
+) -> Standing | None:
+    level, known = usual_level(baseline, exposure)
+    due = baseline.expected * explained
+    weight = np.where(known, due, 0)
+    z, deviation = _among_alike(level, weight, attributes)
+    if deviation == 0:
+        return None
+    pull = np.where(known, z * (baseline.observed - due), 0).astype(np.float32)
+    hold = np.where(known, z**2 * due, 0).astype(np.float32)
+    looked = groups(tuple(a for a in attributes if a.codes.ndim == 1))
+    prices = {k: np.log1p(sum(g.segments for g in looked if g.order == k)) for k in (1, 2)} | {
+        0: 0.0
+    }
+    best: tuple[float, Any, int, float, float] | None = None
+    for group in looked:
+        u = group.add_up(dense_sums(group, pull)).sum(axis=-1)
+        i = group.add_up(dense_sums(group, hold)).sum(axis=-1)
+        # A score that rests on little information is not normal; eight departures' worth is held back.
+        score = u**2 / (2 * (i + 8 / np.maximum(len(z), 1))) - prices[group.order]
+        score = np.where(i >= 4, score, -np.inf)
+        s = int(score.argmax())
+        if best is None or score[s] > best[0]:
+            best = (float(score[s]), group, s, float(u[s]), float(i[s]))
+    if best is None or best[0] - np.log(max(drivers, 1)) < LEAST_SCORE:
+        return None
+    segment = best[1].segment(best[2])
+    return _standing(exposure, segment, best, level, known, deviation, attributes)
+
+
+def _among_alike(
+    level: Array, weight: Array, attributes: tuple[Attribute, ...]
+) -> tuple[Array, float]:
+    """Level less what attributes and period alone would give, in standard deviations; and that SD."""
+    total = np.maximum(weight.sum(axis=0, keepdims=True), 1e-12)
+    rest = level - (level * weight).sum(axis=0, keepdims=True) / total
+    for _ in range(2):
+        for attribute in attributes:
+            codes = attribute.codes if attribute.codes.ndim == 2 else attribute.codes[:, None]
+            codes = np.broadcast_to(codes, level.shape).astype(np.int64).ravel()
+            top = np.bincount(codes, (rest * weight).ravel(), minlength=len(attribute.values))
+            bottom = np.bincount(codes, weight.ravel(), minlength=len(attribute.values))
+            rest = rest - (top / np.maximum(bottom, 1e-12))[codes].reshape(level.shape)
+    deviation = float(np.sqrt((rest**2 * weight).sum() / max(weight.sum(), 1e-12)))
+    return (rest / deviation if deviation > 0 else rest).clip(-3, 3), deviation
+
+
+def _standing(
+    exposure: Exposure,
+    segment: dict[str, tuple[str, ...]],
+    best: tuple[float, Any, int, float, float],
+    level: Array,
+    known: Array,
+    deviation: float,
+    attributes: tuple[Attribute, ...],
+) -> Standing:
+    score, _, _, pull, hold = best
+    sign = 1 if pull > 0 else -1
+    inside = members(segment, attributes, level.shape)
+    there = level[inside & known]
+    low = float(np.quantile(sign * there, LOWEST)) * sign
+    usual = float(there.mean())
+    dose = np.where(inside & known, (sign * (level - low)).clip(0) / max(abs(usual - low), 1e-9), 0)
+    term = Term(exposure.name, dose.clip(0, 4).astype(np.float32), inside)
+    return Standing(
+        exposure,
+        segment,
+        "more" if sign > 0 else "less",
+        low,
+        usual,
+        deviation,
+        float(np.exp(abs(pull) / hold)),
+        score,
+        term,
+        level,
+    )

@@ -1,0 +1,178 @@
+"""What is each driver: cause, symptom, bystander, without effect, or can the data not tell?
+
+The rules, in this order:
+
+1. A driver whose change explains a rise is its **cause**, unless
+   - another driver moved with it and departures follow the other's dose: then that one is taken;
+   - it is the way in which a measured trouble upstream works: then the upstream one is taken;
+   - another moved with it and nothing parts them, or clients who got more of it clearly did not leave
+     more, or it changed for leavers only after they began to leave: then **cannot tell**.
+2. A driver left aside is a **symptom** if it is the channel of a cause, or stands out among leavers
+   only after they began to leave; a **bystander** if it changed at the time of a rise without
+   explaining it; else it has **no effect** that these data could show.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from churnlens.results import RuledOut, Text
+from churnlens.which.baseline import Baseline
+from churnlens.why.candidates import Candidate
+from churnlens.why.checks import Case, dose_refuted
+from churnlens.why.lead_lag import LeadLag, lead_lag
+from churnlens.why.model import fit
+from churnlens.why.rivals import Rival, rivals
+from churnlens.why.selection import Explained, Explanation
+
+NEAR = 6.0  # months between a driver's change and a rise that happened "at the time"
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """An explanation after its rivals have been looked at.
+
+    `candidate` is the driver to name; `term` what departures are explained by (the driver's own dose,
+    or that of the channel through which it works).
+    """
+
+    part: Explanation
+    candidate: Candidate
+    rivals: tuple[Rival, ...]
+
+
+def resolve(baseline: Baseline, explained: Explained) -> tuple[Explained, tuple[Resolved, ...]]:
+    """Let each driver that was taken give way to a better or an upstream one."""
+    parts, named = [], []
+    for part in explained.parts:
+        if part.candidate is None:
+            parts.append(part)
+            continue
+        taken, found = part.candidate, rivals(baseline, part.candidate, explained)
+        better = _first(found, "upstream") or _first(found, "stronger")
+        if better is not None:
+            upstream = better.relation == "upstream"
+            others = [c for c in explained.left if c is not better.candidate]
+            left = replace(explained, left=(*others, taken))
+            part = replace(
+                part,
+                candidate=better.candidate,
+                term=part.term if upstream else better.candidate.term,
+            )
+            found = rivals(baseline, better.candidate, left)
+            if upstream and not any(r.candidate is taken for r in found):
+                found = (*found, Rival(taken, "channel"))
+            taken = better.candidate
+        parts.append(part)
+        named.append(Resolved(part, taken, found))
+    fitted = fit(baseline, tuple(p.term for p in parts))
+    used = {id(p.candidate) for p in parts}
+    everything = (*explained.left, *(p.candidate for p in explained.parts if p.candidate))
+    left_over = tuple(c for c in everything if id(c) not in used)
+    return replace(explained, parts=tuple(parts), fit=fitted, left=left_over), tuple(named)
+
+
+def _first(found: tuple[Rival, ...], relation: str) -> Rival | None:
+    matching = [r for r in found if r.relation == relation]
+    return max(matching, key=lambda r: r.candidate.dose_gain, default=None)
+
+
+def verdict(case: Case) -> Literal["cause", "cannot_tell"]:
+    """Return whether a driver that explains a rise may be called its cause."""
+    if any(r.relation == "inseparable" for r in case.rivals):
+        return "cannot_tell"
+    late = case.timing.is_symptom and case.timing.before_z < 2 and case.candidate.shape == "dose"
+    return "cannot_tell" if late or dose_refuted(case) else "cause"
+
+
+def rule_out(
+    baseline: Baseline,
+    driver: str,
+    candidates: tuple[Candidate, ...],
+    named: tuple[Resolved, ...],
+    starts: tuple[int, ...],
+) -> RuledOut:
+    """Say what a driver is that is in no issue.
+
+    `candidates` are its own changes; `starts` the periods in which rises began.
+    """
+    timing = symptom_timing(baseline, driver)
+    relation = {r.candidate.driver: (r.relation, n) for n in named for r in n.rivals}
+    if driver in relation:
+        kind, of = relation[driver]
+        shown = {"cause": {"type": "driver", "value": of.candidate.driver}}
+        if kind == "inseparable":
+            return _out(
+                driver,
+                "cannot_tell",
+                timing,
+                Text(
+                    "It moved together with {cause}; the records cannot tell which of the two it is.",
+                    shown,
+                ),
+            )
+        if kind == "channel":
+            return _out(
+                driver,
+                "symptom",
+                timing,
+                Text(
+                    "It rises where {cause} rises, client by client: the way in which that works.",
+                    shown,
+                ),
+            )
+    if timing is not None and timing.is_symptom:
+        return _out(
+            driver,
+            "symptom",
+            timing,
+            Text(
+                "It follows the decline: it stands out among leavers only after they began to leave."
+            ),
+        )
+    near = baseline.panel.calendar.span(NEAR)
+    moved = [c for c in candidates if any(abs(c.move.start - s) <= near for s in starts)]
+    if moved or driver in relation:
+        return _out(
+            driver,
+            "bystander",
+            timing,
+            Text("It changed at the time of a rise, but departures do not follow it."),
+        )
+    if candidates:
+        return _out(
+            driver,
+            "no_effect",
+            timing,
+            Text("It changed, and nobody left for it that these data could show."),
+        )
+    return _out(
+        driver,
+        "no_effect",
+        timing,
+        Text("It did not change for any group of clients, and those with more of it left no more."),
+    )
+
+
+def _out(
+    driver: str,
+    verdict: Literal["symptom", "bystander", "no_effect", "cannot_tell"],
+    timing: LeadLag | None,
+    text: Text,
+) -> RuledOut:
+    return RuledOut(driver, verdict, str(text), text, (), timing.points if timing else ())
+
+
+def symptom_timing(baseline: Baseline, driver: str) -> LeadLag | None:
+    """Return the driver's lead and lag over the whole book, the clearest of its measures.
+
+    Fewer events after an onset are no sign of anything where events come with orders; only more of
+    a driver can be a reaction of the firm or of the client.
+    """
+    found = [
+        lead_lag(baseline, e, None, 1)
+        for e in baseline.panel.exposures
+        if e.driver == driver and e.measure in ("mean", "count")
+    ]
+    return max(found, key=lambda f: f.after_z, default=None)
