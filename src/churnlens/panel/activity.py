@@ -236,7 +236,7 @@ def _season_groups(
     best, codes = 4.0, None  # mean chi-square per degree of freedom that must be passed
     for name in attributes:
         column = attributes[name].cat.codes.to_numpy()
-        values = column.max() + 1
+        values = int(column.max()) + 1
         if values < 2 or values > 40 or (column < 0).any():
             continue
         chi2 = 0.0

@@ -7,7 +7,7 @@ so that looking at thousands of segments costs no more than a few dozen passes o
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -90,6 +90,47 @@ class Group:
     def n_cells(self) -> int:
         """Number of cells."""
         return self.masks_a.shape[1] * self.masks_b.shape[1]
+
+
+@dataclass(frozen=True)
+class Cells:
+    """Client-periods alike in every attribute, taken together.
+
+    `attributes` have the codes of the cells, int[cells]; `at` is the cell of each client, int[n],
+    or of each client and period, int[n, T].
+    """
+
+    attributes: tuple[Attribute, ...]
+    at: Array
+    count: int
+
+    def sums(self, values: Array) -> Array:
+        """Sum float32[n, T] over the clients of each cell, by period: float32[cells, T]."""
+        periods = values.shape[1]
+        at = self.at if self.at.ndim == 2 else self.at[:, None]
+        flat = (at * periods + np.arange(periods)).ravel()
+        sums = np.bincount(flat, values.ravel(), minlength=self.count * periods)
+        return sums.reshape(self.count, periods).astype(np.float32)
+
+
+def collapse(attributes: tuple[Attribute, ...], clients: int) -> Cells:
+    """Return the cells of all attributes together; only those that occur are kept."""
+    at = np.zeros((clients, 1), np.int64)
+    first: list[Array] = []  # codes by cell, attribute for attribute
+    for attribute in sorted(attributes, key=lambda a: a.codes.ndim):
+        codes = attribute.codes if attribute.codes.ndim == 2 else attribute.codes[:, None]
+        values = len(attribute.values)
+        key = at * values + codes
+        occurs = np.flatnonzero(np.bincount(key.ravel()))
+        number = np.zeros(occurs[-1] + 1 if len(occurs) else 1, np.int64)
+        number[occurs] = np.arange(len(occurs))
+        at = number[key]
+        first = [codes_before[occurs // values] for codes_before in first] + [occurs % values]
+    order = [a.name for a in sorted(attributes, key=lambda a: a.codes.ndim)]
+    of_cell = dict(zip(order, first, strict=True))
+    count = len(first[0]) if first else 1
+    named = tuple(replace(a, codes=of_cell[a.name]) for a in attributes)
+    return Cells(named, at[:, 0] if at.shape[1] == 1 else at, count)
 
 
 def attributes_of(panel: Panel, *, tiers: bool = True) -> tuple[Attribute, ...]:
