@@ -217,8 +217,8 @@ def around(rows: Rows, ticks: Mapping[float, str], size: tuple[int, int], zero: 
     }
     moment = {"x": {"datum": 0, "type": "quantitative"}}
     layers = [
-        _once({"type": "rule", "color": MUTED, "strokeWidth": 1}, {"y": {"datum": 0}}),
         _mark({"type": "area", "color": BAND}, x, _y("low"), {"y2": {"field": "high"}}),
+        _once({"type": "rule", "color": MUTED, "strokeWidth": 1}, {"y": {"datum": 0}}),
         _once({"type": "rule", "color": INK, "strokeDash": [2, 3]}, moment),
         _once(
             {"type": "text", "baseline": "bottom", "dy": -4, "color": MUTED},

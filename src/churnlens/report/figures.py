@@ -174,7 +174,7 @@ def _period_row(point: PeriodPoint, banded: bool, language: Language) -> list[st
 def _onset_said(onset: DateEstimate | None, language: Language) -> str:
     if onset is None:
         return ""
-    when = {name: language.when(getattr(onset, name)) for name in ("date", "low", "high")}
+    when = {name: language.within(getattr(onset, name)) for name in ("date", "low", "high")}
     return language.say(_ONSET_SAID, **when)
 
 

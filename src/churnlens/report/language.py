@@ -182,6 +182,15 @@ class Language:
             return self._date("yMMMM", day)
         return self.day(iso)
 
+    def within(self, iso: str) -> str:
+        """Name the period that a date lies in: `October 2023` for its last day, too."""
+        day = dt.date.fromisoformat(iso[:10])
+        if self.period == "quarter":
+            return self.when(day.replace(month=day.month - (day.month - 1) % 3, day=1).isoformat())
+        return (
+            self.when(day.replace(day=1).isoformat()) if self.period == "month" else self.day(iso)
+        )
+
     def day(self, iso: str) -> str:
         """Write a calendar day in full: `31 December 2024`."""
         written = dates.format_date(dt.date.fromisoformat(iso[:10]), "long", locale=self.locale)

@@ -102,10 +102,10 @@ _ONE_IN = Text(
     "Chance alone would show as much in about 1 of {n} such searches, with all the looking counted."
 )
 _EFFECT = Text(
-    "With {per} more, a client is {times} times as likely to leave ({low} to {high} times)."
+    "For each {per}, a client is {times} times as likely to leave ({low} to {high} times)."
 )
 _EFFECT_LESS = Text(
-    "With {per} more, a client is {times} times as likely to leave ({low} to {high} times): "
+    "For each {per}, a client is {times} times as likely to leave ({low} to {high} times): "
     "it keeps clients."
 )
 
@@ -203,7 +203,7 @@ def effect(issue: Issue) -> Text | None:
         return None
     return fill(
         _EFFECT if found.value >= 1 else _EFFECT_LESS,
-        per=found.per,
+        per=found.per.replace("_", " "),
         times=_times(found.value),
         low=_times(found.low),
         high=_times(found.high),

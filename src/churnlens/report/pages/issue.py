@@ -103,7 +103,7 @@ def _who_more(issue: Issue, language: Language) -> list[str]:
 def _since_more(issue: Issue, language: Language) -> list[str]:
     if issue.onset is None:
         return [language.say(_ALL_ALONG)] if issue.kind == "standing" else []
-    low, high = language.when(issue.onset.low), language.when(issue.onset.high)
+    low, high = language.within(issue.onset.low), language.within(issue.onset.high)
     found = [language.say(_BETWEEN, low=low, high=high)] if low != high else []
     return found + ([language.say(_RAMP)] if issue.gradual else [])
 

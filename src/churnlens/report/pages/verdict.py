@@ -57,7 +57,7 @@ def _key_figures(review: Review, language: Language) -> list[dict[str, str]]:
 
 def _since(issue: Issue, language: Language) -> str:
     if issue.onset:
-        return language.when(issue.onset.date)
+        return language.within(issue.onset.date)
     return language.sentence(_ALL_ALONG) if issue.kind == "standing" else "–"
 
 
