@@ -1,0 +1,257 @@
+"""Describe the book as a whole, before any segment or cause.
+
+Departures by period beside those expected, the date from which the whole book changed, how long
+clients stay, how small a rise would have been seen, when a silence means that a client has left,
+and the money by period.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from churnlens import results
+from churnlens.panel import Book, Panel
+from churnlens.panel.attributes import POOLED, TIER, TIERS, UNKNOWN
+from churnlens.panel.returns import silence_threshold
+from churnlens.results import DateEstimate, PeriodPoint, ReturnCurve, Skipped, SurvivalCurve, Text
+from churnlens.when.calendar import period_points
+from churnlens.when.change import ChangeDate, date_counts
+from churnlens.when.power import one_test, smallest_rise
+from churnlens.when.survival import compare, curves
+
+Array = npt.NDArray[Any]
+
+LEVEL = 0.05
+ATTRIBUTES_SHOWN = 3
+MOST_VALUES = 6  # an attribute with more values gives no readable chart
+TOLD = 0.7  # part of the usual information from which a period's departures can be told by client
+
+
+@dataclass(frozen=True)
+class Described:
+    """The book, and what could not be said of it."""
+
+    book: results.Book
+    skipped: tuple[Skipped, ...]
+
+
+@dataclass(frozen=True)
+class Spells:
+    """Tenure at which each spell came under observation and left or was last seen, in periods.
+
+    `event` is True where it left; `rows` are the panel's rows that they belong to.
+    """
+
+    rows: Array
+    entry: Array
+    leaving: Array
+    event: Array
+
+
+def describe(
+    book: Book,
+    panel: Panel,
+    *,
+    usual: Array,
+    observed: Array,
+    expected: Array,
+    mix: tuple[results.Bar, ...] = (),
+    tiers: tuple[results.TierRow, ...] = (),
+    stay: tuple[results.Association, ...] = (),
+    definitions: tuple[results.DefinitionSummary, ...] = (),
+    segments_looked_at: int = 0,
+    starts_looked_at: int = 0,
+    critical: float | None = None,
+    seed: int = 0,
+) -> Described:
+    """Describe the book of clients as the first page and the method page show it.
+
+    Parameters
+    ----------
+    book, panel
+        Everything known of every client, and its panel under the definition used.
+    usual
+        Chance of a departure per client and period had nothing changed, float[n, T].
+    observed, expected
+        Effective departures and those expected, as far as the data tell them, float[n, T].
+    critical
+        Log likelihood ratio a rise must pass; that of one test named beforehand without.
+    seed
+        Of the Monte Carlo draws behind the change date.
+    """
+    clients, money = book.data.clients, book.data.revenue.sum(axis=0, dtype=np.float64)
+    days = [day.isoformat() for day in panel.periods]
+    change = book_change(observed, expected, seed=seed)
+    dated = None if isinstance(change, Skipped) else change
+    survival = survival_curves(panel, told_until(panel, usual, expected))
+    rise = visible_rise(panel, expected, dated, critical)
+    view = results.Book(
+        clients=len(clients),
+        orders=int(clients["days"].sum()),
+        first_date=str(clients["first"].min())[:10],
+        last_date=str(clients["last"].max())[:10],
+        set_apart=panel.set_apart,
+        series=_series(panel, usual),
+        change=_change_date(dated, days),
+        change_p=dated.p_value if dated else None,
+        mix=mix,
+        survival=() if isinstance(survival, Skipped) else survival,
+        tiers=tiers,
+        stay=stay,
+        returns=return_curve(book),
+        definitions=definitions,
+        smallest_visible_rise=rise,
+        segments_looked_at=segments_looked_at,
+        starts_looked_at=starts_looked_at,
+        revenue_last_year=float(money[-panel.calendar.per_year :].sum()),
+        revenue_by_period=tuple(zip(days, money.tolist(), strict=True)),
+    )
+    return Described(view, tuple(s for s in (change, survival) if isinstance(s, Skipped)))
+
+
+def book_change(observed: Array, expected: Array, *, seed: int = 0) -> ChangeDate | Skipped:
+    """Date a rise in the departures of the whole book; its p-value says whether there is one.
+
+    `Skipped` under 20 departures or 8 periods.
+    """
+    seen = observed.sum(axis=0, dtype=np.float64)
+    due = expected.sum(axis=0, dtype=np.float64)
+    there = np.flatnonzero(due > 0)
+    first = int(there[0]) if len(there) else len(due)
+    rng = np.random.default_rng(seed)
+    found = date_counts(np.maximum(seen[first:], 0.0), due[first:], rng=rng)
+    return found if isinstance(found, Skipped) else _moved(found, first)
+
+
+def _moved(change: ChangeDate, periods: int) -> ChangeDate:
+    """Count a change's dates from the start of the data."""
+    return replace(
+        change,
+        start=change.start + periods,
+        low=change.low + periods,
+        high=change.high + periods,
+        chances=(0.0,) * periods + change.chances,
+    )
+
+
+def _change_date(change: ChangeDate | None, days: list[str]) -> DateEstimate | None:
+    if change is None or change.p_value >= LEVEL:
+        return None
+    return DateEstimate(days[change.start], days[change.low], days[change.high])
+
+
+def _series(panel: Panel, usual: Array) -> tuple[PeriodPoint, ...]:
+    """Departures and those expected in every period from the first with clients to lose."""
+    active = panel.active.sum(axis=0, dtype=np.float64)
+    there = np.flatnonzero(active > 0)
+    shown = slice(int(there[0]), None) if len(there) else slice(0, 0)
+    return period_points(
+        [day.isoformat() for day in panel.periods[shown]],
+        np.round(panel.found.sum(axis=0, dtype=np.float64)[shown]),
+        (usual * panel.active).sum(axis=0, dtype=np.float64)[shown],
+        np.round(active[shown]),
+    )
+
+
+def visible_rise(
+    panel: Panel, expected: Array, change: ChangeDate | None, critical: float | None = None
+) -> float | None:
+    """Return the smallest risk ratio over the last year that has four chances in five to be seen.
+
+    What is expected rests on the departures of the time before. None where even a rise without
+    bound would not be.
+    """
+    due = expected.sum(axis=0, dtype=np.float64)
+    year = panel.calendar.per_year
+    return smallest_rise(
+        float(due[-year:].sum()),
+        compared=float(due[:-year].sum()),
+        critical=one_test() if critical is None else critical,
+        dispersion=change.dispersion if change else 1.0,
+    )
+
+
+def return_curve(book: Book) -> ReturnCurve:
+    """Return the chance of a return by length of silence, and what silence counts as leaving."""
+    found = silence_threshold(book.activity)
+    return ReturnCurve(
+        silence=tuple(found.silence.tolist()),
+        chance=tuple(found.chance.tolist()),
+        low=tuple(found.low.tolist()),
+        high=tuple(found.high.tolist()),
+        threshold=found.threshold,
+        level=found.level,
+    )
+
+
+def told_until(panel: Panel, usual: Array, expected: Array) -> int:
+    """Return one past the last period whose departures can mostly be told client by client.
+
+    A recent silence is undecided: later periods would look as if hardly anybody left.
+    """
+    due = (usual * panel.active).sum(axis=0, dtype=np.float64)
+    told = expected.sum(axis=0, dtype=np.float64) / np.maximum(due, 1e-9)
+    usually = np.median(told[due > 0]) if (due > 0).any() else 0.0
+    enough = np.flatnonzero((due > 0) & (told >= TOLD * usually))
+    return int(enough[-1]) + 1 if len(enough) else 0
+
+
+def spells(panel: Panel, until: int) -> Spells:
+    """Return when each spell came under observation and left, by tenure.
+
+    A client is under observation from its first period at risk on (after its third order, or the
+    start of the data: delayed entry) up to its departure, closing, or period `until`. Clients who
+    were there before the data began and whose age is not known are left out.
+    """
+    there = panel.active[:, :until] > 0
+    rows = np.flatnonzero(there.any(axis=1) & ~panel.known_from_start)
+    first = there[rows].argmax(axis=1)
+    last = until - 1 - there[rows, ::-1].argmax(axis=1)
+    onset = panel.onset[rows]
+    event = (onset >= first) & (onset < until)
+    end = np.where(event, onset, last)
+    entry = panel.entry[rows]
+    return Spells(rows, first - entry, end - entry + 1, event)
+
+
+def survival_curves(panel: Panel, until: int) -> tuple[SurvivalCurve, ...] | Skipped:
+    """Draw how long clients stay: all, by value tier, and by the attributes that differ most.
+
+    At most three attributes are shown, those whose groups differ by log-rank after Holm's
+    correction. `Skipped` where nobody's departure was seen.
+    """
+    seen = spells(panel, until)
+    if not seen.event.any():
+        text = Text("No departure of a client of known age was seen, so no curve of stay is drawn.")
+        return Skipped("no_survival", str(text), text)
+    attributes = _labels(panel, seen.rows)
+    tests = compare(seen.entry, seen.leaving, seen.event, attributes)
+    ranked = sorted(tests, key=lambda test: (test.corrected, -test.statistic))
+    shown = [t.attribute for t in ranked if t.corrected < LEVEL][:ATTRIBUTES_SHOWN]
+    groups = _tiers(panel, seen.rows) | {name: attributes[name] for name in shown}
+    return curves(seen.entry, seen.leaving, seen.event, groups)
+
+
+def _tiers(panel: Panel, rows: Array) -> dict[str, Array]:
+    """Value tier when each spell came under observation."""
+    there = panel.active[rows] > 0
+    code = panel.tiers[rows, there.argmax(axis=1)]
+    if len(np.unique(code[code >= 0])) < 2:
+        return {}
+    names = np.array([*TIERS, None], dtype=object)
+    return {TIER: names[np.where(code < 0, len(TIERS), code)]}
+
+
+def _labels(panel: Panel, rows: Array) -> dict[str, Array]:
+    """Values of each attribute with few of them, None where pooled or unknown."""
+    labels: dict[str, Array] = {}
+    for name in panel.attributes:
+        column = panel.attributes[name].cat
+        values = [None if v in (POOLED, UNKNOWN) else str(v) for v in column.categories]
+        if 2 <= sum(v is not None for v in values) <= MOST_VALUES:
+            labels[str(name)] = np.array(values, dtype=object)[column.codes.to_numpy()[rows]]
+    return labels

@@ -1,0 +1,95 @@
+"""Say what the clients worth most bring, and how often they leave, against the others.
+
+Each client is in the tier of the start of the period, read from the year before it alone. Money is
+of the last year, by the tier that each client was in when the year began; a client that came later
+counts in the first tier it had.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from churnlens.panel.attributes import TIERS
+from churnlens.results import Estimate, Skipped, Text, TierRow
+from churnlens.when.rates import departure_rate, informed_part
+from churnlens.which.baseline import Baseline
+
+Array = npt.NDArray[Any]
+
+SMALLEST = 5  # clients under which a tier is joined with its neighbour
+
+
+def tier_rows(baseline: Baseline) -> tuple[TierRow, ...] | Skipped:
+    """Return one row a value tier: clients, shares of revenue and margin, departures, their rate.
+
+    All of the last year, or of what there is of it. Tiers of fewer than five clients are joined
+    with the next one down (the last with the one above). `Skipped` where no client has a year to
+    be valued by.
+    """
+    panel = baseline.panel
+    first = max(panel.active.shape[1] - panel.calendar.per_year, 0)
+    tier = _tier_of_year(panel.tiers[:, first:], panel.active[:, first:] > 0)
+    groups = _groups(tier)
+    if not groups:
+        text = Text("No client has a past long enough to say what it is worth.")
+        return Skipped("no_tiers", str(text), text)
+    return tuple(_row(baseline, group, tier, first) for group in groups)
+
+
+def _tier_of_year(tiers: Array, there: Array) -> Array:
+    """First known tier of each spell in the year while it was there to leave, −1 for none."""
+    known = there & (tiers >= 0)
+    at = known.argmax(axis=1)
+    return np.where(known.any(axis=1), tiers[np.arange(len(tiers)), at], -1)
+
+
+def _groups(tier: Array) -> list[tuple[int, ...]]:
+    """Tiers in order of value, those with too few clients joined with a neighbour."""
+    sizes = np.bincount(tier[tier >= 0], minlength=len(TIERS))
+    groups: list[tuple[int, ...]] = []
+    waiting: tuple[int, ...] = ()
+    for code in np.flatnonzero(sizes):
+        waiting += (int(code),)
+        if sizes[list(waiting)].sum() >= SMALLEST:
+            groups.append(waiting)
+            waiting = ()
+    if waiting and groups:
+        groups[-1] += waiting
+    return groups
+
+
+def _row(baseline: Baseline, group: tuple[int, ...], tier: Array, first: int) -> TierRow:
+    panel = baseline.panel
+    members, counted = np.isin(tier, group), tier >= 0
+    found = float(panel.found[members, first:].sum(dtype=np.float64))
+    return TierRow(
+        tier=" and ".join(TIERS[code] for code in group),
+        clients=len(np.unique(panel.client[members])),
+        revenue_share=_share(panel.revenue[:, first:], members, counted),
+        margin_share=None
+        if panel.margin is None
+        else _share(panel.margin[:, first:], members, counted),
+        departures=round(found),
+        rate_per_year=_rate(baseline, members, first),
+    )
+
+
+def _share(values: Array, members: Array, counted: Array) -> float:
+    total = float(values[counted].sum(dtype=np.float64))
+    return float(values[members].sum(dtype=np.float64)) / total if total else 0.0
+
+
+def _rate(baseline: Baseline, members: Array, first: int) -> Estimate:
+    panel = baseline.panel
+    active = panel.active[members, first:]
+    due = float((baseline.hazard[members, first:] * active).sum(dtype=np.float64))
+    told = float(baseline.expected[members, first:].sum(dtype=np.float64))
+    return departure_rate(
+        float(panel.found[members, first:].sum(dtype=np.float64)),
+        float(active.sum(dtype=np.float64)),
+        informed_part(told, due),
+        periods_a_year=panel.calendar.per_year,
+    )
