@@ -11,16 +11,18 @@ import numpy as np
 
 from churnlens.config import Settings
 from churnlens.issues import catalogue, identity
+from churnlens.issues.register import entries_of
 from churnlens.issues.summary import ranked, verdict_sentences
 from churnlens.panel import Book, Panel, build, open_book
 from churnlens.panel.departures import DEFINITIONS
+from churnlens.remedies import Forecast, forecast, judge_remedies, plan_test
+from churnlens.remedies.rates import ByClient
 from churnlens.results import (
     DefinitionSummary,
     DefinitionUsed,
     Issue,
     Review,
     Skipped,
-    TestPlan,
     Text,
 )
 from churnlens.results import Book as BookView
@@ -106,26 +108,53 @@ def _review(
     found: Answer,
     previous: Review | None,
 ) -> Review:
-    issues = tuple(_with_remedies(i, settings) for i in ranked(found.issues))
+    issues = tuple(_with_advice(i, settings) for i in ranked(found.issues))
     matched = identity.match(previous, issues, _sight(base, search, found))
+    departures = ByClient(base.observed, base.expected)
+    planned, unplanned = _with_plans(base, matched.issues, departures, tables.as_of)
+    earlier = previous.issues if previous else ()
+    outlook = forecast(base.panel, planned, departures=departures, seed=settings.seed)
     view = _book_view(book, base, found, search, others, settings)
-    return Review(
+    if isinstance(outlook, Forecast):
+        view = replace(view, outlook=outlook.outlook, outlook_checks=outlook.checks,
+                       outlook_method=outlook.method)
+    else:
+        unplanned = (*unplanned, outlook)
+    review = Review(
         as_of=tables.as_of.isoformat(),
         period=settings.period,
         currency=settings.currency,
         rows=tables.rows,
         departure_definition=DefinitionUsed(settings.definition, str(_definition_text(settings))),
         definition_text=_definition_text(settings),
-        issues=matched.issues,
+        issues=planned,
         gone=matched.gone,
         book=view,
+        remedies=judge_remedies(
+            base.panel, tables.remedies, (*planned, *earlier),
+            as_of=tables.as_of, departures=departures,
+        ),
         ruled_out=found.ruled_out,
-        skipped=_skipped(book),
+        skipped=(*_skipped(book), *unplanned),
         data_findings=tables.findings,
         verdict=verdict_sentences(
-            matched.issues, _last_year(found.settled.panel), view.smallest_visible_rise
+            planned, _last_year(found.settled.panel), view.smallest_visible_rise
         ),
         previous_as_of=previous.as_of if previous else None,
+    )
+    history = previous.register if previous else ()
+    return replace(review, register=(*history, *entries_of(review)))
+
+
+def _with_plans(
+    base: Baseline, issues: tuple[Issue, ...], departures: ByClient, as_of: dt.date
+) -> tuple[tuple[Issue, ...], tuple[Skipped, ...]]:
+    """Write down beforehand how each issue's remedy will be tested."""
+    plans = [plan_test(base.panel, i, as_of=as_of, departures=departures) for i in issues]
+    return (
+        tuple(replace(i, test_plan=None if isinstance(p, Skipped) else p)
+              for i, p in zip(issues, plans, strict=True)),
+        tuple(p for p in plans if isinstance(p, Skipped)),
     )
 
 
@@ -206,7 +235,7 @@ def _definition_text_of(name: str) -> Text:
     return known.get(name, Text("A definition of your own: {name}.", {"name": name}))
 
 
-def _with_remedies(issue: Issue, settings: Settings) -> Issue:
+def _with_advice(issue: Issue, settings: Settings) -> Issue:
     path = Path(settings.report.remedies) if settings.report.remedies else None
     family, advice = catalogue.recommend(issue.driver, issue.direction, path, kind=issue.kind)
     return replace(issue, driver_family=family, recommendation=advice)

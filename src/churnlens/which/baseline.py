@@ -10,6 +10,7 @@ gamma prior, so that a value without departures does not run off to nothing.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +27,9 @@ TENURE_BANDS = (6, 12, 24, 48)  # months
 RATE_BANDS = 5
 CLOCK_BANDS = (0.5, 1.0, 1.5, 2.5)  # time left, in the time the client takes to order four times
 SWEEPS, ROUNDS = 4, 2
+# Where less than this can be told of a departure, what is found rests on how silence is modelled more
+# than on what the client did; a small error there would look like a large effect.
+LEAST_INFORMATION = 0.25
 
 
 @dataclass(frozen=True)
@@ -51,105 +55,138 @@ class Baseline:
 
 def fit(panel: Panel) -> Baseline:
     """Fit the baseline hazard and weigh the panel's departures under it."""
-    factors = _factors(panel)
+    bands = _bands(panel)
     hazard = np.zeros_like(panel.active)
     for _ in range(ROUNDS if panel.likelihood is not None else 1):
-        hazard = _proportional(panel, factors)
+        hazard = _proportional(panel, bands)
         panel = panel.weigh(hazard)
-    return weighed(panel, hazard)
+    return _weighed(panel, hazard, bands)
 
 
 def weighed(panel: Panel, hazard: Array) -> Baseline:
     """Return a panel's effective departures under a hazard (float32[n, T])."""
+    return _weighed(panel, hazard, _bands(panel))
+
+
+@dataclass(frozen=True)
+class _Bands:
+    """Bands of tenure, of the usual order rate and of the time left, int8[n, T] each."""
+
+    tenure: Array
+    rate: Array
+    clock: Array
+
+
+def _bands(panel: Panel) -> _Bands:
+    cal, rate = panel.calendar, _past_rate(panel)
+    tenure = _band(panel.tenure + 1, [cal.span(m) for m in TENURE_BANDS])  # a band has its start
+    tenure[panel.known_from_start] = len(TENURE_BANDS) + 1
+    there = rate[panel.at_risk]
+    edges = np.quantile(there, np.linspace(0, 1, RATE_BANDS + 1)[1:-1]) if there.size else []
+    e = cumulative(panel.activity.exposure)
+    clock = 1 + 4 * panel.activity.order_scatter[:, None] / rate
+    left = (e[:, -1:] - e[:, :-1]) / clock
+    return _Bands(tenure, _band(rate, np.unique(edges)), _band(left, CLOCK_BANDS))
+
+
+def _band(values: Array, edges: Iterable[float]) -> Array:
+    """Number of edges below each value, int8."""
+    band = np.zeros(values.shape, np.int8)
+    for edge in edges:
+        band += values > edge
+    return band
+
+
+def _past_rate(panel: Panel) -> Array:
+    """Orders a period over the past year, from the past alone, float32[n, T]."""
+    year = panel.calendar.per_year
+    x, e = cumulative(panel.activity.orders), cumulative(panel.activity.exposure)
+    orders, due = x[:, :-1].copy(), e[:, :-1].copy()
+    orders[:, year:] -= x[:, : -year - 1]
+    due[:, year:] -= e[:, : -year - 1]
+    return np.asarray((orders + np.float32(0.5)) / (due + np.float32(0.5)))
+
+
+def _weighed(panel: Panel, hazard: Array, bands: _Bands) -> Baseline:
     expected = hazard * panel.active
     if panel.likelihood is None:
         return Baseline(panel, hazard, expected, panel.found)
     surprise = panel.found - expected
-    informed = _information(panel, expected, surprise)
+    informed = _information(panel, expected, surprise, bands)
     effective = (expected * informed).astype(np.float32)
-    return Baseline(panel, hazard, effective, effective + surprise)
+    return Baseline(panel, hazard, effective, np.where(informed > 0, effective + surprise, 0))
 
 
-def _information(panel: Panel, expected: Array, surprise: Array) -> Array:
+def _information(panel: Panel, expected: Array, surprise: Array, bands: _Bands) -> Array:
     """Part of the full information on departures that is there, by rate and time left.
 
     For departures known for sure, the variance of found less expected is the expected number; what
     is uncertain varies less. Neighbouring periods of a client are summed, since an onset that cannot
     be dated to the period is shared among them.
     """
-    band = _clock_band(panel) * (RATE_BANDS + 1) + _rate_band(panel)
+    band = bands.clock * np.int16(RATE_BANDS + 1) + bands.rate
     width = panel.calendar.span(4)
     running = cumulative(surprise)
     periods = surprise.shape[1]
     t = np.arange(periods)
     around = running[:, np.minimum(t + width + 1, periods)] - running[:, np.maximum(t - width, 0)]
-    size = int(band.max()) + 1
+    size = (len(CLOCK_BANDS) + 1) * (RATE_BANDS + 1)
     variance = np.bincount(band.ravel(), (surprise * around).ravel(), minlength=size)
     full = np.bincount(band.ravel(), expected.ravel(), minlength=size)
     overall = variance.sum() / max(full.sum(), 1e-9)
     part = (variance + 10 * overall) / (full + 10)  # ten departures' worth of shrinkage
-    return part.clip(0.02, 1.0)[band].astype(np.float32)
+    return part.clip(0.02, 1.0).astype(np.float32)[band]
 
 
-def _proportional(panel: Panel, factors: list[tuple[Array, int]]) -> Array:
+def _proportional(panel: Panel, bands: _Bands) -> Array:
+    """Hazard as a product of factors, each sweep bringing every margin in line with what was found.
+
+    A client-period's factors depend on the client (its attributes) or on the moment (bands, season);
+    each kind is summed over the panel once a sweep, and its factors are found from the sums.
+    """
+    moment, of_moment = _moments(panel, bands)
+    of_client = [
+        (panel.attributes[name].cat.codes.to_numpy(), len(panel.attributes[name].cat.categories))
+        for name in panel.attributes
+    ]
     found, active = panel.found, panel.active
     total = found.sum(dtype=np.float64)
-    hazard = np.full(active.shape, total / max(active.sum(dtype=np.float64), 1e-9), np.float32)
+    by_client = np.ones(len(active), np.float32)
+    by_moment = np.full(len(of_moment[0][0]), total / max(active.sum(dtype=np.float64), 1e-9))
+    seen_moment = np.bincount(moment.ravel(), found.ravel(), minlength=len(by_moment))
+    seen_client = found.sum(axis=1)
     for _ in range(SWEEPS):
-        for codes, levels in factors:
-            seen, due = _margin(found, codes, levels), _margin(hazard * active, codes, levels)
-            hazard *= ((seen + PRIOR) / (due + PRIOR)).astype(np.float32)[codes]
-    return np.asarray(
-        hazard * np.float32(total / max((hazard * active).sum(dtype=np.float64), 1e-9))
-    )
+        there = (by_client[:, None] * active).ravel()
+        exposed = np.bincount(moment.ravel(), there, minlength=len(by_moment))
+        by_moment = _in_line(by_moment, exposed, seen_moment, of_moment)
+        exposed = np.einsum("it,it->i", by_moment.astype(np.float32)[moment], active)
+        by_client = _in_line(by_client, exposed, seen_client, of_client).astype(np.float32)
+    hazard = by_moment.astype(np.float32)[moment]
+    hazard *= by_client[:, None]
+    due = np.einsum("it,it->i", hazard, active).sum(dtype=np.float64)
+    return np.asarray(hazard * np.float32(total / max(due, 1e-9)))
 
 
-def _margin(values: Array, codes: Array, levels: int) -> Array:
-    """Sum of values [n, T] by code; codes are [n, 1], [1, T] or [n, T]."""
-    if codes.shape[1] == 1:
-        return np.bincount(codes[:, 0], values.sum(axis=1), minlength=levels)
-    if codes.shape[0] == 1:
-        return np.bincount(codes[0], values.sum(axis=0), minlength=levels)
-    return np.bincount(codes.ravel(), values.ravel(), minlength=levels)
+def _in_line(risk: Array, exposed: Array, seen: Array, factors: list[tuple[Array, int]]) -> Array:
+    """Multiply risks (per unit `exposed`) factor by factor so that `seen` is met in every level."""
+    for codes, levels in factors:
+        want = np.bincount(codes, seen, minlength=levels)
+        due = np.bincount(codes, risk * exposed, minlength=levels)
+        risk = risk * ((want + PRIOR) / (due + PRIOR))[codes]
+    return risk
 
 
-def _factors(panel: Panel) -> list[tuple[Array, int]]:
-    """Codes (broadcastable to n × T) and number of levels of every factor of the baseline."""
+def _moments(panel: Panel, bands: _Bands) -> tuple[Array, list[tuple[Array, int]]]:
+    """Number of each client-period's moment, int16[n, T], and every factor's level by moment."""
     cal = panel.calendar
-    bands = np.array([cal.span(m) for m in TENURE_BANDS])
-    tenure = np.searchsorted(bands, panel.tenure, side="right")
-    tenure = np.where(panel.known_from_start[:, None], len(bands) + 1, tenure)
-    factors = [
-        (tenure, len(bands) + 2),
-        (_rate_band(panel), RATE_BANDS + 1),
-        (_clock_band(panel), len(CLOCK_BANDS) + 1),
-    ]
-    if len(cal.starts) >= 2 * cal.per_year:
-        factors.append((cal.season[None, :], int(cal.season.max()) + 1))
-    for name in panel.attributes:
-        column = panel.attributes[name].cat
-        factors.append((column.codes.to_numpy()[:, None].astype(int), len(column.categories)))
-    return factors
-
-
-def _past_rate(panel: Panel) -> Array:
-    """Orders a period over the past year, from the past alone, float32[n, T]."""
-    year, periods = panel.calendar.per_year, panel.active.shape[1]
-    t = np.arange(periods)
-    back = np.maximum(t - year, 0)
-    x, e = cumulative(panel.activity.orders), cumulative(panel.activity.exposure)
-    return np.asarray((x[:, t] - x[:, back] + 0.5) / (e[:, t] - e[:, back] + 0.5))
-
-
-def _rate_band(panel: Panel) -> Array:
-    rate = _past_rate(panel)
-    there = rate[panel.at_risk]
-    edges = np.quantile(there, np.linspace(0, 1, RATE_BANDS + 1)[1:-1]) if there.size else []
-    return np.searchsorted(np.unique(edges), rate)
-
-
-def _clock_band(panel: Panel) -> Array:
-    e = cumulative(panel.activity.exposure)
-    left = e[:, -1:] - e[:, :-1]
-    clock = 1 + 4 * panel.activity.order_scatter[:, None] / _past_rate(panel)
-    return np.searchsorted(CLOCK_BANDS, left / clock)
+    tenures, rates, clocks = len(TENURE_BANDS) + 2, RATE_BANDS + 1, len(CLOCK_BANDS) + 1
+    seasonal = len(cal.starts) >= 2 * cal.per_year
+    season = cal.season if seasonal else np.zeros(len(cal.starts), int)
+    seasons = int(season.max()) + 1
+    moment = bands.tenure.astype(np.int16) * rates + bands.rate
+    moment = (moment * clocks + bands.clock) * seasons + season.astype(np.int16)
+    levels = np.unravel_index(
+        np.arange(tenures * rates * clocks * seasons), (tenures, rates, clocks, seasons)
+    )
+    factors = list(zip(levels, (tenures, rates, clocks, seasons), strict=True))
+    return moment, factors if seasonal else factors[:-1]

@@ -93,7 +93,7 @@ def shift_issue(
         direction=direction,
         verdict=verdict,
         effect=Effect(
-            "risk_ratio", ratio.value, ratio.low, ratio.high, f"{size:.3g} {direction} of {driver}"
+            "risk_ratio", ratio.value, ratio.low, ratio.high, f"{size:.3g} {driver}"
         ),
         extra={
             "exposure": move.exposure.measure,
@@ -119,7 +119,7 @@ def unexplained_issue(finding: Finding, baseline: Baseline, settled: Settled) ->
         "Since {date}, {segment} leave more often, and nothing on record explains it.",
         {
             "date": {"type": "date", "value": onset.date},
-            "segment": {"type": "segment", "value": window.segment},
+            "segment": {"type": "clients", "value": window.segment},
         },
     )
     ratio = finding.attribution.ratio
@@ -151,13 +151,13 @@ def standing_issue(finding: Finding, standing: Standing, settled: Settled) -> Is
     """Return the issue of a driver that costs clients all along."""
     direction: Literal["more", "less"] = "more" if standing.direction == "more" else "less"
     values = {
-        "segment": {"type": "segment", "value": standing.segment},
+        "segment": {"type": "clients", "value": standing.segment},
         "driver": {"type": "driver", "value": standing.driver},
     }
     title = (
         Text("All along, {segment} with more {driver} leave more often.", values)
         if direction == "more"
-        else Text("All along, {segment} with less {driver} leave more often.", values)
+        else Text("All along, {segment} who lack {driver} leave more often.", values)
     )
     ratio = finding.attribution.ratio
     return _issue(
@@ -176,7 +176,7 @@ def standing_issue(finding: Finding, standing: Standing, settled: Settled) -> Is
             ratio.value,
             ratio.low,
             ratio.high,
-            f"{abs(standing.usual - standing.low):.3g} {direction} of {standing.driver}",
+            f"{abs(standing.usual - standing.low):.3g} {standing.driver}",
         ),
         extra={
             "exposure": standing.exposure.measure,
@@ -241,7 +241,7 @@ def _shift_title(
 ) -> Text:
     values = {
         "date": {"type": "date", "value": onset.date},
-        "segment": {"type": "segment", "value": segment},
+        "segment": {"type": "clients", "value": segment},
         "driver": {"type": "driver", "value": driver},
     }
     if verdict == "cannot_tell":
@@ -252,7 +252,7 @@ def _shift_title(
         )
     if direction == "more":
         return Text("Since {date}, {segment} leave more often because of more {driver}.", values)
-    return Text("Since {date}, {segment} leave more often because of less {driver}.", values)
+    return Text("Since {date}, {segment} leave more often because of a lack of {driver}.", values)
 
 
 def _unknown(case: Case, verdict: str, rivals: tuple[str, ...]) -> tuple[Text, ...]:

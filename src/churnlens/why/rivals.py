@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from churnlens.which.baseline import Baseline
 from churnlens.why.candidates import Candidate
-from churnlens.why.selection import CLEARLY, Explained, overlap
+from churnlens.why.selection import CLEARLY, KEEP, Explained, overlap
 
 Array = npt.NDArray[Any]
 
@@ -43,19 +43,18 @@ def rivals(baseline: Baseline, taken: Candidate, explained: Explained) -> tuple[
     rather than the taken one's; `channel`: the way the taken one works; `upstream`: the taken one is
     its channel; `inseparable`: the records cannot part them.
     """
-    found = []
-    for other in explained.left:
-        if other.driver == taken.driver or not _together(baseline, taken, other):
-            continue
-        if other.flat_gain < taken.gain - _room(taken):
-            continue
-        found.append(Rival(other, _relation(taken, other)))
-    return tuple(found)
+    return tuple(
+        Rival(other, _standing_of(taken, other))
+        for other in explained.left
+        if other.driver != taken.driver and other.gain >= KEEP and _together(baseline, taken, other)
+    )
 
 
-def _room(taken: Candidate) -> float:
-    """How much worse than the taken one a rival may do: its scope is a little off, or its lag."""
-    return max(2 * CLEARLY, 0.5 * taken.gain)
+def _standing_of(taken: Candidate, other: Candidate) -> Relation:
+    """Relation of the other to the taken one; one that explains far less is weaker in any case."""
+    relation = _relation(taken, other)
+    far = other.flat_gain < taken.gain - max(2 * CLEARLY, 0.5 * taken.gain)
+    return "weaker" if far and relation in ("inseparable", "stronger") else relation
 
 
 def _together(baseline: Baseline, a: Candidate, b: Candidate) -> bool:

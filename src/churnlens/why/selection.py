@@ -92,12 +92,12 @@ def _next(
     parts: list[Explanation],
     now: Fit,
 ) -> Explanation | None:
-    taken = {id(p.candidate) for p in parts}
+    taken = [p.candidate for p in parts if p.candidate is not None]
     terms = tuple(p.term for p in parts)
     tried = [
         (fit(baseline, (*terms, c.term)).gain - now.gain, c)
         for c in candidates
-        if id(c) not in taken and c.gain > KEEP
+        if c.gain > KEEP and not any(_same_driver(c, other) for other in taken)
     ]
     gain, best = max(tried, key=lambda x: x[0], default=(0.0, None))
     p = driver_p(gain, len(candidates))
@@ -114,6 +114,11 @@ def _next(
         term = Term(f"window {window.start}", (inside & late).astype(np.float32), inside)
         return Explanation(None, window, term, window.p_value, window.gain)
     return None
+
+
+def _same_driver(a: Candidate, b: Candidate) -> bool:
+    """Whether two changes are of one driver for clients in common: one matter, not two."""
+    return a.driver == b.driver and bool((a.inside & b.inside).any())
 
 
 def explained_risk(baseline: Baseline, fitted: Fit) -> Array:

@@ -19,6 +19,7 @@ from churnlens.panel.cumulative import cumulative
 from churnlens.panel.exposures import Exposure
 from churnlens.which.baseline import Baseline
 from churnlens.which.segments import Attribute, dense_sums, groups, members
+from churnlens.why.lead_lag import lead_lag
 from churnlens.why.model import Term
 
 Array = npt.NDArray[Any]
@@ -72,6 +73,8 @@ def find_standing(
     found: dict[str, Standing] = {}
     for exposure in looked:
         best = _test(baseline, explained, attributes, exposure, len(looked))
+        if best is not None and lead_lag(baseline, exposure, None, 1).is_symptom:
+            continue  # what follows the decline of slow leavers leaks into their past
         if best is not None and best.score > getattr(found.get(exposure.driver), "score", 0.0):
             found[exposure.driver] = best
     return tuple(sorted(found.values(), key=lambda s: -s.score))
