@@ -22,6 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from churnlens.panel.activity import Activity
+from churnlens.panel.threads import over_chunks
 
 Array = npt.NDArray[Any]
 
@@ -29,7 +30,7 @@ FADES = (0.0, 1.0, 2.0, 4.0, 6.0)  # months from the first fall to the last
 KEPT = (0.02, 0.2, 0.4)  # parts of the orders that a departing client keeps
 BASKET_FADES, BASKET_KEPT = (0.0, 2.0, 5.0), (0.2, 0.4)
 LEAST_ORDERS = 3.0  # orders before anybody counts as a client who can leave
-CHUNK = 20_000  # clients at a time
+CHUNK = 1_000  # clients at a time, so that all their courses stay in the cache
 LEARN = 4_000  # clients that the courses' shares are learned from
 FIRST_HAZARD = 0.015
 
@@ -83,36 +84,74 @@ def onset_likelihood(
     )
     fits = _course_fits(activity.rows(learn), begin[learn], end[learn], prior, months)
     share = _course_shares(fits, possible[learn])
-    ratio = np.zeros(possible.shape, np.float32)
-    for low in range(0, len(begin), CHUNK):
+    ratio = np.full(possible.shape, -np.inf, np.float32)
+
+    def fill(low: int) -> None:
         rows = slice(low, low + CHUNK)
         fits = _course_fits(activity.rows(rows), begin[rows], end[rows], prior, months)
-        ratio[rows] = _log_mixture(fits, share)
-    return OnsetLikelihood(np.where(possible, ratio, -np.inf).astype(np.float32), possible)
+        np.copyto(ratio[rows], _log_mixture(fits, share), where=possible[rows])
+
+    over_chunks(fill, range(0, len(begin), CHUNK))
+    return OnsetLikelihood(ratio, possible)
 
 
 def posterior(likelihood: OnsetLikelihood, hazard: Array) -> OnsetPosterior:
     """Return the onset's posterior under a prior hazard (per period, broadcastable to [m, T])."""
-    h = np.where(likelihood.possible, hazard, 0).clip(0, 0.9).astype(np.float32)
-    stay = np.cumsum(np.log1p(-h), axis=1)
+    shape = likelihood.possible.shape
+    prior = np.broadcast_to(hazard, shape)
+    found, active = np.empty(shape, np.float32), np.empty(shape, np.float32)
+
+    def fill(low: int) -> None:
+        rows = slice(low, low + CHUNK)
+        possible = likelihood.possible[rows]
+        found[rows] = _found(likelihood.log_ratio[rows], possible, prior[rows])
+        gone = np.cumsum(found[rows], axis=1)
+        active[rows] = (1 - gone + found[rows]).clip(0, 1) * possible
+
+    over_chunks(fill, range(0, shape[0], CHUNK))
+    return OnsetPosterior(found, active)
+
+
+def _found(log_ratio: Array, possible: Array, hazard: Array) -> Array:
+    """Probability of an onset in each period, float32[m, T]."""
+    h = np.where(possible, hazard, 0).clip(0, 0.9).astype(np.float32)
+    keep = np.log1p(-h)
+    stay = np.cumsum(keep, axis=1)
     with np.errstate(divide="ignore"):
-        joint = likelihood.log_ratio + np.log(h) + stay - np.log1p(-h)
+        joint = np.log(h, out=h)
+    joint += log_ratio
+    joint += stay
+    joint -= keep
     top = np.maximum(joint.max(axis=1, keepdims=True), stay[:, -1:])
-    weight = np.exp(joint - top)
-    none = np.exp(stay[:, -1:] - top)
-    found = weight / (weight.sum(axis=1, keepdims=True) + none)
-    gone = np.cumsum(found, axis=1)
-    active = np.where(likelihood.possible, 1 - gone + found, 0).clip(0, 1)
-    return OnsetPosterior(found.astype(np.float32), active.astype(np.float32))
+    joint -= top
+    weight = np.exp(joint, out=joint)
+    weight /= weight.sum(axis=1, keepdims=True) + np.exp(stay[:, -1:] - top)
+    return np.asarray(weight)
 
 
 def book_hazard(likelihood: OnsetLikelihood, rounds: int = 8) -> float:
-    """Return the one hazard per period that best explains the book (EM)."""
+    """Return the one hazard h per period that best explains the book (EM).
+
+    With one hazard an onset in the k-th possible period has weight ratio · h(1 − h)^(k−1), and none
+    at all (1 − h)^K, so a round needs two sums over each client's row.
+    """
+    k = np.cumsum(likelihood.possible, axis=1, dtype=np.float32)
+    most = k[:, -1].copy()
+    top = np.maximum(likelihood.log_ratio.max(axis=1, initial=-np.inf), 0)
+    ratio = np.exp(likelihood.log_ratio - top[:, None])
+    after = most[:, None] - k  # possible periods still to come
+    k -= 1
     hazard = FIRST_HAZARD
     for _ in range(rounds):
-        now = posterior(likelihood, np.float32(hazard))
-        active = float(now.active.sum(dtype=np.float64))
-        hazard = float(now.found.sum(dtype=np.float64)) / active if active > 0 else hazard
+        stay = np.float32(np.log1p(-hazard))
+        weight = np.exp(k * stay)
+        weight *= ratio
+        onset = hazard * weight.sum(axis=1, dtype=np.float64)
+        whole = onset + np.exp(most * stay - top)
+        lost = hazard * np.einsum("it,it->i", weight, after)
+        active = float((most - lost / whole).sum(dtype=np.float64))
+        hazard = float((onset / whole).sum()) / active if active > 0 else hazard
+        hazard = min(hazard, 0.9)
     return hazard
 
 
@@ -171,9 +210,14 @@ def _fits(
     shape_after = a + x.sum(axis=1, keepdims=True)
     steady = shape_after * np.log(b + e.sum(axis=1, keepdims=True))
     out = np.empty((len(courses), *x.shape), np.float32)
-    for k, (fade, kept) in enumerate(courses):
+    for fit, (fade, kept) in zip(out, courses, strict=True):
         course = course_shape(x.shape[1], fade, kept)
-        out[k] = x @ np.log(course) - shape_after * np.log(b + np.maximum(e @ course, 0)) + steady
+        np.maximum(e @ course, 0, out=fit)
+        fit += b
+        np.log(fit, out=fit)
+        fit *= -shape_after
+        fit += x @ np.log(course)
+        fit += steady
     return out
 
 
@@ -203,6 +247,7 @@ def _course_shares(fits: Array, possible: Array) -> Array:
 
 def _log_mixture(fits: Array, share: Array) -> Array:
     top = fits.max(axis=0)
-    return np.asarray(
-        np.log(np.tensordot(share.astype(np.float32), np.exp(fits - top), axes=1)) + top
-    )
+    total = np.zeros_like(top)
+    for fit, part in zip(fits, share.astype(np.float32), strict=True):
+        total += part * np.exp(fit - top)
+    return np.asarray(np.log(total) + top)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 Chunk = TypeVar("Chunk")
 Result = TypeVar("Result")
@@ -20,8 +21,17 @@ def over_chunks(work: Callable[[Chunk], Result], chunks: Iterable[Chunk]) -> lis
     kept to one thread each: how a library shares one out among cores changes its last bits, and
     the bytes of a review must not depend on the machine.
     """
-    with threadpool_limits(1, "blas"), ThreadPoolExecutor(_cores()) as pool:
-        return list(pool.map(work, chunks))
+    chunks = list(chunks)
+    with _libraries().limit(limits=1, user_api="blas"):
+        if len(chunks) < 2:
+            return [work(chunk) for chunk in chunks]
+        with ThreadPoolExecutor(_cores()) as pool:
+            return list(pool.map(work, chunks))
+
+
+@functools.cache
+def _libraries() -> ThreadpoolController:
+    return ThreadpoolController()
 
 
 def _cores() -> int:
