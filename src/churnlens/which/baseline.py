@@ -29,7 +29,7 @@ CLOCK_BANDS = (0.5, 1.0, 1.5, 2.5)  # time left, in the time the client takes to
 SWEEPS, ROUNDS = 4, 2
 # Where less than this can be told of a departure, what is found rests on how silence is modelled more
 # than on what the client did; a small error there would look like a large effect.
-LEAST_INFORMATION = 0.25
+LEAST_INFORMATION = 0.4
 
 
 @dataclass(frozen=True)
@@ -135,7 +135,8 @@ def _information(panel: Panel, expected: Array, surprise: Array, bands: _Bands) 
     full = np.bincount(band.ravel(), expected.ravel(), minlength=size)
     overall = variance.sum() / max(full.sum(), 1e-9)
     part = (variance + 10 * overall) / (full + 10)  # ten departures' worth of shrinkage
-    return part.clip(0.02, 1.0).astype(np.float32)[band]
+    known = np.where(part >= LEAST_INFORMATION, part.clip(0, 1), 0)
+    return known.astype(np.float32)[band]
 
 
 def _proportional(panel: Panel, bands: _Bands) -> Array:
