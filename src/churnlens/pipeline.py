@@ -25,13 +25,18 @@ from churnlens.results import (
     Skipped,
     Text,
 )
-from churnlens.results import Book as BookView
 from churnlens.tables import Tables, open_source
+from churnlens.when.book import Described, describe
 from churnlens.which import baseline as expectation
 from churnlens.which import scan as segment_scan
 from churnlens.which.alignment import aligned
 from churnlens.which.baseline import Baseline
+from churnlens.which.composition import mix_issue
+from churnlens.which.mix import mix_bars, mix_change
 from churnlens.which.segments import attributes_of, members
+from churnlens.which.stay import why_the_best_stay
+from churnlens.which.tiers import tier_rows
+from churnlens.why.findings import composition_issue
 from churnlens.why.investigate import Answer, answer
 
 Progress = Callable[[str, int, int], None]
@@ -108,16 +113,22 @@ def _review(
     found: Answer,
     previous: Review | None,
 ) -> Review:
-    issues = tuple(_with_advice(i, settings) for i in ranked(found.issues))
+    written = found.issues or _mix_issue(base)
+    issues = tuple(_with_advice(i, settings) for i in ranked(written))
     matched = identity.match(previous, issues, _sight(base, search, found))
     departures = ByClient(base.observed, base.expected)
     planned, unplanned = _with_plans(base, matched.issues, departures, tables.as_of)
     earlier = previous.issues if previous else ()
     outlook = forecast(base.panel, planned, departures=departures, seed=settings.seed)
-    view = _book_view(book, base, found, search, others, settings)
+    described = _book_view(book, base, found, search, others, settings)
+    view = described.book
     if isinstance(outlook, Forecast):
-        view = replace(view, outlook=outlook.outlook, outlook_checks=outlook.checks,
-                       outlook_method=outlook.method)
+        view = replace(
+            view,
+            outlook=outlook.outlook,
+            outlook_checks=outlook.checks,
+            outlook_method=outlook.method,
+        )
     else:
         unplanned = (*unplanned, outlook)
     review = Review(
@@ -131,11 +142,14 @@ def _review(
         gone=matched.gone,
         book=view,
         remedies=judge_remedies(
-            base.panel, tables.remedies, (*planned, *earlier),
-            as_of=tables.as_of, departures=departures,
+            base.panel,
+            tables.remedies,
+            (*planned, *earlier),
+            as_of=tables.as_of,
+            departures=departures,
         ),
         ruled_out=found.ruled_out,
-        skipped=(*_skipped(book), *unplanned),
+        skipped=(*_skipped(book), *described.skipped, *unplanned),
         data_findings=tables.findings,
         verdict=verdict_sentences(
             planned, _last_year(found.settled.panel), view.smallest_visible_rise
@@ -146,14 +160,22 @@ def _review(
     return replace(review, register=(*history, *entries_of(review)))
 
 
+def _mix_issue(base: Baseline) -> tuple[Issue, ...]:
+    """A rise made by composition alone, where no segment got worse."""
+    found = mix_issue(base)
+    return () if isinstance(found, Skipped) else (composition_issue(found),)
+
+
 def _with_plans(
     base: Baseline, issues: tuple[Issue, ...], departures: ByClient, as_of: dt.date
 ) -> tuple[tuple[Issue, ...], tuple[Skipped, ...]]:
     """Write down beforehand how each issue's remedy will be tested."""
     plans = [plan_test(base.panel, i, as_of=as_of, departures=departures) for i in issues]
     return (
-        tuple(replace(i, test_plan=None if isinstance(p, Skipped) else p)
-              for i, p in zip(issues, plans, strict=True)),
+        tuple(
+            replace(i, test_plan=None if isinstance(p, Skipped) else p)
+            for i, p in zip(issues, plans, strict=True)
+        ),
         tuple(p for p in plans if isinstance(p, Skipped)),
     )
 
@@ -165,40 +187,29 @@ def _book_view(
     search: segment_scan.Scan | None,
     others: dict[str, Baseline],
     settings: Settings,
-) -> BookView:
-    """The book as a whole, its first page and its method page."""
-    from churnlens.when.calendar import period_points
-
-    panel = found.settled.panel
-    due = (found.settled.usual * panel.active).sum(axis=0, dtype=np.float64)
-    clients = book.data.clients
-    year = panel.calendar.per_year
-    return BookView(
-        clients=len(clients),
-        orders=int(clients["days"].sum()),
-        first_date=str(clients["first"].min())[:10],
-        last_date=str(clients["last"].max())[:10],
-        set_apart=panel.set_apart,
-        series=period_points(
-            [day.isoformat() for day in panel.periods],
-            panel.found.sum(axis=0, dtype=np.float64),
-            due,
-            panel.active.sum(axis=0, dtype=np.float64),
-        ),
+) -> Described:
+    """The book as a whole, its first page and its method page, and what could not be said of it."""
+    parts = {"mix": mix_change(base), "tiers": tier_rows(base), "stay": why_the_best_stay(base)}
+    said = {name: part for name, part in parts.items() if not isinstance(part, Skipped)}
+    if "mix" in said:
+        said["mix"] = mix_bars(said["mix"])
+    described = describe(
+        book,
+        found.settled.panel,
+        usual=found.settled.usual,
+        observed=base.observed,
+        expected=base.expected,
         definitions=tuple(
             _definition_summary(name, b.panel)
             for name, b in ({settings.definition: base} | others).items()
         ),
         segments_looked_at=search.segments if search else 0,
         starts_looked_at=search.starts if search else 0,
-        revenue_last_year=float(book.data.revenue[:, -year:].sum(dtype=np.float64)),
-        revenue_by_period=tuple(
-            (day.isoformat(), float(value))
-            for day, value in zip(
-                panel.periods, book.data.revenue.sum(axis=0, dtype=np.float64), strict=True
-            )
-        ),
+        seed=settings.seed,
+        **said,
     )
+    skipped = tuple(part for part in parts.values() if isinstance(part, Skipped))
+    return replace(described, skipped=(*described.skipped, *skipped))
 
 
 def _definition_summary(name: str, panel: Panel) -> DefinitionSummary:
@@ -293,6 +304,7 @@ def _too_few(tables: Tables, settings: Settings, book: Book, base: Baseline) -> 
     from churnlens.why.attribution import Settled
 
     found = Answer((), (), Settled(base.panel, base.hazard, ()))
+    described = _book_view(book, base, found, None, {}, settings)
     return Review(
         as_of=tables.as_of.isoformat(),
         period=settings.period,
@@ -301,8 +313,12 @@ def _too_few(tables: Tables, settings: Settings, book: Book, base: Baseline) -> 
         departure_definition=DefinitionUsed(settings.definition, str(_definition_text(settings))),
         definition_text=_definition_text(settings),
         issues=(),
-        book=_book_view(book, base, found, None, {}, settings),
-        skipped=(Skipped("too_few_departures", str(text), text), *_skipped(book)),
+        book=described.book,
+        skipped=(
+            Skipped("too_few_departures", str(text), text),
+            *_skipped(book),
+            *described.skipped,
+        ),
         data_findings=tables.findings,
         verdict=verdict_sentences((), base.departures, None),
     )

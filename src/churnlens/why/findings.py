@@ -28,6 +28,7 @@ from churnlens.results import (
 from churnlens.when.calendar import period_points
 from churnlens.when.change import ChangeDate, date_counts
 from churnlens.which.baseline import Baseline
+from churnlens.which.composition import MixIssue
 from churnlens.which.scan import Window
 from churnlens.why.attribution import Attribution, Settled
 from churnlens.why.candidates import Candidate
@@ -92,9 +93,7 @@ def shift_issue(
         driver=driver,
         direction=direction,
         verdict=verdict,
-        effect=Effect(
-            "risk_ratio", ratio.value, ratio.low, ratio.high, f"{size:.3g} {driver}"
-        ),
+        effect=Effect("risk_ratio", ratio.value, ratio.low, ratio.high, f"{size:.3g} {driver}"),
         extra={
             "exposure": move.exposure.measure,
             "rivals": rivals,
@@ -187,6 +186,43 @@ def standing_issue(finding: Finding, standing: Standing, settled: Settled) -> Is
                 ),
             ),
         },
+    )
+
+
+def composition_issue(found: MixIssue) -> Issue:
+    """Return the issue of a rise that the book's composition made, no segment having got worse."""
+    title = Text(
+        "More clients leave because more of the book are {segment}, who always left more often; no "
+        "group of clients leaves more than it did.",
+        {"segment": {"type": "clients", "value": found.segment}},
+    )
+    shares = Text(
+        "Their share of the book went from {before} to {after}.",
+        {
+            "before": {"type": "percent", "value": found.share_before},
+            "after": {"type": "percent", "value": found.share_after},
+        },
+    )
+    return Issue(
+        id="",
+        rank=0,
+        kind="mix",
+        title=str(title),
+        title_text=title,
+        driver=None,
+        direction=None,
+        verdict=None,
+        segment={k: tuple(v) for k, v in found.segment.items()},
+        onset=found.onset,
+        departures=found.departures,
+        revenue_per_year=found.revenue,
+        margin_per_year=found.margin,
+        effect=None,
+        evidence=(Evidence("mix", "pass", str(shares), shares),),
+        definitions_agreeing=DefinitionsAgreeing(1, 1),
+        status=None,
+        recommendation=(),
+        p_value=found.change.p_value,
     )
 
 
