@@ -16,7 +16,7 @@ from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
-from scipy import signal, special
+from scipy import special
 
 from churnlens.results import Skipped, Text
 from churnlens.when import shapes
@@ -290,6 +290,8 @@ def _series_p(
     """Chance of so large a shift without a change, its noise carried over as in the data."""
     null = rng.standard_normal((draws, len(x)))
     if carried:
+        from scipy import signal  # slow to import
+
         null = signal.lfilter([1.0], [1.0, -carried], null, axis=1)
     largest = _largest_shift(null / np.sqrt(w), w, edge)
     return _exceeded(_largest_shift(x[None, :], w, edge)[0], largest)
