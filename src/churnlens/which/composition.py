@@ -13,7 +13,7 @@ from churnlens.results import DateEstimate, Departures, Estimate, Segment, Skipp
 from churnlens.when.change import date_series
 from churnlens.when.rates import departure_rate
 from churnlens.which.baseline import Baseline
-from churnlens.which.mix import RIDGE, MixChange, cells_of, joint, mix_change
+from churnlens.which.mix import RIDGE, Cells, MixChange, by_code, mix_change, tally
 from churnlens.which.segments import Attribute, attributes_of
 
 Array = npt.NDArray[Any]
@@ -28,9 +28,9 @@ ONSET_LEVEL = 0.05
 class MixIssue:
     """A rise made by composition alone: whose share grew, and what that added.
 
-    `share_before` and `share_after` are the segment's parts of the book; `added` departures a year
-    more than with the mix as it was; `revenue` what they bring a year; `onset` when its share began
-    to grow, where that can be told; `departures` those of the segment in the last year.
+    `share_before` and `share_after` are the segment's parts of the book; `departures` those of the
+    segment in the last year, the attributable ones being what the new mix added; `revenue` and
+    `margin` what these bring a year; `onset` when its share began to grow, where that can be told.
     """
 
     change: MixChange
@@ -40,7 +40,6 @@ class MixIssue:
     rate_inside: Estimate
     rate_outside: Estimate
     departures: Departures
-    added: Estimate
     revenue: Estimate
     margin: Estimate | None
     onset: DateEstimate | None
@@ -90,8 +89,8 @@ def _grown(
     baseline: Baseline, change: MixChange, attribute: Attribute
 ) -> tuple[str, tuple[str, ...], Array] | None:
     """Return the values that leave more often and whose share grew: name, values, codes."""
-    codes, size = joint((attribute,))
-    cells = cells_of(baseline, (change.before, change.after), codes, size)
+    clients = tally(baseline, (change.before, change.after))
+    cells = by_code(clients, attribute.codes, len(attribute.values))
     share = cells.active / cells.active.sum(axis=1, keepdims=True)
     book = cells.found.sum() / cells.active.sum()
     rate = (cells.found.sum(axis=0) + RIDGE) / (cells.active.sum(axis=0) + RIDGE / book)
@@ -105,34 +104,32 @@ def _grown(
 
 
 def _issue(baseline: Baseline, change: MixChange, segment: Segment, inside: Array) -> MixIssue:
-    panel, year = baseline.panel, baseline.panel.calendar.per_year
-    cells = cells_of(baseline, (change.before, change.after), inside.astype(np.int64)[:, None], 2)
+    panel = baseline.panel
+    clients = tally(baseline, (change.before, change.after))
+    cells = by_code(clients, inside.astype(np.int64), 2)
     share = cells.active[:, 1] / cells.active.sum(axis=1)
-    clients = change.client_years[1] / 100
-    added = _scaled(change.by_attributes, clients)
-    observed = float(cells.found[1, 1])
-    rates = [
-        departure_rate(
-            cells.found[:, k].sum(),
-            cells.active[:, k].sum(),
-            float(np.average(cells.informed, weights=cells.found[:, k] + 1e-9)),
-            periods_a_year=year,
-        )
-        for k in (1, 0)
-    ]
-    margin = panel.margin
+    added = _scaled(change.by_attributes, change.client_years[1] / 100)
+    observed, margin = float(cells.found[1, 1]), panel.margin
     return MixIssue(
         change=change,
         segment=segment,
         share_before=float(share[0]),
         share_after=float(share[1]),
-        rate_inside=rates[0],
-        rate_outside=rates[1],
+        rate_inside=_rate(cells, 1, panel.calendar.per_year),
+        rate_outside=_rate(cells, 0, panel.calendar.per_year),
         departures=Departures(round(observed), max(observed - added.value, 0.0), added),
-        added=added,
         revenue=_scaled(added, _worth(baseline, inside, panel.revenue)),
         margin=None if margin is None else _scaled(added, _worth(baseline, inside, margin)),
         onset=_onset(baseline, inside),
+    )
+
+
+def _rate(cells: Cells, code: int, year: int) -> Estimate:
+    """Departure rate of a cell over both spans."""
+    found = cells.found[:, code]
+    informed = float(np.average(cells.informed, weights=found + 1e-9))
+    return departure_rate(
+        float(found.sum()), float(cells.active[:, code].sum()), informed, periods_a_year=year
     )
 
 

@@ -16,7 +16,6 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
-from churnlens.panel.attributes import TIER
 from churnlens.results import Bar, Estimate, Skipped, Text
 from churnlens.when.rates import departure_rate, informed_part
 from churnlens.which.baseline import TENURE_BANDS, Baseline
@@ -55,27 +54,31 @@ class MixChange:
 
 @dataclass(frozen=True)
 class Cells:
-    """Departures and clients by cell, in the span before and the span after: float[2, cells]."""
+    """Departures and clients by cell, in the span before and the span after: float[2, …cells].
+
+    `informed` is the part of the departures that the data tell, before and after.
+    """
 
     found: Array
     active: Array
     informed: tuple[float, float]
 
 
-def kitagawa(share: Array, rate: Array) -> tuple[float, float]:
+def kitagawa(share: Array, rate: Array) -> tuple[Array, Array]:
     """Split the change of a rate into composition and rates proper.
 
     Parameters
     ----------
     share, rate
-        Share of each group and its rate, before and after: float[2, groups].
+        Share of each group and its rate, before and after: float[…, 2, groups].
 
     Returns
     -------
-    The part made by the shares, and the part made by the rates; they sum to the change.
+    The part made by the shares, and the part made by the rates, float[…]; they sum to the change.
     """
-    by_mix = float(((share[1] - share[0]) * rate.mean(axis=0)).sum())
-    return by_mix, float(((rate[1] - rate[0]) * share.mean(axis=0)).sum())
+    moved, changed = np.diff(share, axis=-2)[..., 0, :], np.diff(rate, axis=-2)[..., 0, :]
+    by_mix = (moved * rate.mean(axis=-2)).sum(axis=-1)
+    return np.asarray(by_mix), np.asarray((changed * share.mean(axis=-2)).sum(axis=-1))
 
 
 def mix_change(baseline: Baseline) -> MixChange | Skipped:
@@ -87,12 +90,12 @@ def mix_change(baseline: Baseline) -> MixChange | Skipped:
     spans = _spans(baseline)
     if isinstance(spans, Skipped):
         return spans
-    book = _book(baseline, spans)
-    if book.found.sum(axis=1).min() < FEWEST:
-        return _too_few(int(book.found.sum(axis=1).min()))
-    named = tuple(a for a in attributes_of(baseline.panel, tiers=False) if a.name != TIER)
-    chosen = _chosen(baseline, spans, named)
-    return _split(baseline, spans, book, chosen)
+    clients = tally(baseline, spans)
+    fewest = clients.found.sum(axis=(1, 2)).min()
+    if fewest < FEWEST:
+        return _too_few(int(fewest))
+    chosen = _chosen(clients, attributes_of(baseline.panel, tiers=False))
+    return _split(clients, spans, chosen, baseline.panel.calendar.per_year)
 
 
 def mix_bars(change: MixChange) -> tuple[Bar, ...]:
@@ -120,7 +123,7 @@ def _spans(baseline: Baseline) -> tuple[tuple[int, int], tuple[int, int]] | Skip
     year = baseline.panel.calendar.per_year
     periods = baseline.panel.active.shape[1]
     there = np.flatnonzero(baseline.panel.active.any(axis=0))
-    years = (periods - there[0]) // year if len(there) else 0
+    years = (periods - int(there[0])) // year if len(there) else 0
     if years < 2:
         text = Text("Two whole years are needed to part who we serve from how often they leave.")
         return Skipped("too_short_for_mix", str(text), text)
@@ -144,32 +147,42 @@ def _informed(baseline: Baseline, first: int, end: int) -> float:
     return informed_part(float(told), float(due))
 
 
-def _sums(values: Array, spans: tuple[tuple[int, int], ...], codes: Array, size: int) -> Array:
-    """Sum [n, T] by span and cell, float[2, size]; codes are [n, 1] or [n, T]."""
-    out = []
-    for first, end in spans:
-        part = values[:, first:end]
-        if codes.shape[1] == 1:
-            out.append(np.bincount(codes[:, 0], part.sum(axis=1), minlength=size))
-        else:
-            out.append(np.bincount(codes[:, first:end].ravel(), part.ravel(), minlength=size))
-    return np.stack(out)
+def tally(baseline: Baseline, spans: tuple[tuple[int, int], ...]) -> Cells:
+    """Add up departures and clients by span, client and tenure band: float[2, n, bands]."""
+    panel, (band, bands) = baseline.panel, _tenure(baseline)
+    n = len(panel.client)
+    cell = np.arange(n)[:, None] * bands + band
+
+    def add(values: Array) -> Array:
+        sums = [
+            np.bincount(cell[:, a:b].ravel(), values[:, a:b].ravel(), minlength=n * bands)
+            for a, b in spans
+        ]
+        return np.stack(sums).reshape(2, n, bands)
+
+    informed = (_informed(baseline, *spans[0]), _informed(baseline, *spans[1]))
+    return Cells(add(panel.found), add(panel.active), informed)
 
 
-def cells_of(
-    baseline: Baseline, spans: tuple[tuple[int, int], ...], codes: Array, size: int
-) -> Cells:
-    """Add up departures and clients by span and cell; codes are int[n, 1] or int[n, T]."""
-    panel = baseline.panel
-    return Cells(
-        _sums(panel.found, spans, codes, size),
-        _sums(panel.active, spans, codes, size),
-        (_informed(baseline, *spans[0]), _informed(baseline, *spans[1])),
-    )
+def by_code(clients: Cells, codes: Array, size: int) -> Cells:
+    """Add up a tally over clients of the same code (int[n]): float[2, size]."""
+
+    def add(values: Array) -> Array:
+        each = values.sum(axis=2)
+        return np.stack([np.bincount(codes, side, minlength=size) for side in each])
+
+    return Cells(add(clients.found), add(clients.active), clients.informed)
 
 
-def _book(baseline: Baseline, spans: tuple[tuple[int, int], ...]) -> Cells:
-    return cells_of(baseline, spans, np.zeros((len(baseline.panel.client), 1), int), 1)
+def _by_code_and_tenure(clients: Cells, codes: Array, size: int) -> Cells:
+    """Add up a tally over clients of the same code, tenure bands apart: float[2, size × bands]."""
+    bands = clients.found.shape[2]
+    cell = (codes[:, None] * bands + np.arange(bands)).ravel()
+
+    def add(values: Array) -> Array:
+        return np.stack([np.bincount(cell, v.ravel(), minlength=size * bands) for v in values])
+
+    return Cells(add(clients.found), add(clients.active), clients.informed)
 
 
 def _mix_part(found: Array, active: Array) -> Array:
@@ -183,39 +196,34 @@ def _mix_part(found: Array, active: Array) -> Array:
     due = (active * book).sum(axis=-2, keepdims=True)
     own = book * (found.sum(axis=-2, keepdims=True) + RIDGE) / (due + RIDGE)
     rate = (found + RIDGE) / (active + RIDGE / np.maximum(own, 1e-12))
-    return np.asarray(((share[1] - share[0]) * rate.mean(axis=-2)).sum(axis=-1))
+    return kitagawa(share, rate)[0]
 
 
-def _chosen(
-    baseline: Baseline, spans: tuple[tuple[int, int], ...], attributes: tuple[Attribute, ...]
-) -> tuple[Attribute, ...]:
+def _chosen(clients: Cells, attributes: tuple[Attribute, ...]) -> tuple[Attribute, ...]:
     """Choose the attribute whose movement did most, or a pair where a second one adds to it."""
-    best: tuple[float, tuple[Attribute, ...]] = (0.0, ())
-    pairs = itertools.combinations(attributes, 2)
-    for looked in [(a,) for a in attributes] + list(pairs):
-        codes, size = joint(looked)
-        cells = cells_of(baseline, spans, codes, size)
-        moved = abs(float(_mix_part(cells.found, cells.active)))
-        moved /= SECOND if len(looked) == 2 else 1.0
-        if moved > best[0]:
-            best = (moved, looked)
-    names = sorted(best[1], key=lambda a: -_alone(baseline, spans, a))
-    return tuple(names)
+    each = {a.name: _moved(clients, (a,)) for a in attributes}
+    ranked = sorted(attributes, key=lambda a: -each[a.name])
+    pairs = list(itertools.combinations(ranked, 2))
+    moved = [_moved(clients, pair) for pair in pairs]
+    best = int(np.argmax(moved)) if pairs else 0
+    if pairs and moved[best] > SECOND * each[ranked[0].name]:
+        return pairs[best]
+    return tuple(ranked[:1])
 
 
-def _alone(baseline: Baseline, spans: tuple[tuple[int, int], ...], attribute: Attribute) -> float:
-    codes, size = joint((attribute,))
-    cells = cells_of(baseline, spans, codes, size)
+def _moved(clients: Cells, attributes: tuple[Attribute, ...]) -> float:
+    """Size of the part that the shares of some attributes' cells made."""
+    cells = by_code(clients, *joint(attributes, clients.found.shape[1]))
     return abs(float(_mix_part(cells.found, cells.active)))
 
 
-def joint(attributes: tuple[Attribute, ...]) -> tuple[Array, int]:
-    """Return the cell of each client, int[n, 1], and the number of cells."""
-    codes, size = np.zeros(1, np.int64), 1
+def joint(attributes: tuple[Attribute, ...], n: int) -> tuple[Array, int]:
+    """Return the cell of each of n clients, int[n], and the number of cells."""
+    codes, size = np.zeros(n, np.int64), 1
     for attribute in attributes:
         codes = codes * len(attribute.values) + attribute.codes
         size *= len(attribute.values)
-    return codes[:, None], size
+    return codes, size
 
 
 def _tenure(baseline: Baseline) -> tuple[Array, int]:
@@ -227,50 +235,47 @@ def _tenure(baseline: Baseline) -> tuple[Array, int]:
 
 
 def _split(
-    baseline: Baseline,
+    clients: Cells,
     spans: tuple[tuple[int, int], tuple[int, int]],
-    book: Cells,
     chosen: tuple[Attribute, ...],
+    year: int,
 ) -> MixChange:
-    year = baseline.panel.calendar.per_year
-    band, bands = _tenure(baseline)
-    codes, size = joint(chosen)
-    fine = cells_of(baseline, spans, codes * bands + band, size * bands)
-    by_tenure = _mix_part(*_coarse(fine.found, fine.active, bands))
-    drawn = _redrawn(fine)
-    parts = 100 * year * np.array([_mix_part(fine.found, fine.active), by_tenure])
-    draws = (
-        100
-        * year
-        * np.stack([_mix_part(drawn, fine.active), _mix_part(*_coarse(drawn, fine.active, bands))])
-    )
-    rise = 100 * year * float(np.diff(book.found[:, 0] / book.active[:, 0])[0])
-    rises = 100 * year * np.diff(drawn.sum(axis=-1) / book.active[:, 0], axis=-1)[:, 0]
-    rates = [
+    found, active = clients.found.sum(axis=(1, 2)), clients.active.sum(axis=(1, 2))
+    before, after = (
         departure_rate(*side, periods_a_year=year)
-        for side in zip(book.found[:, 0], book.active[:, 0], book.informed, strict=True)
-    ]
+        for side in zip(found, active, clients.informed, strict=True)
+    )
+    n, bands = clients.found.shape[1:]
+    fine = _by_code_and_tenure(clients, *joint(chosen, n))
+    drawn = _redrawn(fine)
+    mix, by_attributes = _parts(fine.found, fine.active, bands)
+    mixes, by_attribute = _parts(drawn, fine.active, bands)
+    rise = np.diff(found / active)[0]
+    rises = np.diff(drawn.sum(axis=-1) / active, axis=-1)[:, 0]
     return MixChange(
-        rate_before=rates[0],
-        rate_after=rates[1],
-        by_mix=_between(parts[0], draws[0]),
-        by_rate=_between(rise - parts[0], rises - draws[0]),
-        by_attributes=_between(parts[0] - parts[1], draws[0] - draws[1]),
-        p_value=_p_of_rise(book),
+        rate_before=before,
+        rate_after=after,
+        by_mix=_between(mix, mixes, 100 * year),
+        by_rate=_between(rise - mix, rises - mixes, 100 * year),
+        by_attributes=_between(by_attributes, by_attribute, 100 * year),
+        p_value=_p_of_rise(found, active, np.array(clients.informed)),
         attributes=tuple(a.name for a in chosen),
         before=spans[0],
         after=spans[1],
-        departures=(float(book.found[0, 0]), float(book.found[1, 0])),
-        client_years=(float(book.active[0, 0]) / year, float(book.active[1, 0]) / year),
+        departures=(float(found[0]), float(found[1])),
+        client_years=(float(active[0]) / year, float(active[1]) / year),
     )
 
 
-def _coarse(found: Array, active: Array, bands: int) -> tuple[Array, Array]:
+def _parts(found: Array, active: Array, bands: int) -> tuple[Array, Array]:
+    """Part of the change made by shares, and that beyond what tenure alone would make."""
+    whole = _mix_part(found, active)
+    return whole, whole - _mix_part(_by_band(found, bands), _by_band(active, bands))
+
+
+def _by_band(cells: Array, bands: int) -> Array:
     """Cells of attributes × tenure added up to tenure alone."""
-    return (
-        found.reshape(*found.shape[:-1], -1, bands).sum(axis=-2),
-        active.reshape(*active.shape[:-1], -1, bands).sum(axis=-2),
-    )
+    return np.asarray(cells.reshape(*cells.shape[:-1], -1, bands).sum(axis=-2))
 
 
 def _redrawn(cells: Cells) -> Array:
@@ -281,13 +286,13 @@ def _redrawn(cells: Cells) -> Array:
     return np.asarray(rng.gamma(effective, size=(DRAWS, *effective.shape)) / informed)
 
 
-def _between(value: float, draws: Array) -> Estimate:
-    low, high = np.quantile(draws, [0.025, 0.975])
-    return Estimate(float(value), float(low), float(high))
+def _between(value: Any, draws: Array, scale: float) -> Estimate:
+    low, high = scale * np.quantile(draws, [0.025, 0.975])
+    return Estimate(float(scale * value), float(low), float(high))
 
 
-def _p_of_rise(book: Cells) -> float:
+def _p_of_rise(found: Array, active: Array, informed: Array) -> float:
     """One-sided p-value that the rate rose: the log ratio of two Poisson rates."""
-    effective = book.found[:, 0] * np.array(book.informed)
-    ratio = np.diff(np.log(book.found[:, 0] / book.active[:, 0]))[0]
-    return float(special.ndtr(-ratio / np.sqrt((1 / effective).sum())))
+    before, after = found / active
+    error = np.sqrt((1 / (found * informed)).sum())
+    return float(special.ndtr(-np.log(after / before) / error))

@@ -1,0 +1,81 @@
+"""Small books with a known mix, tiers and drivers, drawn month by month."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from churnlens.panel import Panel
+from churnlens.panel.exposures import Exposure
+from churnlens.panel.periods import Calendar
+from churnlens.which.baseline import Baseline
+
+MONTHS = 36
+
+
+def draw_book(
+    hazard: np.ndarray,
+    *,
+    entry: np.ndarray | None = None,
+    size: np.ndarray | None = None,
+    region: np.ndarray | None = None,
+    tier: np.ndarray | None = None,
+    drivers: dict[str, np.ndarray] | None = None,
+    margin: np.ndarray | None = None,
+    usual: np.ndarray | None = None,
+    seed: int = 0,
+) -> Baseline:
+    """Draw departures from a monthly hazard [n, T]; `usual` is the baseline's, the same without."""
+    rng = np.random.default_rng(seed)
+    n, t = len(hazard), np.arange(MONTHS)
+    entry = np.full(n, -30) if entry is None else entry
+    leaves = (rng.random((n, MONTHS)) < hazard) & (t >= entry[:, None])
+    onset = np.where(leaves.any(axis=1), leaves.argmax(axis=1), -1)
+    end = np.where(onset >= 0, onset, MONTHS)[:, None]
+    there = (t >= entry[:, None]) & (t <= end)
+    tiers = np.ones(n) if tier is None else tier
+    attributes = {"size": np.full(n, "small") if size is None else size}
+    attributes["region"] = rng.choice(["north", "south"], n) if region is None else region
+    revenue = np.where(there, 100.0, 0.0) * np.where(tiers == 0, 10, 1)[:, None]
+    given = {
+        "calendar": Calendar(
+            "month", tuple(dt.date(2021 + m // 12, m % 12 + 1, 1) for m in t), np.ones(MONTHS)
+        ),
+        "client": np.arange(n),
+        "active": there.astype(np.float32),
+        "found": (leaves & (t == onset[:, None])).astype(np.float32),
+        "onset": onset,
+        "kind": np.where(onset >= 0, "lapsed", ""),
+        "kept": np.zeros(n),
+        "entry": entry,
+        "known_from_start": np.zeros(n, bool),
+        "tiers": np.repeat(tiers[:, None], MONTHS, axis=1).astype(np.int8),
+        "attributes": pd.DataFrame({k: pd.Categorical(v) for k, v in attributes.items()}),
+        "exposures": tuple(
+            Exposure(name, "mean", "orders", values.astype(np.float32))
+            for name, values in (drivers or {}).items()
+        ),
+        "activity": SimpleNamespace(first=np.maximum(entry, 0)),
+        "revenue": revenue.astype(np.float32),
+        "margin": margin,
+        "definition": "silence",
+        "set_apart": 0,
+    }
+    panel = Panel(**{f.name: given.get(f.name) for f in dataclasses.fields(Panel)})
+    chance = np.asarray(hazard if usual is None else usual, dtype=np.float32)
+    return Baseline(panel, chance, chance * panel.active, panel.found)
+
+
+@pytest.fixture
+def draw():
+    return draw_book
+
+
+@pytest.fixture
+def months() -> int:
+    return MONTHS

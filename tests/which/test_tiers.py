@@ -1,0 +1,48 @@
+"""Value tiers: who they are, what they bring, how often they leave."""
+
+import numpy as np
+import pytest
+
+from churnlens.results import Skipped
+from churnlens.which.tiers import tier_rows
+
+
+def test_rows_of_the_last_year(draw):
+    tier = np.repeat([0, 1, 2], [400, 1200, 400])
+    hazard = np.repeat([0.03, 0.01, 0.01], [400, 1200, 400])[:, None] * np.ones(36)
+    base = draw(hazard, tier=tier)
+    top, middle, bottom = tier_rows(base)
+    assert [r.tier for r in (top, middle, bottom)] == ["top fifth", "middle", "bottom fifth"]
+    assert sum(r.revenue_share for r in (top, middle, bottom)) == pytest.approx(1)
+    assert top.revenue_share > 0.5
+    assert top.margin_share is None
+    assert top.rate_per_year.low <= 36 <= top.rate_per_year.high  # 100 × 12 × 0.03
+    assert middle.rate_per_year.low <= 12 <= middle.rate_per_year.high
+    in_year = base.panel.found[tier == 0, 24:].sum()
+    assert top.departures == in_year
+    assert top.clients == (base.panel.active[tier == 0, 24:].any(axis=1)).sum()
+
+
+def test_margin_may_be_negative(draw):
+    tier = np.repeat([0, 1, 3], [100, 300, 100])
+    margin = np.repeat([5.0, 1.0, -1.0], [100, 300, 100])[:, None] * np.ones(36)
+    rows = tier_rows(draw(np.full((500, 36), 0.005), tier=tier, margin=margin))
+    assert rows[-1].tier == "costs more than it brings"
+    assert rows[-1].margin_share < 0
+    assert sum(r.margin_share for r in rows) == pytest.approx(1)
+
+
+def test_small_tiers_are_joined(draw):
+    tier = np.repeat([0, 1, 2, 3], [100, 300, 100, 3])
+    rows = tier_rows(draw(np.full((503, 36), 0.0), tier=tier))
+    assert [r.tier for r in rows] == [
+        "top fifth", "middle", "bottom fifth and costs more than it brings",
+    ]  # fmt: skip
+    assert min(r.clients for r in rows) >= 5
+    assert rows[0].departures == 0
+    assert rows[0].rate_per_year.low == 0
+
+
+def test_no_tiers_is_said(draw):
+    rows = tier_rows(draw(np.full((50, 36), 0.01), tier=np.full(50, -1)))
+    assert isinstance(rows, Skipped)
