@@ -18,7 +18,7 @@ from churnlens.panel import Panel
 from churnlens.panel.onsets import OnsetLikelihood
 from churnlens.results import Estimate
 from churnlens.which.baseline import Baseline
-from churnlens.why.model import Fit, Term, fit
+from churnlens.why.model import LEVEL_PRIOR, Fit, Term, fit
 from churnlens.why.selection import Explained, explained_risk
 
 Array = npt.NDArray[Any]
@@ -62,16 +62,17 @@ class Settled:
 
 def attribute(baseline: Baseline, explained: Explained) -> Settled:
     """Return what every explanation accounts for."""
-    terms = tuple(p.term for p in explained.parts)
+    terms = tuple(p.whole for p in explained.parts)
     if not terms:
         return Settled(baseline.panel, baseline.hazard, ())
-    settled, fitted = _settle(baseline, terms, explained.fit)
+    start = fit(baseline, terms)
+    settled, fitted = _settle(baseline, terms, start)
     levels = replace(fitted, excess=np.zeros_like(fitted.excess))
     usual = baseline.hazard * explained_risk(baseline, levels)
     return Settled(
         settled,
         usual,
-        tuple(_attribution(baseline, settled, fitted, k, explained.fit) for k in range(len(terms))),
+        tuple(_attribution(baseline, settled, fitted, k, start) for k in range(len(terms))),
     )
 
 
@@ -118,7 +119,9 @@ def _attribution(
     due = panel.found * share
     value = float(due.sum(dtype=np.float64))
     typical = float(np.average(term.dose[during], weights=panel.active[during] + 1e-9))
-    relative, spread = _spread(value, due, share, fitted.excess[k], effective, k)
+    error = effective.errors[k] if effective.excess[k] > 0 else np.inf
+    relative = float(min(error / max(effective.excess[k], 1e-9), 2.0))
+    spread = _spread(baseline, term, observed, observed - value)
     money, largest, accounts = _money(panel, due, panel.revenue)
     margin = None if panel.margin is None else _money(panel, due, panel.margin)[0]
     return Attribution(
@@ -134,20 +137,21 @@ def _attribution(
     )
 
 
-def _spread(
-    value: float, due: Array, share: Array, excess: float, effective: Fit, k: int
-) -> tuple[float, float]:
-    """Relative error of the excess, and the standard error of what is attributed.
+def _spread(baseline: Baseline, term: Term, observed: float, expected: float) -> float:
+    """Standard error of departures observed less those expected at the segment's own level.
 
-    The excess is as uncertain as the effective departures say; that a departure with a share p is
-    really due to the cause has variance p(1 − p) besides.
+    Both rest on effective departures: what was found since the start is as uncertain as a count of
+    those it can be told from, and the level before it likewise.
     """
-    error = effective.errors[k] if effective.excess[k] > 0 else np.inf
-    relative = float(min(error / max(effective.excess[k], 1e-9), 2.0))
-    # d log(value) / d log(excess) is 1 − share, averaged over what is attributed.
-    slope = float((due * (1 - share)).sum(dtype=np.float64))
-    chance = float((due * (1 - share)).sum(dtype=np.float64))
-    return relative, float(np.sqrt((slope * relative) ** 2 + chance))
+    during = term.dose > 0
+    since = float(baseline.observed[during].sum(dtype=np.float64))
+    before = float(baseline.observed[term.inside & ~during].sum(dtype=np.float64))
+    return float(
+        np.hypot(
+            observed / np.sqrt(max(since, 1.0)),
+            expected / np.sqrt(max(before, 0.0) + LEVEL_PRIOR),
+        )
+    )
 
 
 def _ratio(excess: float, relative: float) -> Estimate:

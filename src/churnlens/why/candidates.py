@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -32,6 +32,7 @@ class Candidate:
 
     move: Move
     term: Term
+    lasting: Term  # the same, going on to the end of the data
     shape: Shape
     lag: int
     lasts: int
@@ -98,10 +99,12 @@ def candidate(move: Move, baseline: Baseline, attributes: tuple[Attribute, ...])
     by_dose, by_flat = _best(baseline, move, dose, inside), _best(baseline, move, flat, inside)
     kind: Shape = "dose" if by_dose[0] >= by_flat[0] else "flat"
     gain, lag, lasts = by_dose if kind == "dose" else by_flat
-    term = Term(
-        move.exposure.name, _during(dose if kind == "dose" else flat, move, lag, lasts), inside
+    shaped = dose if kind == "dose" else flat
+    term = Term(move.exposure.name, _during(shaped, move, lag, lasts), inside)
+    lasting = replace(term, dose=_during(shaped, move, lag, shape[1]))
+    return Candidate(
+        move, term, lasting, kind, lag, lasts, gain, by_dose[0], by_flat[0], dose, inside
     )
-    return Candidate(move, term, kind, lag, lasts, gain, by_dose[0], by_flat[0], dose, inside)
 
 
 def _best(baseline: Baseline, move: Move, dose: Array, inside: Array) -> tuple[float, int, int]:

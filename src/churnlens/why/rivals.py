@@ -16,12 +16,10 @@ import numpy.typing as npt
 
 from churnlens.which.baseline import Baseline
 from churnlens.why.candidates import Candidate
-from churnlens.why.selection import CLEARLY, KEEP, Explained, overlap
+from churnlens.why.selection import CLEARLY, KEEP, Explained, together
 
 Array = npt.NDArray[Any]
 
-TOGETHER = 0.4  # overlap of clients and time from which two changes explain the same rise
-NEAR = 4.0  # months between two moves that count as the same moment
 SAME_DOSE_P = 0.001  # doses correlated so surely are one dose measured twice
 CHANNEL_P = 0.05  # the like where one is an event that a measured trouble may bring about
 
@@ -46,7 +44,7 @@ def rivals(baseline: Baseline, taken: Candidate, explained: Explained) -> tuple[
     return tuple(
         Rival(other, _standing_of(taken, other))
         for other in explained.left
-        if other.driver != taken.driver and other.gain >= KEEP and _together(baseline, taken, other)
+        if other.driver != taken.driver and other.gain >= KEEP and together(baseline, taken, other)
     )
 
 
@@ -55,15 +53,6 @@ def _standing_of(taken: Candidate, other: Candidate) -> Relation:
     relation = _relation(taken, other)
     far = other.flat_gain < taken.gain - max(2 * CLEARLY, 0.5 * taken.gain)
     return "weaker" if far and relation in ("inseparable", "stronger") else relation
-
-
-def _together(baseline: Baseline, a: Candidate, b: Candidate) -> bool:
-    near = baseline.panel.calendar.span(NEAR)
-    t = np.arange(baseline.expected.shape[1])
-    late = t > max(a.move.start, b.move.start)
-    return abs(a.move.start - b.move.start) <= near and (
-        overlap(baseline, a.inside & late, b.inside & late) >= TOGETHER
-    )
 
 
 def _relation(taken: Candidate, other: Candidate) -> Relation:

@@ -30,6 +30,8 @@ CLEARLY = 3.0  # log-likelihood by which one explanation is clearly better: odds
 KEEP = 2.0  # gain below which an explanation is dropped again once the others are in
 SAME = 0.6  # overlap of dosed client-periods from which a window and a driver mean the same
 MOST = 6
+TOGETHER = 0.4  # overlap of clients and time from which two changes explain the same rise
+NEAR = 4.0  # months between two moves that count as the same moment
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,12 @@ class Explanation:
     term: Term
     p_value: float
     gain: float  # what the whole loses without it
+    lasting: Term | None = None
+
+    @property
+    def whole(self) -> Term:
+        """The term from its start to the end of the data: what departures are attributed by."""
+        return self.term if self.lasting is None else self.lasting
 
 
 @dataclass(frozen=True)
@@ -97,7 +105,7 @@ def _next(
     tried = [
         (fit(baseline, (*terms, c.term)).gain - now.gain, c)
         for c in candidates
-        if c.gain > KEEP and not any(_same_driver(c, other) for other in taken)
+        if c.gain > KEEP and not any(_one_matter(baseline, c, other) for other in taken)
     ]
     gain, best = max(tried, key=lambda x: x[0], default=(0.0, None))
     p = driver_p(gain, len(candidates))
@@ -107,7 +115,7 @@ def _next(
         price = np.log(max(len(candidates), 1) * TESTS_A_MOVE)
         rival = window_ok and window is not None and not _same(baseline, best, window, attributes)
         if not (rival and window is not None and window.score > gain - price + CLEARLY):
-            return Explanation(best, None, best.term, p, gain)
+            return Explanation(best, None, best.term, p, gain, best.lasting)
     if window is not None and window_ok:
         inside = members(window.segment, attributes, baseline.expected.shape)
         late = np.arange(inside.shape[1]) >= window.start
@@ -116,9 +124,24 @@ def _next(
     return None
 
 
-def _same_driver(a: Candidate, b: Candidate) -> bool:
-    """Whether two changes are of one driver for clients in common: one matter, not two."""
-    return a.driver == b.driver and bool((a.inside & b.inside).any())
+def _one_matter(baseline: Baseline, a: Candidate, b: Candidate) -> bool:
+    """Whether two changes cannot be two causes: one driver for clients in common, or both at once.
+
+    Of two that moved for the same clients at the same moment only one is taken; how the other stands
+    to it is then looked at apart (see `rivals`).
+    """
+    same = a.driver == b.driver and bool((a.inside & b.inside).any())
+    return same or together(baseline, a, b)
+
+
+def together(baseline: Baseline, a: Candidate, b: Candidate) -> bool:
+    """Return whether two drivers moved for the same clients at the same moment."""
+    near = baseline.panel.calendar.span(NEAR)
+    t = np.arange(baseline.expected.shape[1])
+    late = t > max(a.move.start, b.move.start)
+    return abs(a.move.start - b.move.start) <= near and (
+        overlap(baseline, a.inside & late, b.inside & late) >= TOGETHER
+    )
 
 
 def explained_risk(baseline: Baseline, fitted: Fit) -> Array:

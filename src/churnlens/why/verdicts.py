@@ -59,6 +59,7 @@ def resolve(baseline: Baseline, explained: Explained) -> tuple[Explained, tuple[
                 part,
                 candidate=better.candidate,
                 term=part.term if upstream else better.candidate.term,
+                lasting=part.lasting if upstream else better.candidate.lasting,
             )
             found = rivals(baseline, better.candidate, left)
             if upstream and not any(r.candidate is taken for r in found):
