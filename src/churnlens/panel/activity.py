@@ -24,8 +24,8 @@ class Activity:
     season × share of the period covered, 0 before the first order; float32[n, T].
     `order_scatter` and `volume_scatter` are variance over mean of the two per client
     (quasi-Poisson), float32[n]; 1 is a Poisson buyer, below 1 a regular one. `first` and `last`
-    are the periods of the first and the last order; `days` is the number of order days; `closing` is
-    the period from which a given closing makes leaving impossible (T where there is none).
+    are the periods of the first and the last order; `days` is the number of order days;
+    `closing` is the period from which a given closing makes leaving impossible (T: there is none).
     """
 
     calendar: Calendar
@@ -121,7 +121,7 @@ def _slow_scatter(
     cut = blocks * width
 
     def sums(a: Array) -> Array:
-        return a[:, :cut].reshape(len(a), blocks, width).sum(axis=2)
+        return np.asarray(a[:, :cut].reshape(len(a), blocks, width).sum(axis=2))
 
     count, expected, inside = sums(orders), sums(exposure), sums(active.astype(np.float32))
     a, b, ea, eb = count[:, :-1], count[:, 1:], expected[:, :-1], expected[:, 1:]
@@ -232,7 +232,7 @@ def _season_groups(
     book: Array,
     attributes: pd.DataFrame,
 ) -> Array | None:
-    """The attribute whose values differ most in season, as codes; None where none does."""
+    """Return the attribute whose values differ most in season, as codes; None where none does."""
     best, codes = 4.0, None  # mean chi-square per degree of freedom that must be passed
     for name in attributes:
         column = attributes[name].cat.codes.to_numpy()

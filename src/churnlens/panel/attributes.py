@@ -1,7 +1,8 @@
-"""Which segments can a client belong to? Text attributes pooled, numeric ones banded, value tiers."""
+"""Which segments can a client belong to? Text attributes, numeric ones in bands, value tiers."""
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -34,7 +35,7 @@ def client_attributes(
     """
     raw = _raw(tables, clients)
     kept, skipped = {}, []
-    for name in raw:
+    for name in map(str, raw):
         numeric = name in tables.numeric_attributes
         column = _banded(raw[name]) if numeric else _pooled(raw[name])
         reason = _refusal(name, raw[name], column, numeric)
@@ -57,7 +58,7 @@ def _raw(tables: Tables, clients: pd.DataFrame) -> pd.DataFrame:
         frame = frame.merge(rows, on="client_id", how="left")
     for name in tables.orders_attributes:
         counts = (
-            tables.orders.filter(tables.orders[name].notnull())
+            tables.orders.drop_null(name)
             .group_by("client_id", name)
             .aggregate(n=tables.orders.count())
             .order_by("client_id", "n", name)
@@ -78,15 +79,12 @@ def _pooled(column: pd.Series[Any]) -> pd.Series[Any]:
 
 def _banded(column: pd.Series[Any]) -> pd.Series[Any]:
     values = pd.to_numeric(column, errors="coerce")
-    edges = (
-        np.unique(np.nanquantile(values, np.linspace(0, 1, BANDS + 1)))
-        if values.notna().any()
-        else []
-    )
+    known = values.dropna().to_numpy(dtype=float)
+    edges = np.unique(np.quantile(known, np.linspace(0, 1, BANDS + 1))) if len(known) else known
     if len(edges) < 3:
         return _pooled(column.astype("string"))
-    labels = [f"{low:g} to {high:g}" for low, high in zip(edges[:-1], edges[1:], strict=True)]
-    cut = pd.cut(values, edges, labels=labels, include_lowest=True)
+    labels = [f"{low:g} to {high:g}" for low, high in itertools.pairwise(edges)]
+    cut = pd.cut(values, edges.tolist(), labels=labels, include_lowest=True)
     return cut.cat.add_categories(UNKNOWN).fillna(UNKNOWN).cat.remove_unused_categories()
 
 

@@ -206,7 +206,7 @@ def build(book: Book, name: str) -> Panel:
 def _weights(activity: Activity, spells: Departures) -> tuple[OnsetLikelihood | None, Array, Array]:
     """Departures found and clients there to leave, by spell and period."""
     if spells.likelihood is not None:
-        now = posterior(spells.likelihood, np.float32(book_hazard(spells.likelihood)))
+        now = posterior(spells.likelihood, book_hazard(spells.likelihood))
         return spells.likelihood, now.found, now.active
     t = np.arange(activity.orders.shape[1])
     orders = cumulative(activity.orders)[spells.client]

@@ -66,7 +66,7 @@ def cadence(activity: Activity) -> Departures:
     client, begin, end = spells(activity, limit)
     part = activity.rows(client)
     likelihood = onset_likelihood(part, begin, end, np.minimum(end, part.closing))
-    now = posterior(likelihood, np.float32(book_hazard(likelihood)))
+    now = posterior(likelihood, book_hazard(likelihood))
     onset, low, high = most_probable(now.found)
     # A posterior has no moment of declaration; a client's own clock stands in for it.
     declared = np.where(onset >= 0, np.minimum(onset + activity.calendar.span(3), end - 1), -1)
@@ -89,7 +89,7 @@ def silence(activity: Activity) -> Departures:
 
 
 def volume(activity: Activity) -> Departures:
-    """Bought less than half as much over half a year as over the year before, season allowed for."""
+    """Bought under half as much over half a year as over the year before, season allowed for."""
     window = activity.calendar.span(6)
     client, begin, end = spells(activity, np.inf)
     part = activity.rows(client)
@@ -156,7 +156,7 @@ def most_probable(found: Array) -> tuple[Array, Array, Array]:
 
 
 def _hard(client: Array, begin: Array, end: Array, declared: Array, start: Array) -> Departures:
-    """Departures of a yes-or-no rule: the first period declared, and the start that goes with it."""
+    """Return departures by a yes-or-no rule: the first period declared, and the start it names."""
     at = np.where(declared.any(axis=1), declared.argmax(axis=1), -1)
     onset = np.where(at >= 0, start[np.arange(len(at)), np.maximum(at, 0)], -1)
     return Departures(client, begin, end, onset, onset, onset, at)

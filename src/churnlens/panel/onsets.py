@@ -48,9 +48,9 @@ class OnsetLikelihood:
 
 @dataclass(frozen=True)
 class OnsetPosterior:
-    """`found[i, t]`: probability that i began to leave in t; `active[i, t]`: that it had not before t.
+    """`found[i, t]`: probability that i began to leave in t; `active[i, t]`: of not before t.
 
-    Both float32[m, T], 0 where a departure is not possible. If departures really happen at the prior
+    Both float32[m, T], 0 where a departure is not possible. If departures happen at the prior
     hazard h, then found − h·active has mean zero in every period, whatever can be seen of it.
     """
 
@@ -95,10 +95,10 @@ def onset_likelihood(
     return OnsetLikelihood(ratio, possible)
 
 
-def posterior(likelihood: OnsetLikelihood, hazard: Array) -> OnsetPosterior:
+def posterior(likelihood: OnsetLikelihood, hazard: Array | float) -> OnsetPosterior:
     """Return the onset's posterior under a prior hazard (per period, broadcastable to [m, T])."""
     shape = likelihood.possible.shape
-    prior = np.broadcast_to(hazard, shape)
+    prior = np.broadcast_to(np.asarray(hazard, np.float32), shape)
     found, active = np.empty(shape, np.float32), np.empty(shape, np.float32)
 
     def fill(low: int) -> None:

@@ -7,7 +7,7 @@ columns of integers and floats, one row a client or a client and period with ord
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import ibis
@@ -51,9 +51,13 @@ class Calendar:
 
     def indices(self, days: pd.Series[Any]) -> Array:
         """Return the period of each date in a column, int[n]; dates must be given."""
-        stamps = pd.to_datetime(days)
-        index = {day: self.index(pd.Timestamp(day).date()) for day in stamps.unique()}
-        return stamps.map(index).to_numpy(dtype=int)
+        day = pd.to_datetime(days).to_numpy().astype("datetime64[D]")
+        if self.period == "week":
+            index = (day.astype(int) + dt.date(1970, 1, 1).toordinal() - 1) // 7
+        else:
+            index = day.astype("datetime64[M]").astype(int) + 1970 * 12
+            index = index if self.period == "month" else index // 3
+        return np.asarray(index - _index(self.period, self.starts[0]))
 
     def span(self, periods_in_months: float) -> int:
         """Return a length given in months as a whole number of periods, at least 1."""
@@ -126,22 +130,26 @@ def aggregate(tables: Tables, cal: Calendar) -> ClientPeriods:
     (Fader, Hardie & Lee 2005).
     """
     connection = tables.connection
-    days = connection.create_table(_name("order_days"), _order_days(tables), temp=True)
-    coded = connection.create_table(_name("client_codes"), _client_stats(days), temp=True)
-    clients = coded.order_by("code").to_pandas()
-    rows = _per_period(days, coded, cal, tables).to_pandas()
+    codes = connection.create_table(_name("client_codes"), _codes(tables), temp=True)
+    days = connection.create_table(_name("order_days"), _order_days(tables, codes), temp=True)
+    stats = connection.create_table(_name("client_stats"), _client_stats(days), temp=True)
+    clients = stats.inner_join(codes, "code").order_by("code").to_pyarrow()
+    rows = _per_period(days, stats, cal, tables).to_pyarrow()
     shape = (len(clients), len(cal.starts))
     at = (rows["code"].to_numpy(), rows["period"].to_numpy())
-    names = {name: f"m_{i}" for i, name in enumerate(tables.measures)}
+
+    def dense(column: str, empty: float = 0.0) -> Array:
+        return _dense(rows[column].to_numpy(), at, shape, empty)
+
     return ClientPeriods(
-        codes=coded,
+        codes=codes,
         calendar=cal,
-        clients=clients,
-        orders=_dense(rows["orders"], at, shape),
-        volume=_dense(rows["volume"], at, shape),
-        revenue=_dense(rows["net"], at, shape),
-        margin=_dense(rows["margin"], at, shape) if "margin" in rows else None,
-        measures={name: _dense(rows[col], at, shape, np.nan) for name, col in names.items()},
+        clients=clients.to_pandas(date_as_object=False),
+        orders=dense("orders"),
+        volume=dense("volume"),
+        revenue=dense("net"),
+        margin=dense("margin") if "margin" in rows.column_names else None,
+        measures={name: dense(f"m_{i}", np.nan) for i, name in enumerate(tables.measures)},
     )
 
 
@@ -150,16 +158,24 @@ def _name(stem: str) -> str:
 
 
 def _dense(
-    values: pd.Series[Any], at: tuple[Array, Array], shape: tuple[int, int], empty: float = 0.0
+    values: Array, at: tuple[Array, Array], shape: tuple[int, int], empty: float = 0.0
 ) -> Array:
     out = np.full(shape, empty, dtype=np.float32)
-    out[at] = values.to_numpy(dtype=np.float32)
+    out[at] = values
     return out
 
 
-def _order_days(tables: Tables) -> Any:
+def _codes(tables: Tables) -> Any:
+    """Return a number for every client that ever ordered, by its id."""
+    ordered = tables.orders.filter(~tables.orders.is_return)
+    ids = ordered.select("client_id").distinct()
+    number = ibis.row_number().over(ibis.window(order_by="client_id"))
+    return ids.mutate(code=number.cast("int32"))
+
+
+def _order_days(tables: Tables, codes: Any) -> Any:
     """One row a client and day: gross, net, margin, and sum and count of every measure."""
-    o = tables.orders
+    o = tables.orders.inner_join(codes, "client_id")
     real = ~o.is_return
     sums = {
         "occasion": real.cast("int32").max(),
@@ -171,19 +187,19 @@ def _order_days(tables: Tables) -> Any:
     for i, name in enumerate(tables.measures):
         value = ibis.ifelse(real, o[name], None)
         sums[f"s_{i}"], sums[f"n_{i}"] = value.sum(), value.count()
-    return o.group_by("client_id", "order_date").aggregate(**sums)
+    return o.group_by("code", "order_date").aggregate(**sums)
 
 
 def _client_stats(days: Any) -> Any:
-    """One row a client that ever ordered, with the rhythm of its order days."""
-    order = ibis.window(group_by="client_id", order_by="order_date")
+    """One row a client, with the rhythm of its order days."""
+    order = ibis.window(group_by="code", order_by="order_date")
     real = days.filter(days.occasion == 1)
     gap = real.mutate(
         gap=real.order_date.delta(real.order_date.lag().over(order), unit="day").cast("float64")
     )
     pair = gap.mutate(before=gap.gap.lag().over(order))
     lv = 3 * ((pair.gap - pair.before) / (pair.gap + pair.before)) ** 2
-    stats = pair.group_by("client_id").aggregate(
+    return pair.group_by("code").aggregate(
         first=pair.order_date.min(),
         last=pair.order_date.max(),
         days=pair.count(),
@@ -192,14 +208,11 @@ def _client_stats(days: Any) -> Any:
         amount_cv2=(pair.gross.var() / pair.gross.mean() ** 2).cast("float64"),
         mean_day=pair.gross.mean(),
     )
-    return stats.mutate(
-        code=(ibis.row_number().over(ibis.window(order_by="client_id"))).cast("int32")
-    )
 
 
-def _per_period(days: Any, coded: Any, cal: Calendar, tables: Tables) -> Any:
-    known = coded.select("client_id", "code", "median_day")
-    joined = days.inner_join(known, "client_id").mutate(period=period_index(days.order_date, cal))
+def _per_period(days: Any, stats: Any, cal: Calendar, tables: Tables) -> Any:
+    known = stats.select("code", "median_day")
+    joined = days.inner_join(known, "code").mutate(period=period_index(days.order_date, cal))
     sums = {
         "orders": joined.occasion.sum(),
         "volume": ibis.least(joined.gross, CAP * joined.median_day).sum(),
@@ -226,39 +239,51 @@ def events(tables: Tables, data: ClientPeriods) -> tuple[EventCounts, ...]:
     """Count events by client, period and type, and by level where levels are given."""
     if tables.events is None:
         return ()
-    coded, cal = data.codes.select("client_id", "code"), data.calendar
-    e = tables.events
-    joined = e.inner_join(coded, "client_id").mutate(period=period_index(e.event_date, cal))
+    cal, e = data.calendar, tables.events
+    joined = e.inner_join(data.codes, "client_id").mutate(period=period_index(e.event_date, cal))
     joined = joined.filter((joined.period >= 0) & (joined.period < len(cal.starts)))
-    rows = (
-        joined.group_by("event_type", "level", "code", "period")
-        .aggregate(count=joined.count(), value=joined.value.sum(), values=joined.value.count())
-        .order_by("event_type", "level", "code", "period")
-        .to_pandas()
+    rows = joined.group_by("event_type", "level", "code", "period").aggregate(
+        count=joined.count(), value=joined.value.sum(), values=joined.value.count()
     )
-    return _by_type(rows, (len(data.clients), len(cal.starts)))
+    shape = (len(data.clients), len(cal.starts))
+    counted = [
+        _event_counts(str(event_type), of_type, shape)
+        for event_type, of_type in _parts(rows.to_pyarrow(), "event_type")
+    ]
+    return tuple(c for of_type in counted for c in of_type)
 
 
-def _by_type(rows: pd.DataFrame, shape: tuple[int, int]) -> tuple[EventCounts, ...]:
-    out = []
-    for event_type, of_type in rows.groupby("event_type", sort=True):
-        out.append(_event_counts(str(event_type), None, of_type, shape))
-        levels = of_type["level"].dropna().unique()
-        if len(levels) > 1:
-            out += [
-                _event_counts(
-                    str(event_type), str(level), of_type[of_type["level"] == level], shape
-                )
-                for level in sorted(levels)
-            ]
-    return tuple(out)
+def _parts(rows: Any, column: str) -> list[tuple[str | None, Any]]:
+    """Rows of an Arrow table by the values of a text column, in order, blank first."""
+    import pyarrow.compute as pc
+
+    values = pc.unique(rows[column]).to_pylist()
+    ordered = sorted(values, key=lambda v: (v is not None, v))
+    return [
+        (v, rows.filter(pc.is_null(rows[column]) if v is None else pc.equal(rows[column], v)))
+        for v in ordered
+    ]
 
 
-def _event_counts(
-    event_type: str, level: str | None, rows: pd.DataFrame, shape: tuple[int, int]
-) -> EventCounts:
-    count, value = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
+def _event_counts(event_type: str, rows: Any, shape: tuple[int, int]) -> list[EventCounts]:
+    """Return counts of one event type, and of each of its levels where there are several."""
+    parts = [_counted(event_type, level, part, shape) for level, part in _parts(rows, "level")]
+    whole = replace(parts[0], level=None)
+    for part in parts[1:]:
+        value = _sum(whole.value, part.value)
+        whole = replace(whole, count=whole.count + part.count, value=value)
+    named = [part for part in parts if part.level is not None]
+    return [whole, *(named if len(named) > 1 else [])]
+
+
+def _sum(a: Array | None, b: Array | None) -> Array | None:
+    if a is None or b is None:
+        return b if a is None else a
+    return np.asarray(a + b)
+
+
+def _counted(event_type: str, level: str | None, rows: Any, shape: tuple[int, int]) -> EventCounts:
     at = (rows["code"].to_numpy(), rows["period"].to_numpy())
-    np.add.at(count, at, rows["count"].to_numpy(np.float32))
-    np.add.at(value, at, rows["value"].fillna(0).to_numpy(np.float32))
-    return EventCounts(event_type, level, count, value if rows["values"].sum() else None)
+    given = rows["values"].to_numpy().sum() > 0
+    value = _dense(np.nan_to_num(rows["value"].to_numpy()), at, shape) if given else None
+    return EventCounts(event_type, level, _dense(rows["count"].to_numpy(), at, shape), value)

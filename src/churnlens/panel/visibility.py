@@ -1,4 +1,4 @@
-"""How likely would a departure at this moment have been seen by now?
+"""How likely is it that a departure at this moment would have been seen? By its delay.
 
 A departure shows only after some orders were missed, so recent ones are undercounted, and more so
 for clients who order seldom. This is the reporting delay of epidemiology. The delay is counted in
@@ -17,8 +17,8 @@ import numpy as np
 import numpy.typing as npt
 
 from churnlens.panel.activity import Activity
-from churnlens.panel.departures import Departures
 from churnlens.panel.cumulative import cumulative
+from churnlens.panel.departures import Departures
 
 Array = npt.NDArray[Any]
 LEAST_CHANCE = 0.35  # below this a period does not count: too little of it can be seen

@@ -1,11 +1,11 @@
-"""How many departures were to be expected of whom, had nothing changed over time?
+"""How many departures were to be expected of whom, had nothing changed? By a hazard.
 
-A Poisson hazard with a factor for tenure, season, the client's usual order rate, the time left to see
-a departure in, and every segment attribute, but no calendar trend: what is left over time is what
-the scan looks at. With factors only, the likelihood equations say that observed and expected agree
-in every margin, and iterative proportional fitting (Deming & Stephan 1940) solves them from sums, so
-the cost is a few passes over the panel whatever the number of factors. Factors are shrunk to 1 by a
-gamma prior, so that a value without departures does not run off to nothing.
+A Poisson hazard with a factor for tenure, season, the client's usual order rate, the time left to
+see a departure in, and every segment attribute, but no calendar trend: what is left over time is
+what the scan looks at. With factors only, the likelihood equations say that observed and expected
+agree in every margin, and iterative proportional fitting (Deming & Stephan 1940) solves them from
+sums, so the cost is a few passes over the panel whatever the number of factors. Factors are shrunk
+to 1 by a gamma prior, so that a value without departures does not run off to nothing.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ TENURE_BANDS = (6, 12, 24, 48)  # months
 RATE_BANDS = 5
 CLOCK_BANDS = (0.5, 1.0, 1.5, 2.5)  # time left, in the time the client takes to order four times
 SWEEPS, ROUNDS = 4, 2
-# Where less than this can be told of a departure, what is found rests on how silence is modelled more
-# than on what the client did; a small error there would look like a large effect.
+# Where less than this can be told of a departure, what is found rests on how silence is modelled
+# more than on what the client did; a small error there would look like a large effect.
 LEAST_INFORMATION = 0.4
 
 
@@ -82,7 +82,9 @@ def _bands(panel: Panel) -> _Bands:
     tenure = _band(panel.tenure + 1, [cal.span(m) for m in TENURE_BANDS])  # a band has its start
     tenure[panel.known_from_start] = len(TENURE_BANDS) + 1
     there = rate[panel.at_risk]
-    edges = np.quantile(there, np.linspace(0, 1, RATE_BANDS + 1)[1:-1]) if there.size else []
+    edges = (
+        np.quantile(there, np.linspace(0, 1, RATE_BANDS + 1)[1:-1]) if there.size else np.zeros(0)
+    )
     e = cumulative(panel.activity.exposure)
     clock = 1 + 4 * panel.activity.order_scatter[:, None] / rate
     left = (e[:, -1:] - e[:, :-1]) / clock
@@ -90,7 +92,7 @@ def _bands(panel: Panel) -> _Bands:
 
 
 def _band(values: Array, edges: Iterable[float]) -> Array:
-    """Number of edges below each value, int8."""
+    """Return the number of edges below each value, int8."""
     band = np.zeros(values.shape, np.int8)
     for edge in edges:
         band += values > edge
@@ -121,8 +123,8 @@ def _information(panel: Panel, expected: Array, surprise: Array, bands: _Bands) 
     """Part of the full information on departures that is there, by rate and time left.
 
     For departures known for sure, the variance of found less expected is the expected number; what
-    is uncertain varies less. Neighbouring periods of a client are summed, since an onset that cannot
-    be dated to the period is shared among them.
+    is uncertain varies less. Neighbouring periods of a client are summed, since an onset that
+    cannot be dated to the period is shared among them.
     """
     band = bands.clock * np.int16(RATE_BANDS + 1) + bands.rate
     width = panel.calendar.span(4)
@@ -142,8 +144,9 @@ def _information(panel: Panel, expected: Array, surprise: Array, bands: _Bands) 
 def _proportional(panel: Panel, bands: _Bands) -> Array:
     """Hazard as a product of factors, each sweep bringing every margin in line with what was found.
 
-    A client-period's factors depend on the client (its attributes) or on the moment (bands, season);
-    each kind is summed over the panel once a sweep, and its factors are found from the sums.
+    A client-period's factors depend on the client (its attributes) or on the moment (bands,
+    season); each kind is summed over the panel once a sweep, and its factors are found from the
+    sums.
     """
     moment, of_moment = _moments(panel, bands)
     of_client = [
@@ -178,7 +181,7 @@ def _in_line(risk: Array, exposed: Array, seen: Array, factors: list[tuple[Array
 
 
 def _moments(panel: Panel, bands: _Bands) -> tuple[Array, list[tuple[Array, int]]]:
-    """Number of each client-period's moment, int16[n, T], and every factor's level by moment."""
+    """Return each client-period's moment, int16[n, T], and every factor's level by moment."""
     cal = panel.calendar
     tenures, rates, clocks = len(TENURE_BANDS) + 2, RATE_BANDS + 1, len(CLOCK_BANDS) + 1
     seasonal = len(cal.starts) >= 2 * cal.per_year

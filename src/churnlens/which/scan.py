@@ -1,11 +1,11 @@
-"""Which segment leaves more than it used to, and since when, after paying for the looking?
+"""Which segment leaves more than it used to, and since when? Pays for its own looking.
 
-A space–time scan (Kulldorff 1997, 2001) with segments in the place of places. For every segment and
-every start the departures observed after the start are held against those expected from the
+A space–time scan (Kulldorff 1997, 2001) with segments in the place of places. For every segment
+and every start the departures observed after the start are held against those expected from the
 segment's own level before it: with O1, E1 after and O0, E0 before, the log-likelihood gain is
 O1·log(O1/E1) + O0·log(O0/E0) − (O1+O0)·log((O1+O0)/(E1+E0)) where the rate rose. A standing
-difference between segments is therefore no rise. From the gain the log of the number of segments of
-the same complexity is taken, so that a conjunction must beat the simpler segments by what its
+difference between segments is therefore no rise. From the gain the log of the number of segments
+of the same complexity is taken, so that a conjunction must beat the simpler segments by what its
 larger number would give it by luck. The p-value is by Monte Carlo over the whole search: departures
 are drawn again from what was expected and searched in the same way.
 """
@@ -65,7 +65,8 @@ class Window:
 class Scan:
     """A search ready to be run: what it looks at, and what chance alone gives it.
 
-    `groups` are over `cells`, the client-periods alike in every attribute. `null_scores` are the best scores of searches on departures drawn from what was expected.
+    `groups` are over `cells`, the client-periods alike in every attribute. `null_scores` are the
+    best scores of searches on departures drawn from what was expected.
     """
 
     attributes: tuple[Attribute, ...]
@@ -132,9 +133,10 @@ def prepare(
 
 
 def next_window(baseline: Baseline, search: Scan, explained: Array) -> Window | None:
-    """Return the strongest rise left once `explained` (a factor on what is expected) is allowed for.
+    """Return the strongest rise left once `explained` is allowed for.
 
-    None where no segment rose at all; the window's `p_value` is over the whole search.
+    `explained` is a factor on what is expected, float32[n, T]. None where no segment rose at all; the
+    window's `p_value` is over the whole search.
     """
     expected = search.cells.sums(baseline.expected * explained)
     due = [g.add_up(dense_sums(g, expected)) for g in search.groups]
@@ -144,8 +146,8 @@ def next_window(baseline: Baseline, search: Scan, explained: Array) -> Window | 
     score, gain, ratio, segment, start = best
     p = float((1 + (search.null_scores >= score).sum()) / (1 + len(search.null_scores)))
     inside = members(segment, search.attributes, explained.shape)
-    observed, expected = whole_departures(baseline, inside, explained, start)
-    return Window(segment, start, observed, expected, gain, score, ratio, p)
+    seen, level = whole_departures(baseline, inside, explained, start)
+    return Window(segment, start, seen, level, gain, score, ratio, p)
 
 
 def whole_departures(
@@ -225,8 +227,10 @@ def _null_scores(
 
 @dataclass(frozen=True)
 class _Lot:
-    """What departures are drawn from: `edges` is the running sum of what is expected, cell by cell
-    and period by period (`cell`, `period`); `events` departures to a draw.
+    """What departures are drawn from.
+
+    `edges` is the running sum of what is expected, cell by cell and period by period (`cell`,
+    `period`); `events` departures to a draw.
     """
 
     edges: Array
@@ -239,7 +243,9 @@ class _Lot:
 def _lot(expected: Array, events: int) -> _Lot:
     flat = np.flatnonzero(expected)
     cell, period = np.divmod(flat, expected.shape[1])
-    return _Lot(np.cumsum(expected.ravel()[flat], dtype=np.float64), cell, period, events, expected.shape[1])
+    return _Lot(
+        np.cumsum(expected.ravel()[flat], dtype=np.float64), cell, period, events, expected.shape[1]
+    )
 
 
 def _draw(
@@ -272,5 +278,3 @@ def _segment_counts(
         at = at + codes[group.a.name] * (width * group.masks_b.shape[1])
     counts = np.bincount(at, minlength=group.n_cells * width).astype(np.float32)
     return group.add_up(counts.reshape(group.n_cells, width)).reshape(-1, count, periods)
-
-

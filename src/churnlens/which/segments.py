@@ -89,7 +89,7 @@ class Group:
     @property
     def n_cells(self) -> int:
         """Number of cells."""
-        return self.masks_a.shape[1] * self.masks_b.shape[1]
+        return int(self.masks_a.shape[1] * self.masks_b.shape[1])
 
 
 @dataclass(frozen=True)
@@ -136,7 +136,7 @@ def collapse(attributes: tuple[Attribute, ...], clients: int) -> Cells:
 def attributes_of(panel: Panel, *, tiers: bool = True) -> tuple[Attribute, ...]:
     """Return the attributes of a panel's clients, value tiers by period included."""
     found = []
-    for name in panel.attributes:
+    for name in map(str, panel.attributes):
         column = panel.attributes[name].cat
         found.append(
             Attribute(
