@@ -15,6 +15,7 @@ import pytest
 from typer.main import get_command
 
 from churnlens import cli
+from churnlens.issues import register
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -39,17 +40,32 @@ def call(monkeypatch, capfd):
 def world(tmp_path_factory):
     """A small planted order book, with a setting that makes its run short."""
     folder = tmp_path_factory.mktemp("world")
-    process("simulate", folder, "--clients", 300, "--seed", 5)
+    process("simulate", folder, "--clients", 200, "--seed", 5)
     (folder / "churnlens.toml").write_text("draws = 99\n")
     return folder
 
 
 @pytest.fixture(scope="module")
-def finished(world, tmp_path_factory):
-    """The folder of a run of that book."""
-    out = tmp_path_factory.mktemp("out")
-    process("run", world, "--out", out)
-    return next(path for path in out.iterdir())
+def ended(world, tmp_path_factory):
+    """A run of that book in a process of its own, and the folder it was told to write to."""
+    out = tmp_path_factory.mktemp("out") / "reports"
+    return process("run", world, "--out", out), out
+
+
+@pytest.fixture(scope="module")
+def finished(ended):
+    """The folder of that run."""
+    return next(path for path in ended[1].iterdir() if path.is_dir())
+
+
+@pytest.fixture
+def few(tmp_path):
+    """A book in which too few leave: a run that takes little more than reading it."""
+    folder = tmp_path / "few"
+    folder.mkdir()
+    days = [f"2023-{month:02d}-{day:02d}" for month in range(1, 13) for day in (3, 17)]
+    rows = [f"{client},{day},10" for client in "ABCDEFGH" for day in days]
+    return orders(folder, "\n".join(["client_id,order_date,amount", *rows, ""]))
 
 
 def process(*arguments, check=True):
@@ -317,22 +333,49 @@ def test_what_was_not_foreseen_is_one_line_and_exit_code_1(call, monkeypatch, tm
 # --- what the commands do ---------------------------------------------------------------------
 
 
-def test_run_writes_one_folder_and_says_where(world, tmp_path):
-    done = process("run", world, "--out", tmp_path / "reports")
-    (run,) = (tmp_path / "reports").iterdir()
-    assert sorted(path.name for path in run.iterdir()) == RUN_FILES
-    assert str(run / "report.html") in done.stdout
+def test_run_writes_one_folder_and_says_where(ended, finished):
+    done, out = ended
+    assert sorted(path.name for path in finished.iterdir()) == RUN_FILES
+    assert sorted(visible(out)) == [finished.name, "register.json"]
+    assert str(finished / "report.html") in done.stdout
     assert len(done.stdout.splitlines()) < 30
     assert done.stderr.startswith("[1/")
-    review = json.loads((run / "review.json").read_text(encoding="utf-8"))
-    assert review["as_of"] == run.name
+    review = json.loads((finished / "review.json").read_text(encoding="utf-8"))
+    assert review["as_of"] == finished.name
 
 
-def test_the_same_call_gives_the_same_bytes(world, finished, tmp_path):
-    process("run", world, "--out", tmp_path)
-    (again,) = tmp_path.iterdir()
+def visible(folder):
+    return [path.name for path in folder.glob("[!.]*")]
+
+
+def test_the_same_call_gives_the_same_bytes_whatever_the_register_holds(
+    call, world, ended, finished, tmp_path
+):
+    shutil.copy(ended[1] / "register.json", tmp_path)
+    assert call("run", world, "--out", tmp_path)[0] == 0
     for name in ("review.json", "manifest.json", "report.html"):
-        assert (again / name).read_bytes() == (finished / name).read_bytes()
+        assert (tmp_path / finished.name / name).read_bytes() == (finished / name).read_bytes()
+    assert (tmp_path / "register.json").read_bytes() == (ended[1] / "register.json").read_bytes()
+
+
+def test_the_register_takes_what_each_run_says(call, few, finished, ended, tmp_path):
+    issues = json.loads((finished / "review.json").read_text(encoding="utf-8"))["issues"]
+    kept = register.read(ended[1] / "register.json")
+    assert [e.issue_id for e in kept if e.event == "seen"] == [issue["id"] for issue in issues]
+    (few / "churnlens.toml").write_text('register = "kept/all.json"\n')
+    assert call("run", few, "--out", tmp_path / "out")[0] == 0
+    assert register.read(few / "kept" / "all.json") == ()
+    assert visible(tmp_path / "out") == ["2023-12-17"]
+
+
+@pytest.mark.parametrize("broken", ['"broken.json"', '"nosuch://register"'])
+def test_a_register_that_cannot_be_read_is_said_before_the_run(call, few, tmp_path, broken):
+    (few / "broken.json").write_text("[1, 2")
+    (few / "churnlens.toml").write_text(f"register = {broken}\n")
+    code, said, error = call("run", few, "--out", tmp_path / "out")
+    is_one_message(error)
+    assert (code, said) == (2, "")
+    assert not (tmp_path / "out").exists()
 
 
 def test_the_manifest_names_inputs_versions_seed_and_settings(finished, world):
@@ -345,38 +388,47 @@ def test_the_manifest_names_inputs_versions_seed_and_settings(finished, world):
     assert {"churnlens", "python", "numpy"} <= set(manifest["versions"])
 
 
-def test_options_override_the_configuration(world, finished, tmp_path):
-    process("run", world, "--out", tmp_path, "--lang", "zh", "--seed", 3, "--as-of", "2024-06-30")
-    manifest = json.loads((tmp_path / "2024-06-30" / "manifest.json").read_text(encoding="utf-8"))
-    assert (manifest["seed"], manifest["settings"]["lang"]) == (3, "zh")
-    html = (tmp_path / "2024-06-30" / "report.html").read_text(encoding="utf-8")
+def test_options_override_the_configuration(call, few, tmp_path):
+    (few / "churnlens.toml").write_text('lang = "en"\nseed = 1\n')
+    out = tmp_path / "out"
+    given = ("--lang", "zh", "--seed", 3, "--as-of", "2023-06-30", "--name-clients")
+    assert call("run", few, "--out", out, *given)[0] == 0
+    manifest = json.loads((out / "2023-06-30" / "manifest.json").read_text(encoding="utf-8"))
+    settings = manifest["settings"]
+    assert (manifest["seed"], settings["lang"], settings["name_clients"]) == (3, "zh", True)
+    html = (out / "2023-06-30" / "report.html").read_text(encoding="utf-8")
     assert '<html lang="zh' in html
 
 
-def test_a_run_killed_at_any_moment_leaves_nothing_half(world, finished, tmp_path):
-    command = [sys.executable, "-m", "churnlens.cli", "run", str(world), "--out", str(tmp_path)]
-    started = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+def started(*arguments, **streams):
+    command = [sys.executable, "-m", "churnlens.cli", *map(str, arguments)]
+    return subprocess.Popen(command, text=True, **streams)
+
+
+def test_a_run_killed_while_it_writes_leaves_nothing_half(few, tmp_path):
+    out = tmp_path / "out"
+    run = started("run", few, "--out", out, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + 120
-    while started.poll() is None and not list(tmp_path.glob(".churnlens-*")):
+    while run.poll() is None and not list(out.glob(".churnlens-*")):
         assert time.monotonic() < deadline
         time.sleep(0.001)
-    os.kill(started.pid, signal.SIGKILL)
-    started.wait()
-    for run in tmp_path.glob("[!.]*"):  # it may have been quicker than the kill
-        assert sorted(path.name for path in run.iterdir()) == RUN_FILES
+    os.kill(run.pid, signal.SIGKILL)
+    run.wait()
+    for folder in out.glob("[!.]*-*"):  # it may have been quicker than the kill
+        assert sorted(path.name for path in folder.iterdir()) == RUN_FILES
 
 
-def test_ctrl_c_ends_quietly_with_130(world, tmp_path):
-    command = [sys.executable, "-m", "churnlens.cli", "run", str(world), "--out", str(tmp_path)]
-    started = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    first = started.stderr.readline()
-    started.send_signal(signal.SIGINT)
-    said, error = started.communicate(timeout=60)
+def test_ctrl_c_ends_quietly_with_130(few, tmp_path):
+    out = tmp_path / "out"
+    run = started("run", few, "--out", out, stderr=subprocess.PIPE, stdout=subprocess.PIPE)
+    first = run.stderr.readline()
+    run.send_signal(signal.SIGINT)
+    said, error = run.communicate(timeout=60)
     assert first.startswith("[1/")
-    assert started.returncode == 130
+    assert run.returncode == 130
     assert said == ""
     assert all(line.startswith("[") for line in error.splitlines())
-    assert not list(tmp_path.glob("[!.]*"))
+    assert not list(tmp_path.glob("out/[!.]*"))
 
 
 def test_check_prints_the_sum_of_rows_and_writes_nothing(call, tmp_path):

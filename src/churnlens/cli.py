@@ -28,6 +28,7 @@ from churnlens.errors import ChurnlensError, ConfigError
 
 if TYPE_CHECKING:
     from churnlens.config import ReportSettings, Settings
+    from churnlens.results import Review
 
 Lang = Literal["en", "zh"]
 
@@ -105,6 +106,7 @@ def run(
 ) -> None:
     """Say who leaves, since when and why."""
     from churnlens import console, output, results
+    from churnlens.issues import register
 
     place, settings = _settings(source, config)
     settings = _overridden(
@@ -113,30 +115,27 @@ def run(
     before = results.read_review(previous) if previous else None
     inputs = _inputs(place, settings)
     output.check_writable(out, inputs)
+    kept = settings.register_at or out / register.FILE
+    register.check(kept)
     with console.progress() as progress:
         from churnlens.pipeline import investigate  # seconds to import: after the quick checks
-        from churnlens.report import render as report
         from churnlens.tables import rejects
 
         outcome = investigate(place, settings, as_of=as_of, previous=before, progress=progress)
-        html = report(
-            outcome.review,
-            lang=settings.lang,
-            settings=settings.report,
-            sections=settings.plugins.sections,
-            smallest_group=settings.smallest_group,
-        )
-        target = out / outcome.review.as_of
+        text = results.to_json(outcome.review)
+        review = results.from_json(text)  # the report is of what is saved, to the last digit
+        target = out / review.as_of
         output.write_run(
             target,
-            report=html,
-            review=results.to_json(outcome.review),
+            report=_html(review, settings),
+            review=text,
             manifest=output.describe_run(
-                place, inputs, settings.model_dump(mode="json"), _versions()
+                place, inputs, settings.model_dump(mode="json", by_alias=True), _versions()
             ),
             rejects=lambda folder: rejects.write(outcome.tables, folder),
         )
-    print(console.summary(outcome.review, settings.lang))
+        register.record(kept, register.entries_of(review))
+    print(console.summary(review, settings.lang))
     print(f"Report: {target / output.REPORT}")
 
 
@@ -193,12 +192,11 @@ def render(
 ) -> None:
     """Make the report again from a review."""
     from churnlens import output, results
-    from churnlens.report import render as report
 
     saved = results.read_review(review)
     settings = _overridden(_loaded(config), lang=lang)
     target = out or review.parent / output.REPORT
-    output.write_file(target, report(saved, lang=settings.lang, settings=settings.report))
+    output.write_file(target, _html(saved, settings))
     print(f"Report: {target}")
 
 
@@ -232,6 +230,18 @@ def score(
     from churnlens.simulate.scoring import score_files
 
     print("\n".join(score_files(review, truth).lines()))
+
+
+def _html(review: Review, settings: Settings) -> str:
+    from churnlens.report import render as report
+
+    return report(
+        review,
+        lang=settings.lang,
+        settings=settings.report,
+        sections=settings.plugins.sections,
+        smallest_group=settings.smallest_group,
+    )
 
 
 def _place(source: str) -> Path | str:
@@ -268,15 +278,21 @@ def _loaded(config: Path | None) -> Settings:
     if config is None:
         return Settings()
     settings = load(config)
-    return settings.model_copy(update={"report": _anchored(settings.report, config.parent)})
+    return _overridden(
+        settings,
+        report=_anchored(settings.report, config.parent),
+        register_at=_beside(config.parent, settings.register_at),
+    )
+
+
+def _beside(folder: Path, place: str | None) -> str | None:
+    """Find a file that the config names from where the config lies; a URL stays."""
+    return place if place is None or "://" in place else str(folder / place)
 
 
 def _anchored(report: ReportSettings, folder: Path) -> ReportSettings:
-    """Files that a config names are found from where the config lies."""
     named = {key: getattr(report, key) for key in ("css", "logo", "remedies")}
-    return report.model_copy(
-        update={key: str(folder / name) for key, name in named.items() if name is not None}
-    )
+    return report.model_copy(update={key: _beside(folder, name) for key, name in named.items()})
 
 
 def _overridden(settings: Settings, **options: Any) -> Settings:

@@ -53,7 +53,6 @@ class PluginSettings(_Settings):
 
     definitions: tuple[str, ...] = ()
     drivers: tuple[str, ...] = ()
-    models: tuple[str, ...] = ()
     checks: tuple[str, ...] = ()
     sections: tuple[str, ...] = ()
 
@@ -72,6 +71,8 @@ class Settings(_Settings):
 
     source: str | None = None  # an Ibis connection URL; none: files beside the config
     engine: str | None = None  # an Ibis connection URL to compute in; none: DuckDB in memory
+    # a JSON file or a database URL; none: register.json in --out (every class has a `register`)
+    register_at: str | None = Field(default=None, alias="register")
     period: PeriodName = "month"
     currency: str = "EUR"
     definition: str = "cadence"
@@ -138,4 +139,4 @@ def _known_keys(path: list[str]) -> list[str]:
         annotation = model.model_fields[part].annotation
         options = getattr(annotation, "__args__", (annotation,))
         model = next(o for o in options if isinstance(o, type) and issubclass(o, BaseModel))
-    return list(model.model_fields)
+    return [field.alias or name for name, field in model.model_fields.items()]

@@ -38,6 +38,7 @@ from churnlens.which.stay import why_the_best_stay
 from churnlens.which.tiers import tier_rows
 from churnlens.why.findings import composition_issue
 from churnlens.why.investigate import Answer, answer
+from churnlens.why.names import behind
 
 Progress = Callable[[str, int, int], None]
 STEPS = 7
@@ -93,7 +94,8 @@ def investigate(
         base, attributes_of(base.panel), draws=settings.draws, seed=settings.seed
     )
     step("weighing the other definitions of leaving", 4, STEPS)
-    others = {n: expectation.fit(build(book, n)) for n in DEFINITIONS if n != settings.definition}
+    known = dict.fromkeys((*DEFINITIONS, *settings.plugins.definitions))
+    others = {n: expectation.fit(build(book, n)) for n in known if n != settings.definition}
     step("looking for causes", 5, STEPS)
     alike = {name: aligned(other, base) for name, other in others.items()}
     found = answer(base, search, attributes_of(base.panel, tiers=False), alike, settings)
@@ -113,10 +115,11 @@ def _review(
     found: Answer,
     previous: Review | None,
 ) -> Review:
-    written = found.issues or _mix_issue(base)
+    explained = _named(book, found) if settings.name_clients else found.issues
+    written = explained or _mix_issue(base)
     issues = tuple(_with_advice(i, settings) for i in ranked(written))
     matched = identity.match(previous, issues, _sight(base, search, found))
-    departures = ByClient(base.observed, base.expected)
+    departures = ByClient(base.observed, base.expected, base.hazard * base.panel.active)
     planned, unplanned = _with_plans(base, matched.issues, departures, tables.as_of)
     earlier = previous.issues if previous else ()
     outlook = forecast(base.panel, planned, departures=departures, seed=settings.seed)
@@ -164,6 +167,15 @@ def _mix_issue(base: Baseline) -> tuple[Issue, ...]:
     """A rise made by composition alone, where no segment got worse."""
     found = mix_issue(base)
     return () if isinstance(found, Skipped) else (composition_issue(found),)
+
+
+def _named(book: Book, found: Answer) -> tuple[Issue, ...]:
+    """The issues with the clients behind them."""
+    ids = book.data.clients["client_id"].tolist()
+    return tuple(
+        replace(issue, named_clients=behind(found.settled, part, ids))
+        for issue, part in zip(found.issues, found.settled.parts, strict=True)
+    )
 
 
 def _with_plans(

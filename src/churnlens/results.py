@@ -241,6 +241,7 @@ class Issue:
     unknown: tuple[Text, ...] = ()  # what we do not know and what would decide it
     test_plan: TestPlan | None = None
     also_matches: tuple[Segment, ...] = ()  # near-equal segments that were set aside
+    named_clients: tuple[str, ...] = ()  # only with --name-clients: behind the departures
 
 
 @dataclass(frozen=True)

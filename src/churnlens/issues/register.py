@@ -84,6 +84,18 @@ def record(place: Path | str, entries: Iterable[RegisterEntry]) -> tuple[Registe
     return added
 
 
+def check(place: Path | str) -> None:
+    """Find out before a long run whether a register, where there is one already, can be read.
+
+    Raises
+    ------
+    ReviewError
+        When it cannot.
+    """
+    if is_url(place) or Path(place).exists():
+        read(place)
+
+
 def read(place: Path | str) -> tuple[RegisterEntry, ...]:
     """Return a register's history, oldest first.
 
@@ -144,7 +156,7 @@ def _to_json(entries: Sequence[RegisterEntry]) -> str:
 
 def _replace(path: Path, text: str) -> None:
     """Put a new text in place of a file at once, on disk before it takes the name."""
-    fresh = path.with_name(path.name + ".new")  # one a register: only the lock's holder writes
+    fresh = path.with_name(f".{path.name}.new")  # one a register: only the lock's holder writes
     try:
         with fresh.open("w", encoding="utf-8") as file:
             file.write(text)
@@ -158,9 +170,9 @@ def _replace(path: Path, text: str) -> None:
 @contextlib.contextmanager
 def _locked(path: Path) -> Iterator[None]:
     """Hold a register's lock; the system lets go of it when the process ends, however it does."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        file = path.with_name(path.name + ".lock").open("a+")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = path.with_name(f".{path.name}.lock").open("a+")
     except OSError as error:
         raise ReviewError(f"{path}: cannot be locked ({error.strerror}).") from error
     with file:
@@ -182,7 +194,11 @@ def _lock(file: IO[str]) -> None:
 def _connect(url: str) -> Any:
     import ibis
 
-    return ibis.connect(url)
+    try:
+        return ibis.connect(url)
+    except Exception as error:
+        said = (str(error).strip().splitlines() or ["no message"])[0]
+        raise ReviewError(f"the register {url} cannot be opened: {said}") from error
 
 
 def _record_in_table(url: str, entries: Iterable[RegisterEntry]) -> tuple[RegisterEntry, ...]:
