@@ -60,7 +60,7 @@ def _raw(tables: Tables, clients: pd.DataFrame) -> pd.DataFrame:
         counts = (
             tables.orders.drop_null(name)
             .group_by("client_id", name)
-            .aggregate(n=tables.orders.count())
+            .aggregate(n=lambda rows: rows.count())
             .order_by("client_id", "n", name)
             .to_pandas()
         )
