@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from churnlens import results
 from churnlens.panel import Book, Panel
@@ -236,22 +237,21 @@ def survival_curves(panel: Panel, until: int) -> tuple[SurvivalCurve, ...] | Ski
     return curves(seen.entry, seen.leaving, seen.event, groups)
 
 
-def _tiers(panel: Panel, rows: Array) -> dict[str, Array]:
+def _tiers(panel: Panel, rows: Array) -> dict[str, pd.Series[Any]]:
     """Value tier when each spell came under observation."""
     there = panel.active[rows] > 0
-    code = panel.tiers[rows, there.argmax(axis=1)]
+    code = np.asarray(panel.tiers[rows, there.argmax(axis=1)], dtype=np.int64)
     if len(np.unique(code[code >= 0])) < 2:
         return {}
-    names = np.array([*TIERS, None], dtype=object)
-    return {TIER: names[np.where(code < 0, len(TIERS), code)]}
+    return {TIER: pd.Series(pd.Categorical.from_codes(code, pd.Index(TIERS)))}
 
 
-def _labels(panel: Panel, rows: Array) -> dict[str, Array]:
-    """Values of each attribute with few of them, None where pooled or unknown."""
-    labels: dict[str, Array] = {}
+def _labels(panel: Panel, rows: Array) -> dict[str, pd.Series[Any]]:
+    """Values of each attribute with few of them; pooled and unknown ones are missing."""
+    labels: dict[str, pd.Series[Any]] = {}
     for name in panel.attributes:
-        column = panel.attributes[name].cat
-        values = [None if v in (POOLED, UNKNOWN) else str(v) for v in column.categories]
-        if 2 <= sum(v is not None for v in values) <= MOST_VALUES:
-            labels[str(name)] = np.array(values, dtype=object)[column.codes.to_numpy()[rows]]
+        column = panel.attributes[name].iloc[rows].cat
+        unnamed = [v for v in column.categories if v in (POOLED, UNKNOWN)]
+        if 2 <= len(column.categories) - len(unnamed) <= MOST_VALUES:
+            labels[str(name)] = column.remove_categories(unnamed)
     return labels

@@ -13,7 +13,7 @@ from churnlens.results import DateEstimate, Departures, Estimate, Segment, Skipp
 from churnlens.when.change import date_series
 from churnlens.when.rates import departure_rate
 from churnlens.which.baseline import Baseline
-from churnlens.which.mix import RIDGE, Cells, MixChange, by_code, mix_change, tally
+from churnlens.which.mix import RIDGE, Cells, MixChange, by_code, mix_change, over_tenure, tally
 from churnlens.which.segments import Attribute, attributes_of
 
 Array = npt.NDArray[Any]
@@ -89,7 +89,7 @@ def _grown(
     baseline: Baseline, change: MixChange, attribute: Attribute
 ) -> tuple[str, tuple[str, ...], Array] | None:
     """Return the values that leave more often and whose share grew: name, values, codes."""
-    clients = tally(baseline, (change.before, change.after))
+    clients = over_tenure(tally(baseline, (change.before, change.after)))
     cells = by_code(clients, attribute.codes, len(attribute.values))
     share = cells.active / cells.active.sum(axis=1, keepdims=True)
     book = cells.found.sum() / cells.active.sum()
@@ -105,7 +105,7 @@ def _grown(
 
 def _issue(baseline: Baseline, change: MixChange, segment: Segment, inside: Array) -> MixIssue:
     panel = baseline.panel
-    clients = tally(baseline, (change.before, change.after))
+    clients = over_tenure(tally(baseline, (change.before, change.after)))
     cells = by_code(clients, inside.astype(np.int64), 2)
     share = cells.active[:, 1] / cells.active.sum(axis=1)
     added = _scaled(change.by_attributes, change.client_years[1] / 100)

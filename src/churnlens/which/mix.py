@@ -94,7 +94,7 @@ def mix_change(baseline: Baseline) -> MixChange | Skipped:
     fewest = clients.found.sum(axis=(1, 2)).min()
     if fewest < FEWEST:
         return _too_few(int(fewest))
-    chosen = _chosen(clients, attributes_of(baseline.panel, tiers=False))
+    chosen = _chosen(over_tenure(clients), attributes_of(baseline.panel, tiers=False))
     return _split(clients, spans, chosen, baseline.panel.calendar.per_year)
 
 
@@ -164,12 +164,16 @@ def tally(baseline: Baseline, spans: tuple[tuple[int, int], ...]) -> Cells:
     return Cells(add(panel.found), add(panel.active), informed)
 
 
+def over_tenure(clients: Cells) -> Cells:
+    """Add up a tally over tenure bands: float[2, n]."""
+    return Cells(clients.found.sum(axis=2), clients.active.sum(axis=2), clients.informed)
+
+
 def by_code(clients: Cells, codes: Array, size: int) -> Cells:
-    """Add up a tally over clients of the same code (int[n]): float[2, size]."""
+    """Add up clients of the same code (int[n]), tenure bands together: float[2, size]."""
 
     def add(values: Array) -> Array:
-        each = values.sum(axis=2)
-        return np.stack([np.bincount(codes, side, minlength=size) for side in each])
+        return np.stack([np.bincount(codes, side, minlength=size) for side in values])
 
     return Cells(add(clients.found), add(clients.active), clients.informed)
 

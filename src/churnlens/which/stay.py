@@ -4,8 +4,8 @@ Half a year at a time, each client of the top tier is put into the half that had
 the year before, or the half that had less, among the top clients alike in the two attributes that
 the driver differs most by. Departures of the two halves are compared by a rate ratio pooled over
 those strata (Mantel & Haenszel 1959; variance of Greenland & Robins 1985), over what tenure, season
-and attributes lead to expect. Nothing after a departure began is used, and nothing of the month
-before it.
+and attributes lead to expect. Nothing after a departure began is used, nor anything of the two
+months before it, since it may have begun a little earlier than it shows.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ FEWEST = 20  # departures of top clients that the data tell
 SMALLEST = 20  # client-half-years of a stratum
 MOST = 3
 LEVEL = 0.05
-BLOCK, GAP = 6, 1  # months that departures are counted over, and left out before them
+BLOCK, GAP = 6, 2  # months that departures are counted over, and left out before them
 Z = 1.959963984540054
 
 
@@ -40,7 +40,8 @@ Z = 1.959963984540054
 class _Blocks:
     """Top clients by half-year, one row each: which spell, which half-year, what came of it.
 
-    `found` and `due` are departures and those expected, as far as the data tell them.
+    `found`, `due` and `active` are departures, those expected, and client-periods, each as far as
+    the data tell them.
     """
 
     spell: Array
@@ -138,7 +139,9 @@ def _blocks(baseline: Baseline) -> _Blocks:
         due = (baseline.hazard[here, part] * active).sum(axis=1)
         told = informed_part(float(baseline.expected[here, part].sum()), float(due.sum()))
         found = panel.found[here, part].sum(axis=1)
-        rows.append((here, np.full(len(here), start), found * told, due * told, active.sum(axis=1)))
+        rows.append(
+            (here, np.full(len(here), start), found * told, due * told, active.sum(axis=1) * told)
+        )
     if not rows:
         none = np.zeros(0)
         return _Blocks(none.astype(int), none.astype(int), none, none, none)
@@ -158,7 +161,9 @@ def _compare(baseline: Baseline, blocks: _Blocks, exposure: Exposure) -> _Compar
     if whole is None:
         return None
     ratio, error = whole
-    halves = [_pooled(blocks, stratum, more, known & (blocks.spell % 2 == half)) for half in (0, 1)]
+    wide = float(np.exp(Z * error))
+    side = baseline.panel.client[blocks.spell] % 2
+    halves = [_pooled(blocks, stratum, more, known & (side == half)) for half in (0, 1)]
     same = all(h is not None and (h[0] > 1) == (ratio > 1) for h in halves)
     less = known & ~more
     year = baseline.panel.calendar.per_year
@@ -166,7 +171,7 @@ def _compare(baseline: Baseline, blocks: _Blocks, exposure: Exposure) -> _Compar
     share = blocks.found[less].sum() / max(blocks.due[less].sum(), 1e-9)
     typical = blocks.due[known].sum() / max(active.sum(), 1e-9)
     return _Comparison(
-        ratio=Estimate(ratio, ratio * np.exp(-Z * error), ratio * np.exp(Z * error)),
+        ratio=Estimate(ratio, ratio / wide, ratio * wide),
         p_value=float(2 * special.ndtr(-abs(np.log(ratio)) / error)),
         holds_in_halves=same,
         rate_with_less=float(100 * year * share * typical),
@@ -176,7 +181,7 @@ def _compare(baseline: Baseline, blocks: _Blocks, exposure: Exposure) -> _Compar
 
 
 def _level_before(baseline: Baseline, blocks: _Blocks, exposure: Exposure) -> Array:
-    """Mean of a driver over the year up to a month before each half-year; NaN: not recorded."""
+    """Mean of a driver over the year up to two months before a half-year; NaN: not recorded."""
     cal = baseline.panel.calendar
     rows, place = np.unique(blocks.spell, return_inverse=True)
     values = exposure.values[rows]
@@ -200,10 +205,8 @@ def _strata(baseline: Baseline, blocks: _Blocks, level: Array, known: Array) -> 
     fine = alone
     for codes in _most_telling(baseline, blocks, level, known):
         fine = fine * (int(codes.max()) + 1) + codes
-    sizes = np.bincount(np.unique(fine, return_inverse=True)[1][known])
-    small = np.zeros(len(fine), bool)
     place = np.unique(fine, return_inverse=True)[1]
-    small = np.pad(sizes, (0, int(place.max()) + 1 - len(sizes)))[place] < SMALLEST
+    small = np.bincount(place, known)[place] < SMALLEST
     return np.where(small, -1 - alone, fine)
 
 
