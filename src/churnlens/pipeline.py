@@ -79,7 +79,7 @@ def investigate(
     ChurnlensError
         When the source or the settings cannot be used.
     """
-    step = progress or (lambda name, done, total: None)
+    step = progress or _silent
     step("reading and checking the tables", 0, STEPS)
     tables = open_source(source, settings, as_of)
     step("adding up orders by client and period", 1, STEPS)
@@ -105,6 +105,10 @@ def investigate(
     return Outcome(review, tables)
 
 
+def _silent(_name: str, _done: int, _total: int) -> None:
+    """Progress that nobody watches."""
+
+
 def _review(
     tables: Tables,
     settings: Settings,
@@ -118,7 +122,7 @@ def _review(
     explained = _named(book, found) if settings.name_clients else found.issues
     written = explained or _mix_issue(base)
     issues = tuple(_with_advice(i, settings) for i in ranked(written))
-    matched = identity.match(previous, issues, _sight(base, search, found))
+    matched = identity.match(previous, issues, _sight(base, search))
     departures = ByClient(base.observed, base.expected, base.hazard * base.panel.active)
     planned, unplanned = _with_plans(base, matched.issues, departures, tables.as_of)
     earlier = previous.issues if previous else ()
@@ -201,10 +205,7 @@ def _book_view(
     settings: Settings,
 ) -> Described:
     """The book as a whole, its first page and its method page, and what could not be said of it."""
-    parts = {"mix": mix_change(base), "tiers": tier_rows(base), "stay": why_the_best_stay(base)}
-    said = {name: part for name, part in parts.items() if not isinstance(part, Skipped)}
-    if "mix" in said:
-        said["mix"] = mix_bars(said["mix"])
+    mix, tiers, stay = mix_change(base), tier_rows(base), why_the_best_stay(base)
     described = describe(
         book,
         found.settled.panel,
@@ -218,9 +219,11 @@ def _book_view(
         segments_looked_at=search.segments if search else 0,
         starts_looked_at=search.starts if search else 0,
         seed=settings.seed,
-        **said,
+        mix=() if isinstance(mix, Skipped) else mix_bars(mix),
+        tiers=() if isinstance(tiers, Skipped) else tiers,
+        stay=() if isinstance(stay, Skipped) else stay,
     )
-    skipped = tuple(part for part in parts.values() if isinstance(part, Skipped))
+    skipped = tuple(part for part in (mix, tiers, stay) if isinstance(part, Skipped))
     return replace(described, skipped=(*described.skipped, *skipped))
 
 
@@ -243,16 +246,16 @@ def _definition_text(settings: Settings) -> Text:
 def _definition_text_of(name: str) -> Text:
     known = {
         "cadence": Text(
-            "A client counts as leaving when its orders fall by more than half against its own rhythm "
-            "and stay down, at once or fading; the date is when ordering first fell."
+            "A client counts as leaving when its orders fall by more than half against its own "
+            "rhythm and stay down, at once or fading; the date is when ordering first fell."
         ),
         "silence": Text(
-            "A client counts as leaving when it stays silent for longer than its own rhythm allows: "
-            "so long that three in four never came back."
+            "A client counts as leaving when it stays silent for longer than its own rhythm "
+            "allows: so long that three in four never came back."
         ),
         "volume": Text(
-            "A client counts as leaving when it buys less than half as much over half a year as over "
-            "the year before."
+            "A client counts as leaving when it buys less than half as much over half a year as "
+            "over the year before."
         ),
     }
     return known.get(name, Text("A definition of your own: {name}.", {"name": name}))
@@ -264,7 +267,7 @@ def _with_advice(issue: Issue, settings: Settings) -> Issue:
     return replace(issue, driver_family=family, recommendation=advice)
 
 
-def _sight(base: Baseline, search: segment_scan.Scan, found: Answer) -> identity.Sight:
+def _sight(base: Baseline, search: segment_scan.Scan) -> identity.Sight:
     """What these data can show of an issue of the last quarter."""
     shape, attributes = base.expected.shape, search.attributes
 
@@ -295,8 +298,8 @@ def _skipped(book: Book) -> tuple[Skipped, ...]:
     cal = book.calendar
     if len(cal.starts) < 2 * cal.per_year:
         text = Text(
-            "The data cover less than two years, so a season cannot be told from a trend: what looks "
-            "like a rise at the end may be the time of the year."
+            "The data cover less than two years, so a season cannot be told from a trend: what "
+            "looks like a rise at the end may be the time of the year."
         )
         out.append(Skipped("no_season", str(text), text))
     if not book.exposures:

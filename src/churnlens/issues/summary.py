@@ -26,14 +26,14 @@ def verdict_sentences(
     if not issues:
         return (_nothing(departures_last_year), _power(smallest_visible_rise))
     first = issues[0]
-    assert first.title_text is not None  # noqa: S101 - every issue is written with its title
+    assert first.title_text is not None  # every issue is written with its title
     return (first.title_text, _cost(issues))
 
 
 def _nothing(departures: float) -> Text:
     return Text(
-        "About {departures} clients left in the last year, as many as the book as it is leads one to "
-        "expect; no group of clients leaves more than it used to.",
+        "About {departures} clients left in the last year, as many as the book as it is leads one "
+        "to expect; no group of clients leaves more than it used to.",
         {"departures": {"type": "number", "value": round(departures)}},
     )
 
@@ -61,7 +61,7 @@ def _cost(issues: Sequence[Issue]) -> Text:
             values,
         )
     return Text(
-        "The {issues} issues together account for about {gone} departures so far, clients who brought "
-        "{money} a year.",
+        "The {issues} issues together account for about {gone} departures so far, clients who "
+        "brought {money} a year.",
         values,
     )

@@ -2,8 +2,8 @@
 
 The departures are weighed again under the hazard with the explanations in it (EM), so that recent
 and slow ones count as what they most probably are. The additive model then shares each departure
-between its client's baseline and the doses it had: what would not have happened had the driver stayed
-as it was (g-computation in the model), without anything counted twice.
+between its client's baseline and the doses it had: what would not have happened had the driver
+stayed as it was (g-computation in the model), without anything counted twice.
 """
 
 from __future__ import annotations

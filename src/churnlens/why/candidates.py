@@ -24,9 +24,9 @@ Shape = Literal["dose", "flat"]
 class Candidate:
     """A driver's change with the way of reading it that explains departures best.
 
-    `shape` tells whether departures follow each client's own dose or hit all members alike; `lag` is
-    the number of periods from the change to the first departures, `lasts` how many periods they went
-    on (those who mind most leave first, so a rise may ebb though its cause stays); `gain` the
+    `shape` tells whether departures follow each client's own dose or hit all members alike; `lag`
+    is the number of periods from the change to the first departures, `lasts` how many periods they
+    went on (those who mind most leave first, so a rise may ebb though its cause stays); `gain` the
     log-likelihood gain on its own. `flat_gain` and `dose_gain` are the best of either shape.
     """
 

@@ -1,7 +1,7 @@
 """Is it really the cause? The checks, each a small function that answers in one sentence.
 
-A check is `Case -> Evidence` and one line in `CHECKS` (or a `"my_module:name"` string in the config).
-It passes, fails, or is skipped with the reason; it never decides alone (see `verdicts`).
+A check is `Case -> Evidence` and one line in `CHECKS` (or a `"my_module:name"` string in the
+config). It passes, fails, or is skipped with the reason; it never decides alone (see `verdicts`).
 """
 
 from __future__ import annotations
@@ -209,8 +209,8 @@ def sensitivity(case: Case) -> Evidence:
     ratio = case.attribution.ratio
     value, low = e_value(ratio.value), e_value(ratio.low)
     text = Text(
-        "An unrecorded cause would have to make both the change and leaving {value} times as likely "
-        "to explain this away ({low} times for the lower end).",
+        "An unrecorded cause would have to make both the change and leaving {value} times as "
+        "likely to explain this away ({low} times for the lower end).",
         {
             "value": {"type": "number", "value": round(value, 1)},
             "low": {"type": "number", "value": round(low, 1)},

@@ -1,9 +1,9 @@
 """How much of a driver's change did each client get, by what it had lived through until then?
 
 A client's change is its mean since the change began less its mean before, read only from periods
-before the one in question. Both means are noisy when a client orders seldom, so its change is shrunk
-towards that of its segment by what the noise deserves (empirical Bayes; Efron & Morris 1973). A
-client that came after the change is held against the segment's level before it.
+before the one in question. Both means are noisy when a client orders seldom, so its change is
+shrunk towards that of its segment by what the noise deserves (empirical Bayes; Efron & Morris
+1973). A client that came after the change is held against the segment's level before it.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def change_dose(move: Move, values: Array, inside: Array) -> Array:
     client of the segment once the change is complete; the dose in t is known before t.
     """
     there = np.isfinite(values)
-    member = inside.any(axis=1)
+    member = np.asarray(inside.any(axis=1))
     sums, counts = cumulative(np.where(there, values, 0)), cumulative(there.astype(np.float32))
     since_s = sums[:, :-1] - sums[:, [move.start]]
     since_n = counts[:, :-1] - counts[:, [move.start]]

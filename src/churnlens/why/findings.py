@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Literal
 
 import numpy as np
@@ -112,7 +113,7 @@ def shift_issue(
 def unexplained_issue(finding: Finding, baseline: Baseline, settled: Settled) -> Issue:
     """Return the issue of a rise that no recorded driver explains."""
     window = finding.part.window
-    assert window is not None  # noqa: S101 - the caller sorts parts by what they are
+    assert window is not None  # the caller sorts parts by what they are
     onset = _date_window(baseline, window, finding.term.inside)
     title = Text(
         "Since {date}, {segment} leave more often, and nothing on record explains it.",
@@ -137,9 +138,10 @@ def unexplained_issue(finding: Finding, baseline: Baseline, settled: Settled) ->
         extra={
             "unknown": (
                 Text(
-                    "None of the recorded drivers changed for these clients at that time. What would decide: "
-                    "ask ten of them and ten comparable clients who stayed, and record from now on what they "
-                    "name (a competitor's offer, prices, people who left, service)."
+                    "None of the recorded drivers changed for these clients at that time. What "
+                    "would decide: ask ten of them and ten comparable clients who stayed, and "
+                    "record from now on what they name (a competitor's offer, prices, people who "
+                    "left, service)."
                 ),
             )
         },
@@ -181,8 +183,8 @@ def standing_issue(finding: Finding, standing: Standing, settled: Settled) -> Is
             "exposure": standing.exposure.measure,
             "unknown": (
                 Text(
-                    "There is no date at which it began, so nobody saw it change; whether clients who get "
-                    "more of it differ in some unrecorded way, only a trial can tell."
+                    "There is no date at which it began, so nobody saw it change; whether clients "
+                    "who get more of it differ in some unrecorded way, only a trial can tell."
                 ),
             ),
         },
@@ -296,29 +298,29 @@ def _unknown(case: Case, verdict: str, rivals: tuple[str, ...]) -> tuple[Text, .
     if rivals:
         out.append(
             Text(
-                "{driver} moved in the same clients at the same time. What would decide: change only one "
-                "of the two for a part of these clients, and compare after a quarter.",
+                "{driver} moved in the same clients at the same time. What would decide: change "
+                "only one of the two for a part of these clients, and compare after a quarter.",
                 {"driver": {"type": "driver", "value": rivals[0]}},
             )
         )
     elif verdict == "cannot_tell":
         out.append(
             Text(
-                "Departures do not follow how much of it each client got. What would decide: record it "
-                "for every order, or undo it for a part of these clients and compare."
+                "Departures do not follow how much of it each client got. What would decide: "
+                "record it for every order, or undo it for a part of these clients and compare."
             )
         )
     if case.candidate.shape == "flat":
         out.append(
             Text(
-                "All clients of the segment are taken to be hit alike; whether those hit harder leave "
-                "more cannot be told yet."
+                "All clients of the segment are taken to be hit alike; whether those hit harder "
+                "leave more cannot be told yet."
             )
         )
     out.append(
         Text(
-            "Departures of the last months are partly estimates: a client's silence must last before it "
-            "says anything."
+            "Departures of the last months are partly estimates: a client's silence must last "
+            "before it says anything."
         )
     )
     return tuple(out)
@@ -369,7 +371,7 @@ def _due(settled: Settled) -> Array:
 
 
 def driver_series(baseline: Baseline, candidate: Candidate) -> tuple[DriverPoint, ...]:
-    """Return the driver's mean by period inside the segment and outside, groups under five left out."""
+    """Return the driver's mean by period in the segment and outside, groups under five left out."""
     values, inside = candidate.move.exposure.values, candidate.inside
     there = np.isfinite(values) & (
         np.arange(values.shape[1]) >= baseline.panel.activity.first[:, None]
@@ -403,7 +405,7 @@ def dose_points(settled: Settled, candidate: Candidate) -> tuple[DosePoint, ...]
     rows = np.nonzero(late)[0]
     edges = np.unique(np.quantile(dose, np.linspace(0, 1, DOSE_BANDS + 1)))
     out = []
-    for low, high in zip(edges[:-1], edges[1:], strict=True):
+    for low, high in pairwise(edges):
         here = (dose >= low) & ((dose < high) | (high == edges[-1]))
         clients = len(np.unique(rows[here & (weight > 0.5)]))
         if clients < SMALLEST:

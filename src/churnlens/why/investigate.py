@@ -16,6 +16,7 @@ from churnlens.why.candidates import Candidate, find_candidates
 from churnlens.why.checks import CHECKS, Case, Check
 from churnlens.why.findings import Finding, shift_issue, standing_issue, unexplained_issue
 from churnlens.why.lead_lag import lead_lag
+from churnlens.why.model import fit
 from churnlens.why.selection import Explained, Explanation, explained_risk, select
 from churnlens.why.standing import Standing, find_standing
 from churnlens.why.verdicts import Resolved, resolve, rule_out, verdict
@@ -81,8 +82,6 @@ def _with_standing(
         parts.append(Explanation(None, None, standing.term, float("nan"), standing.score))
     if not found:
         return explained, {}
-    from churnlens.why.model import fit
-
     fitted = fit(baseline, tuple(p.term for p in parts))
     return Explained(tuple(parts), fitted, explained.left), at
 
@@ -152,11 +151,8 @@ def _ruled_out(
     explained: Explained,
 ) -> tuple[RuledOut, ...]:
     taken = {i.driver for i in issues}
-    starts = tuple(
-        p.candidate.start if p.candidate else p.window.start
-        for p in explained.parts
-        if p.candidate or p.window
-    )
+    begun = (p.candidate or p.window for p in explained.parts)
+    starts = tuple(b.start for b in begun if b is not None)
     drivers = sorted({e.driver for e in baseline.panel.exposures} - taken)
     return tuple(
         rule_out(baseline, d, tuple(c for c in candidates if c.driver == d), named, starts)

@@ -1,8 +1,9 @@
 """Did the driver come before the departure or after it?
 
-For each period from eight months before to six months after an onset, the driver's level among those
-who left less that of comparable clients who did not (same period, same side of the segment), in
-standard deviations. A cause stands out before; a symptom crowds around the onset and goes on after it.
+For each period from eight months before to six months after an onset, the driver's level among
+those who left less that of comparable clients who did not (same period, same side of the segment),
+in standard deviations. A cause stands out before; a symptom crowds around the onset and goes on
+after it.
 """
 
 from __future__ import annotations

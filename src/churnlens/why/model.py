@@ -39,8 +39,10 @@ class Term:
 
 @dataclass(frozen=True)
 class Fit:
-    """A fitted model. `excess[k]` is βₖ, `errors[k]` its standard error, levels left free;
-    `gain` is the log-likelihood gain over levels alone.
+    """A fitted model.
+
+    `excess[k]` is βₖ, `errors[k]` its standard error, levels left free; `gain` is the
+    log-likelihood gain over levels alone.
     """
 
     terms: tuple[Term, ...]

@@ -1,12 +1,12 @@
 """Where and since when did a driver itself change?
 
-A driver's level is measured far more sharply than departures are, so scope and date of a trouble are
-sharpest where the driver moved. Every exposure is scanned as departures are: each client's mean from
-a period on less its mean before it, summed over every segment. The likelihood gain of a segment is
-that of one common shift among its clients (a client is the unit, so what its own periods share does
-not count twice), less the price of the segment's complexity. Only clients who have not begun to
-leave are read, and none in its last two periods before an onset: what the firm does to those who
-leave is a symptom, and must not look like a change for everyone.
+A driver's level is measured far more sharply than departures are, so scope and date of a trouble
+are sharpest where the driver moved. Every exposure is scanned as departures are: each client's mean
+from a period on less its mean before it, summed over every segment. The likelihood gain of a
+segment is that of one common shift among its clients (a client is the unit, so what its own periods
+share does not count twice), less the price of the segment's complexity. Only clients who have not
+begun to leave are read, and none in its last two periods before an onset: what the firm does to
+those who leave is a symptom, and must not look like a change for everyone.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ class Move:
 
 
 def readable(baseline: Baseline) -> Array:
-    """Client-periods in which an exposure is read: the client has not begun to leave, bool[n, T]."""
+    """Return the client-periods to read: the client has not begun to leave, bool[n, T]."""
     panel = baseline.panel
     gone = np.cumsum(panel.found, axis=1)
     soon = np.concatenate([gone[:, BUFFER:], np.repeat(gone[:, -1:], BUFFER, axis=1)], axis=1)
@@ -207,7 +207,7 @@ def _noise(difference: Array, weight: Array) -> Array:
         spread = 1.4826 * np.nanmedian(np.abs(scaled - middle), axis=0)
         overall = np.nanstd(scaled, axis=0)
     spread = np.maximum(np.nan_to_num(spread), 0.5 * np.nan_to_num(overall))
-    return np.maximum(spread**2, 1e-12)
+    return np.asarray(np.maximum(spread**2, 1e-12))
 
 
 def _dated(

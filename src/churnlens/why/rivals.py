@@ -1,9 +1,9 @@
 """Which of two drivers that moved together is it, or can nobody tell?
 
-Drivers that moved in the same clients at the same time explain the same rise. What parts them is the
-dose: if clients got different doses of each, departures follow the doses of the cause and not those of
-the bystander. If the doses go together, one of them may be the way the other works (complaints that
-rise because deliveries are late), or nothing in the records can part them.
+Drivers that moved in the same clients at the same time explain the same rise. What parts them is
+the dose: if clients got different doses of each, departures follow the doses of the cause and not
+those of the bystander. If the doses go together, one of them may be the way the other works
+(complaints that rise because deliveries are late), or nothing in the records can part them.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ def rivals(baseline: Baseline, taken: Candidate, explained: Explained) -> tuple[
     """Return how the changes that were left aside stand to one that was taken.
 
     `weaker`: it moved along but departures do not follow its dose; `stronger`: they follow its dose
-    rather than the taken one's; `channel`: the way the taken one works; `upstream`: the taken one is
-    its channel; `inseparable`: the records cannot part them.
+    rather than the taken one's; `channel`: the way the taken one works; `upstream`: the taken one
+    is its channel; `inseparable`: the records cannot part them.
     """
     return tuple(
         Rival(other, _standing_of(taken, other))

@@ -1,10 +1,10 @@
 """Which changes explain the rise together, and which rise stays unexplained?
 
-Step by step the best explanation is added: a driver's change, or a window of the departure scan that no
-driver explains. Each pays for its own search: a driver for the number of recorded changes and lags, a
-window for the number of segments and starts. A driver that moved in the right place therefore wins
-over a window that merely fits the noise better, and a window wins over a driver that overlaps it by
-chance.
+Step by step the best explanation is added: a driver's change, or a window of the departure scan
+that no driver explains. Each pays for its own search: a driver for the number of recorded changes
+and lags, a window for the number of segments and starts. A driver that moved in the right place
+therefore wins over a window that merely fits the noise better, and a window wins over a driver that
+overlaps it by chance.
 """
 
 from __future__ import annotations
@@ -127,8 +127,8 @@ def _next(
 def _one_matter(baseline: Baseline, a: Candidate, b: Candidate) -> bool:
     """Whether two changes cannot be two causes: one driver for clients in common, or both at once.
 
-    Of two that moved for the same clients at the same moment only one is taken; how the other stands
-    to it is then looked at apart (see `rivals`).
+    Of two that moved for the same clients at the same moment only one is taken; how the other
+    stands to it is then looked at apart (see `rivals`).
     """
     same = a.driver == b.driver and bool((a.inside & b.inside).any())
     return same or together(baseline, a, b)

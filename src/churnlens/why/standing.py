@@ -1,10 +1,10 @@
 """Which drivers cost clients all along, with no date at which they began?
 
-A client's usual level of a driver, read from its past with the last months left out (so that nothing
-the firm did because the client was leaving can enter), is held against departures among clients who
-are alike in every attribute. A score test of "more of it, more departures" is summed over every
-segment, so that a trouble that only some mind is found where it is; the number of segments and of
-drivers looked at is paid for.
+A client's usual level of a driver, read from its past with the last months left out (so that
+nothing the firm did because the client was leaving can enter), is held against departures among
+clients who are alike in every attribute. A score test of "more of it, more departures" is summed
+over every segment, so that a trouble that only some mind is found where it is; the number of
+segments and of drivers looked at is paid for.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ LOWEST = 0.1  # quantile of the level that stands for "without the trouble"
 class Standing:
     """A driver whose level goes with departures all along, in a segment.
 
-    `direction` is `more` where more of it costs clients; `low` and `usual` are its lowest decile and
-    its mean in the segment, in its own unit; `ratio` the risk per standard deviation of the level
-    (`deviation`, own unit).
+    `direction` is `more` where more of it costs clients; `low` and `usual` are its lowest decile
+    and its mean in the segment, in its own unit; `ratio` the risk per standard deviation of the
+    level (`deviation`, own unit).
     """
 
     exposure: Exposure
@@ -137,7 +137,7 @@ def _test(
     for group in looked:
         u = group.add_up(dense_sums(group, pull)).sum(axis=-1)
         i = group.add_up(dense_sums(group, hold)).sum(axis=-1)
-        # A score that rests on little information is not normal; eight departures' worth is held back.
+        # A score that rests on little information is not normal: eight departures are held back.
         score = u**2 / (2 * (i + 8 / np.maximum(len(z), 1))) - prices[group.order]
         score = np.where(i >= 4, score, -np.inf)
         s = int(score.argmax())
@@ -152,7 +152,7 @@ def _test(
 def _among_alike(
     level: Array, weight: Array, attributes: tuple[Attribute, ...]
 ) -> tuple[Array, float]:
-    """Level less what attributes and period alone would give, in standard deviations; and that SD."""
+    """Level less what attributes and period alone give, in standard deviations; and that SD."""
     total = np.maximum(weight.sum(axis=0, keepdims=True), 1e-12)
     rest = level - (level * weight).sum(axis=0, keepdims=True) / total
     for _ in range(2):

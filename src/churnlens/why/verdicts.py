@@ -5,8 +5,8 @@ The rules, in this order:
 1. A driver whose change explains a rise is its **cause**, unless
    - another driver moved with it and departures follow the other's dose: then that one is taken;
    - it is the way in which a measured trouble upstream works: then the upstream one is taken;
-   - another moved with it and nothing parts them, or clients who got more of it clearly did not leave
-     more, or it changed for leavers only after they began to leave: then **cannot tell**.
+   - another moved with it and nothing parts them, or clients who got more of it clearly did not
+     leave more, or it changed for leavers only after they began to leave: then **cannot tell**.
 2. A driver left aside is a **symptom** if it is the channel of a cause, or stands out among leavers
    only after they began to leave; a **bystander** if it changed at the time of a rise without
    explaining it; else it has **no effect** that these data could show.
@@ -33,8 +33,8 @@ NEAR = 6.0  # months between a driver's change and a rise that happened "at the 
 class Resolved:
     """An explanation after its rivals have been looked at.
 
-    `candidate` is the driver to name; `term` what departures are explained by (the driver's own dose,
-    or that of the channel through which it works).
+    `candidate` is the driver to name; `part.term` is what departures are explained by (the
+    driver's own dose, or that of the channel through which it works).
     """
 
     part: Explanation
@@ -109,7 +109,8 @@ def rule_out(
                 "cannot_tell",
                 timing,
                 Text(
-                    "It moved together with {cause}; the records cannot tell which of the two it is.",
+                    "It moved together with {cause}; the records cannot tell which of the two "
+                    "it is.",
                     shown,
                 ),
             )
@@ -129,7 +130,8 @@ def rule_out(
             "symptom",
             timing,
             Text(
-                "It follows the decline: it stands out among leavers only after they began to leave."
+                "It follows the decline: it stands out among leavers only after they began to "
+                "leave."
             ),
         )
     near = baseline.panel.calendar.span(NEAR)
