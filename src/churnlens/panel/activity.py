@@ -13,6 +13,8 @@ from churnlens.panel.periods import Calendar, ClientPeriods
 
 Array = npt.NDArray[Any]
 PRIOR_GAPS = 8.0  # pseudo-gaps by which a client's own regularity is shrunk to the book's
+OWN_SEASON = 6.0  # log-likelihood by which a client's other years must foretell each of its years
+OWN_PRIOR = 0.5  # pseudo-orders a season by which a client's own season is shrunk to the book's
 
 
 @dataclass(frozen=True)
@@ -72,9 +74,10 @@ def measure(data: ClientPeriods, attributes: pd.DataFrame, closed: Array) -> Act
     season = seasonal_index(data.orders, active, cal, attributes)
     covered = cal.share * calendar_gaps(data.orders, active, season, cal)
     exposure = season * covered * (np.arange(len(cal.starts)) >= first[:, None])
+    scatter = _order_scatter(data.clients)
+    exposure = exposure * own_season(data.orders, exposure * active, scatter, cal)
     mean_day = data.clients["mean_day"].to_numpy(dtype=float)
     volume = data.volume / np.maximum(mean_day, 1e-9)[:, None].astype(np.float32)
-    scatter = _order_scatter(data.clients)
     slow = _slow_scatter(data.orders, exposure, active, scatter, cal)
     cv2 = np.nan_to_num(data.clients["amount_cv2"].to_numpy(dtype=float), nan=1.0).clip(0, 2)
     return Activity(
@@ -183,6 +186,37 @@ def seasonal_index(orders: Array, active: Array, cal: Calendar, attributes: pd.D
         ]
     )
     return profiles[groups][:, cal.season].astype(np.float32)
+
+
+def own_season(orders: Array, exposure: Array, scatter: Array, cal: Calendar) -> Array:
+    """Return each client's own season over the book's, float32[n, T]; 1 for nearly everyone.
+
+    A client gets a season of its own (a Christmas trade) where each of its years is foretold better
+    by the season of its other years than by the book's, orders shared out within the year: one
+    fall, or one bad winter, foretells nothing. Years count back from the end of the data.
+    `exposure` is what is due of each client between its first and its last order.
+    """
+    seasons = int(cal.season.max()) + 1
+    years = (len(cal.starts) - 1 - np.arange(len(cal.starts))) // cal.per_year
+    if years[0] < 1:
+        return np.ones((1, 1), np.float32)
+    cell = np.eye(seasons * (years[0] + 1), dtype=np.float32)[years * seasons + cal.season]
+    seen = np.einsum("it,tc->ic", orders, cell).reshape(len(orders), -1, seasons)
+    due = np.einsum("it,tc->ic", exposure, cell).reshape(seen.shape)
+    others = _season_over(seen.sum(1, keepdims=True) - seen, due.sum(1, keepdims=True) - due)
+    share = due * others / np.maximum((due * others).sum(axis=2, keepdims=True), 1e-9)
+    usual = due / np.maximum(due.sum(axis=2, keepdims=True), 1e-9)
+    better = np.log(np.maximum(share, 1e-9) / np.maximum(usual, 1e-9))
+    foretold = (seen * better).sum(axis=(1, 2)) / scatter
+    factor = _season_over(seen.sum(axis=1), due.sum(axis=1))
+    factor = np.where((foretold >= OWN_SEASON)[:, None], factor, 1)
+    return np.asarray(factor[:, cal.season], dtype=np.float32)
+
+
+def _season_over(seen: Array, due: Array) -> Array:
+    """Orders seen over orders due by season (last axis) at the client's own rate, shrunk to 1."""
+    rate = seen.sum(axis=-1, keepdims=True) / np.maximum(due.sum(axis=-1, keepdims=True), 1e-9)
+    return np.asarray((seen + OWN_PRIOR) / (rate * due + OWN_PRIOR))
 
 
 def _steady_orders(orders: Array, active: Array, cal: Calendar) -> Array:

@@ -214,6 +214,7 @@ def _weights(activity: Activity, spells: Departures) -> tuple[OnsetLikelihood | 
     end = np.minimum(spells.end, activity.closing[spells.client])
     end = np.where(spells.onset >= 0, np.minimum(spells.onset + 1, end), end)
     there = (t >= spells.begin[:, None]) & (t < end[:, None]) & (past >= LEAST_ORDERS)
+    there = there if spells.watched is None else there & spells.watched
     active = np.where(there, chance_of_being_seen(activity, spells), 0).astype(np.float32)
     found = ((t == spells.onset[:, None]) & (active > 0)).astype(np.float32)
     return None, found, active

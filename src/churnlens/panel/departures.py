@@ -8,7 +8,7 @@ departure in that period, never what comes after; the onset is then dated before
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -28,6 +28,7 @@ from churnlens.panel.returns import missed, silence_threshold
 from churnlens.plugins import load_plugin
 
 Array = npt.NDArray[Any]
+CLEAR = 3.0  # standard deviations that a fall must be beyond the scatter of a steady client
 SURE = 0.7  # probability of having left from which a client is counted as gone
 
 
@@ -39,7 +40,8 @@ class Departures:
     or where the client came back or closed). `onset` is the period in which ordering first fell
     (int[m], −1: it did not), `low` and `high` its 95 % interval, `declared` the period in which the
     data first showed it. `likelihood` is that of every onset where the definition weighs them all,
-    None where it only says yes or no.
+    None where it only says yes or no. `watched`, bool[m, T], are the periods in which a departure
+    could begin and be declared; None: wherever the client is established.
     """
 
     client: Array
@@ -50,6 +52,7 @@ class Departures:
     high: Array
     declared: Array
     likelihood: OnsetLikelihood | None = None
+    watched: Array | None = None
 
 
 Definition = Callable[[Activity], Departures]
@@ -99,9 +102,16 @@ def volume(activity: Activity) -> Departures:
     with np.errstate(divide="ignore", invalid="ignore"):
         after = (x[:, stop] - x[:, start]) / (e[:, stop] - e[:, start])
         before = (x[:, start] - x[:, back]) / (e[:, start] - e[:, back])
+        chance = part.volume_scatter[:, None] * before * (e[:, stop] - e[:, start])
+    missing = (before - after) * (e[:, stop] - e[:, start])
+    clear = missing >= CLEAR * np.sqrt(chance.clip(0))
     enough = orders[:, start] - orders[:, back] >= 2 * LEAST_ORDERS
-    halved = enough & (start - begin[:, None] >= window) & (after <= 0.5 * before)
-    return _hard(client, begin, end, halved, np.broadcast_to(start, halved.shape))
+    possible = enough & (start - begin[:, None] >= window)
+    halved = possible & (after <= 0.5 * before) & clear
+    found = _hard(client, begin, end, halved, np.broadcast_to(start, halved.shape))
+    watched = np.zeros_like(possible)
+    watched[:, : -window + 1] = possible[:, window - 1 :]  # by the period in which a fall begins
+    return replace(found, watched=watched)
 
 
 DEFINITIONS: dict[str, Definition] = {"cadence": cadence, "silence": silence, "volume": volume}

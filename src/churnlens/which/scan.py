@@ -135,8 +135,8 @@ def prepare(
 def next_window(baseline: Baseline, search: Scan, explained: Array) -> Window | None:
     """Return the strongest rise left once `explained` is allowed for.
 
-    `explained` is a factor on what is expected, float32[n, T]. None where no segment rose at all; the
-    window's `p_value` is over the whole search.
+    `explained` is a factor on what is expected, float32[n, T]. None where no segment rose at all;
+    the window's `p_value` is over the whole search.
     """
     expected = search.cells.sums(baseline.expected * explained)
     due = [g.add_up(dense_sums(g, expected)) for g in search.groups]
