@@ -1,0 +1,189 @@
+"""From a folder to a review and a report: what the whole command says of books that are known."""
+
+import dataclasses
+import os
+import re
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from churnlens.config import Settings, load
+from churnlens.pipeline import investigate
+from churnlens.report import render
+from churnlens.results import RowCounts, to_json
+from churnlens.simulate import read_truth, write_world
+
+ROOT = Path(__file__).resolve().parent.parent
+SAMPLE = ROOT / "data" / "sample"
+DATA = Path(os.environ.get("CHURNLENS_DATA", ROOT.parent / "shared" / "data"))
+QUICK = Settings(draws=99)
+MARK = "acct~"  # before every client id: occurs nowhere else in a review or a report
+
+
+def tables(folder, names=("orders", "clients", "events")):
+    """The sample's tables as text, by file name."""
+    paths = [next(folder.glob(f"{name}.*")) for name in names]
+    return {p.name.split(".")[0]: pd.read_csv(p, dtype=str, keep_default_na=False) for p in paths}
+
+
+def write(frames, folder):
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, frame in frames.items():
+        frame.to_csv(folder / f"{name}.csv", index=False)
+    return folder
+
+
+def told(source, settings=QUICK, **options):
+    return investigate(source, settings, **options).review
+
+
+def codes(review):
+    return {skipped.code for skipped in review.skipped}
+
+
+@pytest.fixture(scope="module")
+def marked(tmp_path_factory):
+    """The sample, with ids that can be recognised wherever they turn up."""
+    frames = tables(SAMPLE)
+    known = {n: f.assign(client_id=MARK + f["client_id"]) for n, f in frames.items()}
+    return write(known, tmp_path_factory.mktemp("marked"))
+
+
+@pytest.fixture(scope="module")
+def sample(marked):
+    return told(marked)
+
+
+# --- the sample -------------------------------------------------------------------------------
+
+
+def test_the_sample_gives_its_planted_cause(sample):
+    truth = read_truth(SAMPLE / "truth.json")
+    first = sample.issues[0]
+    assert (first.kind, first.driver, first.verdict) == ("shift", "approval_days", "cause")
+    assert first.segment == {"size": ("key",)}
+    assert first.onset.low <= "2023-09-01" <= first.onset.high
+    caused = first.departures.attributable
+    assert caused.low <= truth.caused_departures <= caused.high
+    money = first.revenue_per_year
+    assert money.low <= truth.revenue_lost_per_year <= money.high
+
+
+def test_the_sample_blames_no_symptom_and_no_innocent(sample):
+    truth = read_truth(SAMPLE / "truth.json")
+    verdicts = {driver.driver: driver.verdict for driver in sample.ruled_out}
+    assert {verdicts[name] for name in truth.symptoms} == {"symptom"}
+    assert {issue.driver for issue in sample.issues} == {"approval_days"}
+
+
+def test_every_row_of_the_sample_is_accounted_for(sample):
+    for name, frame in tables(SAMPLE).items():
+        counts = sample.rows[name]
+        assert counts.read == len(frame)
+        assert counts.read == counts.accepted + counts.rejected + counts.after_as_of
+
+
+def test_no_client_is_named(sample):
+    assert MARK not in to_json(sample)
+    assert MARK not in render(sample)
+    assert MARK not in render(sample, lang="zh")
+
+
+def test_clients_are_named_where_asked_for(marked, sample):
+    named = told(marked, QUICK.model_copy(update={"name_clients": True}))
+    clients = named.issues[0].named_clients
+    assert 0 < len(clients) <= 20
+    assert all(client.startswith(MARK) for client in clients)
+    assert clients[0] in render(named)
+    silent = [dataclasses.replace(issue, named_clients=()) for issue in named.issues]
+    assert tuple(silent) == sample.issues  # nothing else differs
+
+
+# --- what came later changes nothing ----------------------------------------------------------
+
+
+def test_rows_dated_later_change_nothing(tmp_path):
+    cut = "2024-06-30"
+    frames = tables(SAMPLE)
+    frames["orders"] = frames["orders"][frames["orders"].order_date <= cut]
+    frames["events"] = frames["events"][frames["events"].event_date <= cut]
+    clients = frames["clients"][frames["clients"].signup_date <= cut]
+    still = clients.closed_on > cut  # not known by then
+    frames["clients"] = clients.assign(
+        closed_on=clients.closed_on.mask(still, ""),
+        closed_reason=clients.closed_reason.mask(still, ""),
+    )
+    as_it_stood = told(write(frames, tmp_path / "then"))
+    looked_back = told(SAMPLE, as_of=pd.Timestamp(cut).date())
+    assert looked_back.as_of == as_it_stood.as_of == cut
+    assert looked_back.rows["orders"].after_as_of > 0
+    assert beside_rows(looked_back) == beside_rows(as_it_stood)
+
+
+def beside_rows(review):
+    """The review's bytes, but for the count of the rows that were not read."""
+    findings = tuple(f for f in review.data_findings if f.code != "after_as_of")
+    return to_json(dataclasses.replace(review, rows={}, data_findings=findings))
+
+
+# --- other books ------------------------------------------------------------------------------
+
+
+def test_a_quiet_book_has_no_issue_and_says_what_could_have_been_seen(tmp_path):
+    write_world(tmp_path, "quiet", 500, 3)
+    review = told(tmp_path)
+    assert review.issues == ()
+    assert review.verdict
+    assert review.book.smallest_visible_rise > 1
+
+
+@pytest.mark.parametrize("period", ["week", "quarter"])
+def test_other_periods_than_months(period):
+    review = told(SAMPLE, QUICK.model_copy(update={"period": period}))
+    assert review.period == period
+    assert review.issues[0].driver == "approval_days"
+    assert render(review)
+
+
+def test_orders_alone_say_when_but_not_which_or_why(tmp_path):
+    orders = tables(SAMPLE, ["orders"])["orders"][["client_id", "order_date", "amount"]]
+    review = told(write({"orders": orders}, tmp_path))
+    assert "no_drivers" in codes(review)
+    assert all(issue.driver is None for issue in review.issues)
+    assert all(set(issue.segment) <= {"value_tier", "tier"} for issue in review.issues)
+    assert set(review.rows) == {"orders"}
+    assert render(review)
+
+
+def test_a_small_book_says_that_it_is_too_small(tmp_path):
+    frames = tables(SAMPLE)
+    few = set(frames["clients"]["client_id"].head(40))
+    review = told(write({n: f[f.client_id.isin(few)] for n, f in frames.items()}, tmp_path))
+    assert "too_few_departures" in codes(review)
+    assert review.issues == ()
+    assert render(review)
+
+
+def test_one_year_says_what_a_year_cannot_show():
+    review = told(SAMPLE, as_of=pd.Timestamp("2022-12-31").date())
+    assert codes(review) & {"no_season", "too_few_departures"}
+    assert review.issues == ()
+    assert render(review)
+
+
+# --- a real wholesaler ------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(
+    not (DATA / "online_retail.parquet").exists(), reason=f"no online_retail.parquet in {DATA}"
+)
+def test_a_real_order_book_of_a_year():
+    review = told(DATA / "online_retail.parquet", load(ROOT / "examples" / "online_retail.toml"))
+    assert review.rows["orders"] == RowCounts(541_909, 406_829, 135_080, 0)
+    assert review.currency == "GBP"
+    assert review.book.clients == 4_338  # 4,372 less those with no real order
+    assert "no_season" in codes(review)
+    html = render(review)
+    assert re.search(r"541[,\u202f ]909", html)
+    assert "£" in html
