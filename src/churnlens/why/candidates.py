@@ -11,7 +11,7 @@ import numpy.typing as npt
 from churnlens.which.baseline import Baseline
 from churnlens.which.segments import Attribute, groups, members
 from churnlens.why.dose import change_dose
-from churnlens.why.model import Term, fit
+from churnlens.why.model import DOSES, Term, gain_alone, tally
 from churnlens.why.moves import Move, find_moves, readable
 
 Array = npt.NDArray[Any]
@@ -54,23 +54,31 @@ class Candidate:
 
 
 def find_candidates(
-    baseline: Baseline, attributes: tuple[Attribute, ...], *, season: bool
+    baseline: Baseline,
+    attributes: tuple[Attribute, ...],
+    *,
+    season: bool,
+    remedied: Array | None = None,
 ) -> tuple[Candidate, ...]:
     """Return every driver's changes as candidate explanations, one a driver and segment.
 
-    A driver measured in several ways (how many, their value, a visit's level) gives one candidate a
-    segment and start: the way in which it moved most clearly.
+    `remedied` (bool[n, T]) are client-periods that a remedy has reached: a change that was mended
+    is dated and sized by what came before it, where that shows the change. A driver measured in
+    several ways (how many, their value, a visit's level) gives one candidate a segment and start:
+    the way in which it moved most clearly.
     """
     usable = readable(baseline)
     looked = groups(attributes)
     found: list[Candidate] = []
+    untouched = None if remedied is None or not remedied.any() else usable & ~remedied
     for driver in sorted({e.driver for e in baseline.panel.exposures}):
+        sides = [e for e in baseline.panel.exposures if e.driver == driver]
         moves = [
-            m
-            for e in baseline.panel.exposures
-            if e.driver == driver
-            for m in find_moves(e, baseline, usable, looked, season)
-        ]
+            move
+            for e in sides
+            if untouched is not None
+            for move in find_moves(e, baseline, untouched, looked, season)
+        ] or [move for e in sides for move in find_moves(e, baseline, usable, looked, season)]
         found += [candidate(m, baseline, attributes) for m in _distinct(moves)]
     return tuple(found)
 
@@ -110,8 +118,10 @@ def candidate(move: Move, baseline: Baseline, attributes: tuple[Attribute, ...])
 def _best(baseline: Baseline, move: Move, dose: Array, inside: Array) -> tuple[float, int, int]:
     """Gain, lag and length that explain departures best."""
     cal = baseline.panel.calendar
+    observed, expected = tally(baseline, dose, inside)
+    doses = np.broadcast_to(DOSES[:, None], observed.shape)
     tried = [
-        (fit(baseline, (Term("", _during(dose, move, lag, lasts), inside),)).gain, lag, lasts)
+        (gain_alone(observed, expected, _during(doses, move, lag, lasts)), lag, lasts)
         for lag in sorted({cal.span(m) if m else 0 for m in LAGS})
         for lasts in (dose.shape[1], *(cal.span(m) for m in LENGTHS))
     ]

@@ -18,7 +18,7 @@ from churnlens.which.baseline import Baseline
 from churnlens.why.attribution import Attribution
 from churnlens.why.candidates import Candidate
 from churnlens.why.lead_lag import LeadLag
-from churnlens.why.model import Term, fit
+from churnlens.why.model import Term, fit, gain_alone
 from churnlens.why.rivals import Rival
 from churnlens.why.selection import KEEP, driver_p
 
@@ -105,7 +105,8 @@ def dose_response(case: Case) -> Evidence:
 def dose_refuted(case: Case) -> bool:
     """Whether clients got clearly different doses and departures clearly do not follow them."""
     c = case.candidate
-    if _alike(case) or c.flat_gain - c.dose_gain < NO_DOSE:
+    through = any(r.relation == "channel" for r in case.rivals)  # then its channel's dose counts
+    if through or _alike(case) or c.flat_gain - c.dose_gain < NO_DOSE:
         return False
     flat = Term("all alike", ((case.term.dose > 0) * 1.0).astype(np.float32), c.inside)
     own = Term("dose", np.where(case.term.dose > 0, c.dose, 0).astype(np.float32), c.inside)
@@ -122,15 +123,17 @@ def placebo(case: Case) -> Evidence:
     """The same change given to other clients at random explains nothing."""
     c, rng = case.candidate, np.random.default_rng(case.seed)
     inside = c.inside.any(axis=1)
-    profile = case.term.dose[inside].mean(axis=0)
-    own = Term("mean", np.where(c.inside, profile, 0).astype(np.float32), c.inside)
     if inside.all():
         return _say("placebo", "skip", Text("Everyone was hit; there is nobody to compare with."))
-    gain, beaten = fit(case.baseline, (own,)).gain, 0
-    for _ in range(DRAWS):
-        drawn = rng.permutation(inside)[:, None]
-        dose = np.where(drawn, profile, 0).astype(np.float32)
-        beaten += fit(case.baseline, (Term("placebo", dose, drawn),)).gain >= gain
+    profile = case.term.dose[inside].mean(axis=0)
+    due = case.baseline.expected
+    seen = np.where(due > 0, case.baseline.observed, 0)
+
+    def gain(where: Array) -> float:
+        return gain_alone(_by_period(seen, where), _by_period(due, where), profile)
+
+    own = gain(c.inside)
+    beaten = sum(gain(rng.permutation(inside)) >= own for _ in range(DRAWS))
     if beaten <= 0.05 * DRAWS:
         return _say(
             "placebo",
@@ -145,6 +148,12 @@ def placebo(case: Case) -> Evidence:
             {"share": {"type": "percent", "value": beaten / DRAWS}},
         ),
     )
+
+
+def _by_period(values: Array, where: Array) -> Array:
+    """Sums by period over some clients (bool[n]) or client-periods (bool[n, T])."""
+    some = values[where] if where.ndim == 1 else np.where(where, values, 0)
+    return np.asarray(some.sum(axis=0, dtype=np.float64))
 
 
 def negative_control(case: Case) -> Evidence:

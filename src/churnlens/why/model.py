@@ -23,6 +23,7 @@ LEVEL_PRIOR = 2.0  # pseudo-departures that hold a segment's level near the base
 ROUNDS, TOLERANCE = 60, 1e-4
 MOST_EXCESS = 50.0
 STEP, STEPS = 0.125, 33  # doses are rounded to this step, and have at most so many
+DOSES = np.arange(STEPS) * STEP
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,41 @@ def fit(baseline: Baseline, terms: tuple[Term, ...]) -> Fit:
     with_doses = _climb(*cells)
     without = _climb(cells[0], cells[1], np.zeros((len(cells[0]), 0)), cells[3])
     return Fit(terms, with_doses[0], with_doses[1], with_doses[2] - without[2], with_doses[3])
+
+
+def tally(baseline: Baseline, dose: Array, inside: Array) -> tuple[Array, Array]:
+    """Return observed and expected departures of a segment by dose step and period.
+
+    Float[STEPS, T] each, so that the gains of many windows of one dose cost one pass over the
+    clients. `dose` is float32[n, T], `inside` bool[n, T].
+    """
+    rows = np.flatnonzero(inside.any(axis=1))
+    o, e = baseline.observed[rows], baseline.expected[rows]
+    there = inside[rows] & (e > 0)
+    step = np.rint(dose[rows] / STEP).astype(np.int64)
+    periods = o.shape[1]
+    at = (step * periods + np.arange(periods))[there]
+    size = STEPS * periods
+    return (
+        np.bincount(at, o[there], minlength=size).reshape(STEPS, periods),
+        np.bincount(at, e[there], minlength=size).reshape(STEPS, periods),
+    )
+
+
+def gain_alone(observed: Array, expected: Array, dose: Array) -> float:
+    """Return the gain of one term by itself, from sums over cells of its segment.
+
+    The three have one shape; it is what `fit` gives for the term whose clients were summed.
+    """
+    at = np.rint(dose / STEP).astype(np.int64).ravel()
+    o = np.bincount(at, observed.ravel(), minlength=STEPS)
+    e = np.bincount(at, expected.ravel(), minlength=STEPS)
+    cells = e > 0
+    doses = DOSES[cells, None]
+    member = np.ones_like(doses)
+    with_dose = _climb(o[cells], e[cells], doses, member)
+    without = _climb(o[cells], e[cells], doses[:, :0], member)
+    return with_dose[2] - without[2]
 
 
 def _cells(
