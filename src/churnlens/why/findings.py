@@ -224,7 +224,7 @@ def composition_issue(found: MixIssue) -> Issue:
         definitions_agreeing=DefinitionsAgreeing(1, 1),
         status=None,
         recommendation=(),
-        p_value=found.change.p_value,
+        p_value=None,  # the split is counted, not tested
     )
 
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 import zlib
 from dataclasses import dataclass
 
+import numpy as np
+import numpy.typing as npt
+
 from churnlens.config import Settings
 from churnlens.plugins import load_plugin
 from churnlens.results import Issue, RuledOut
@@ -37,6 +40,7 @@ def answer(
     attributes: tuple[Attribute, ...],
     others: dict[str, Baseline],
     settings: Settings,
+    remedied: npt.NDArray[np.bool_] | None = None,
 ) -> Answer:
     """Decide what each recorded driver is, and what each cause accounts for.
 
@@ -50,10 +54,12 @@ def answer(
         Segment attributes for the scans of drivers.
     others
         The baseline under each other churn definition, by its name.
+    remedied
+        Client-periods that a remedy has reached, bool[n, T].
     """
     cal = baseline.panel.calendar
     season = len(cal.starts) >= 2 * cal.per_year
-    everything = find_candidates(baseline, attributes, season=season)
+    everything = find_candidates(baseline, attributes, season=season, remedied=remedied)
     controls = tuple(c for c in everything if c.move.exposure.role == "negative_control")
     candidates = tuple(c for c in everything if c.move.exposure.role == "candidate")
     explained, named = resolve(baseline, select(baseline, candidates, search, search.attributes))
