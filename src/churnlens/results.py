@@ -158,13 +158,13 @@ class DriverPoint:
 
 @dataclass(frozen=True)
 class DosePoint:
-    """Departure rate a year at one band of the driver, with its interval."""
+    """How many leave within a year at one band of the driver, with its interval."""
 
     low: float  # the band's edges, in the driver's own unit
     high: float
     clients: int
     departures: int
-    rate: Estimate  # departures per 100 clients and year
+    rate: Estimate  # of 100 clients, how many leave within a year
 
 
 @dataclass(frozen=True)

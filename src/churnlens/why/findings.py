@@ -424,12 +424,13 @@ def dose_points(settled: Settled, candidate: Candidate) -> tuple[DosePoint, ...]
 
 
 def _rate(found: float, active: float, per_year: int) -> Estimate:
-    """Departures per 100 clients and year with a gamma (Poisson) interval."""
+    """Of 100 clients, how many leave within a year at this rate; its gamma (Poisson) interval."""
     from scipy.stats import gamma
 
-    scale = 100 * per_year / max(active, 1e-9)
+    years = max(active, 1e-9) / per_year
     low = float(gamma.ppf(0.025, found)) if found > 0 else 0.0
-    return Estimate(found * scale, low * scale, float(gamma.ppf(0.975, found + 1)) * scale)
+    counts = (found, low, float(gamma.ppf(0.975, found + 1)))
+    return Estimate(*(float(-100 * np.expm1(-count / years)) for count in counts))
 
 
 def waterfall(

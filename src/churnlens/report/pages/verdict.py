@@ -37,9 +37,9 @@ def _chart(review: Review, language: Language, size: tuple[int, int]) -> figures
 
 
 def _onset(review: Review) -> Any:
-    """Mark the book's own change, else the onset of the costliest issue that has one."""
+    """Mark the onset of the costliest issue that has one, else the book's own change."""
     dated = [issue.onset for issue in review.issues if issue.onset]
-    return review.book.change or (dated[0] if dated else None)
+    return dated[0] if dated else review.book.change
 
 
 def _key_figures(review: Review, language: Language) -> list[dict[str, str]]:
