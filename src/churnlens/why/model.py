@@ -129,7 +129,7 @@ def _cells(
 
 
 def _climb(o: Array, e: Array, dose: Array, member: Array) -> tuple[Array, Array, float, Array]:
-    """Maximise the penalised likelihood by Newton steps, the excess kept at 0 or above.
+    """Maximise the penalised likelihood by Fisher scoring, the excess kept at 0 or above.
 
     Returns excess, log levels, the likelihood there, and the standard errors of the excess.
     """
@@ -165,7 +165,7 @@ def _along(
 
 
 def _slopes(x: Array, o: Array, e: Array, dose: Array, member: Array) -> tuple[float, Array, Array]:
-    """Penalised log-likelihood, its gradient, and its curvature made safe to divide by."""
+    """Penalised log-likelihood, its gradient, and Fisher's information."""
     k = dose.shape[1]
     excess, level = x[:k], x[k:]
     scaled, risk = e * np.exp(member @ level), 1 + dose @ excess
@@ -178,12 +178,9 @@ def _slopes(x: Array, o: Array, e: Array, dose: Array, member: Array) -> tuple[f
             member.T @ (o - scaled * risk) + LEVEL_PRIOR - held,
         ]
     )
-    curve = np.zeros((len(x), len(x)))
-    curve[:k, :k] = dose.T @ (dose * (np.maximum(o, 0) / risk**2)[:, None])
-    curve[:k, k:] = dose.T @ (member * scaled[:, None])
-    curve[k:, :k] = curve[:k, k:].T
-    curve[k:, k:] = member.T @ (member * (scaled * risk)[:, None]) + np.diag(held)
-    # Where departures are rarer than a dose makes one expect, the cross terms may outweigh the
-    # diagonal; doubling the diagonal by them keeps every step uphill.
-    curve[np.diag_indices(k)] += np.abs(curve[:k, k:]).sum(axis=1) * 0.2 + 1e-6
-    return float(value), slope, curve
+    # Fisher's information, unlike the curvature at what was observed, keeps every step uphill.
+    along = np.concatenate([dose / risk[:, None], member], axis=1)
+    information = along.T @ (along * (scaled * risk)[:, None])
+    information[k:, k:] += np.diag(held)
+    information[np.diag_indices(k)] += 1e-6  # of a dose that nobody had nothing is known
+    return float(value), slope, information
