@@ -1,0 +1,70 @@
+"""How much of a change each client got: shrunk by its noise, read from the past alone."""
+
+import drawn_books
+import numpy as np
+import pytest
+
+from churnlens.why.dose import WIDEST, change_dose
+
+LATE = drawn_books.MONTHS - 1
+
+
+@pytest.fixture(scope="module")
+def cause(hit: drawn_books.Drawn):
+    return hit.candidate("cause")
+
+
+def test_doses_follow_what_clients_got(hit: drawn_books.Drawn, cause) -> None:
+    known = hit.key & np.isfinite(hit.exposure("cause").values[:, drawn_books.START :]).any(axis=1)
+    got = cause.dose[known, LATE]
+    assert np.corrcoef(got, hit.dose[known])[0, 1] > 0.9
+    assert got.mean() == pytest.approx(1.0, abs=0.1)
+
+
+def test_there_is_none_outside_the_segment_or_before_the_change(
+    hit: drawn_books.Drawn, cause
+) -> None:
+    assert not cause.dose[~hit.key].any()
+    assert not cause.dose[:, : drawn_books.START + 1].any()
+    assert cause.dose.max() <= WIDEST
+
+
+def test_what_comes_later_changes_no_dose(hit: drawn_books.Drawn, cause) -> None:
+    values = hit.exposure("cause").values.copy()
+    values[:, 28:] += 5.0
+    again = change_dose(cause.move, values, cause.inside)
+    np.testing.assert_allclose(again[:, :29], cause.dose[:, :29], atol=1e-6)
+    assert not np.allclose(again[:, 30:], cause.dose[:, 30:])
+
+
+def test_a_client_with_few_records_is_pulled_to_the_mean_of_its_segment(
+    hit: drawn_books.Drawn, cause
+) -> None:
+    values = hit.exposure("cause").values.copy()
+    client = int(np.flatnonzero(hit.key)[np.argmax(hit.dose[hit.key])])
+    typical = float(np.median(cause.dose[hit.key, LATE]))
+    values[client] = np.nan
+    values[client, [3, 20]] = [2.0, 8.0]  # a rise by three times the segment's, seen once
+    seldom = change_dose(cause.move, values, cause.inside)[client, LATE]
+    values[client, :18], values[client, 18:] = 2.0, 8.0  # the same rise, seen every month
+    often = change_dose(cause.move, values, cause.inside)[client, LATE]
+    assert typical < seldom < often
+
+
+def test_a_client_without_records_gets_the_dose_of_its_segment(
+    hit: drawn_books.Drawn, cause
+) -> None:
+    values = hit.exposure("cause").values.copy()
+    client = int(np.flatnonzero(hit.key)[0])
+    values[client] = np.nan
+    dose = change_dose(cause.move, values, cause.inside)
+    assert dose[client, LATE] == pytest.approx(dose[hit.key, LATE].mean(), abs=0.1)
+
+
+def test_noise_alone_makes_no_doses_apart() -> None:
+    def alike(rng, key, dose, onset):
+        return {"cause": drawn_books.shifted(rng, key, np.ones(len(dose)), noise=1.5)}
+
+    book = drawn_books.draw(drivers=alike, seed=5)
+    dose = book.candidate("cause").dose[book.key, LATE]
+    assert dose.std() < 0.15  # the plain differences of means scatter by more
