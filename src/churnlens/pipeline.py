@@ -17,6 +17,7 @@ from churnlens.panel import Book, Panel, build, open_book
 from churnlens.panel.departures import DEFINITIONS
 from churnlens.remedies import Forecast, forecast, judge_remedies, plan_test
 from churnlens.remedies.rates import ByClient
+from churnlens.remedies.scope import reached
 from churnlens.results import (
     DefinitionSummary,
     DefinitionUsed,
@@ -98,7 +99,14 @@ def investigate(
     others = {n: expectation.fit(build(book, n)) for n in known if n != settings.definition}
     step("looking for causes", 5, STEPS)
     alike = {name: aligned(other, base) for name, other in others.items()}
-    found = answer(base, search, attributes_of(base.panel, tiers=False), alike, settings)
+    found = answer(
+        base,
+        search,
+        attributes_of(base.panel, tiers=False),
+        alike,
+        settings,
+        reached(base.panel, tables.remedies),
+    )
     step("writing down what was found", 6, STEPS)
     review = _review(tables, settings, book, base, search, others, found, previous)
     step("done", STEPS, STEPS)
@@ -125,7 +133,6 @@ def _review(
     matched = identity.match(previous, issues, _sight(base, search))
     departures = ByClient(base.observed, base.expected, base.hazard * base.panel.active)
     planned, unplanned = _with_plans(base, matched.issues, departures, tables.as_of)
-    earlier = previous.issues if previous else ()
     outlook = forecast(base.panel, planned, departures=departures, seed=settings.seed)
     described = _book_view(book, base, found, search, others, settings)
     view = described.book
@@ -151,9 +158,10 @@ def _review(
         remedies=judge_remedies(
             base.panel,
             tables.remedies,
-            (*planned, *earlier),
+            planned,
             as_of=tables.as_of,
             departures=departures,
+            previous=previous,
         ),
         ruled_out=found.ruled_out,
         skipped=(*_skipped(book), *described.skipped, *unplanned),

@@ -27,7 +27,7 @@ from churnlens.remedies.reading import Reading, read_change
 from churnlens.remedies.scope import Remedy, first_whole_period, members, read_remedies
 from churnlens.remedies.windows import Windows, last_countable, lay_out
 from churnlens.remedies.worth import lost_revenue
-from churnlens.results import Estimate, Issue, LagPoint, RemedyResult, Text
+from churnlens.results import Estimate, Issue, LagPoint, RemedyResult, Review, TestPlan, Text
 
 if TYPE_CHECKING:
     from churnlens.panel import Panel
@@ -45,6 +45,7 @@ def judge_remedies(
     *,
     as_of: dt.date,
     departures: ByClient | None = None,
+    previous: Review | None = None,
 ) -> tuple[RemedyResult, ...]:
     """Judge every remedy of the remedies table.
 
@@ -54,14 +55,16 @@ def judge_remedies(
     table : DataFrame or None
         The remedies table.
     issues : sequence of Issue
-        Of this review and, after them, of the one before (an issue that the remedy ended is only
-        there). A remedy is tied to the issue with its `issue_id`; one without an id to the first
-        issue that covers half of its scope and began before it.
+        Of this review. A remedy is tied to the issue with its `issue_id`; one without an id to the
+        first issue that covers half of its scope and began before it.
     as_of : date
         Last day of the data.
     departures : ByClient, optional
         Departures observed and expected from a baseline (tenure, season, chance of being seen);
         expected by tenure alone when not given.
+    previous : Review, optional
+        The review before: an issue that the remedy ended is only there, and so is the test that
+        was written down beforehand.
 
     Returns
     -------
@@ -70,12 +73,13 @@ def judge_remedies(
     """
     remedies = read_remedies(table, [str(name) for name in panel.attributes.columns])
     departures = departures or rates.by_tenure(panel)
+    known = (*issues, *(previous.issues if previous else ()))
     return tuple(
         judge(
             panel,
             remedy,
             as_of=as_of,
-            aim=find_aim(panel, remedy, issues),
+            aim=_as_planned(remedy, find_aim(panel, remedy, known), previous),
             departures=departures,
             others=[other for other in remedies if other is not remedy],
         )
@@ -88,12 +92,29 @@ def find_aim(panel: Panel, remedy: Remedy, issues: Sequence[Issue]) -> Issue | N
     if remedy.issue_id is not None:
         return next((issue for issue in issues if issue.id == remedy.issue_id), None)
     inside = members(panel, remedy.segment)
-    for issue in issues:
+    for issue in sorted(issues, key=lambda i: i.driver is None):  # a remedy mends something known
         began = issue.onset is None or dt.date.fromisoformat(issue.onset.date) < remedy.start
         shared = (inside & members(panel, issue.segment)).sum()
         if began and issue.kind != "mix" and shared >= OVERLAP * max(inside.sum(), 1):
             return issue
     return None
+
+
+def _as_planned(remedy: Remedy, aim: Issue | None, previous: Review | None) -> Issue | None:
+    """Give an issue the test that was written down before the remedy began, None where none was."""
+    if aim is None:
+        return None
+    return replace(aim, test_plan=None if previous is None else _plan(remedy, aim, previous))
+
+
+def _plan(remedy: Remedy, aim: Issue, previous: Review) -> TestPlan | None:
+    start = remedy.start.isoformat()
+    for told in previous.remedies:
+        if (told.action, told.start_date) == (remedy.action, start):
+            return told.plan  # the last review quoted it already
+    if start <= previous.as_of:
+        return None
+    return next((issue.test_plan for issue in previous.issues if issue.id == aim.id), None)
 
 
 def judge(
@@ -131,22 +152,22 @@ def judge(
         return _unread(remedy, aim, words.NOBODY)
     outside = ~inside & ~_reached(panel, others, as_of)
     counts = rates.count(departures, inside, _peers(panel, outside, aim))
-    last = last_countable(departures.expected.sum(axis=0, dtype=np.float64))
+    due = rates.by_period(departures.due, inside)
+    last = last_countable(counts.expected, due)
     windows = lay_out(panel, remedy, aim, counts, last)
     if windows is None:
         return _unread(remedy, aim, words.NO_PAST)
     counts = counts if _comparable(counts, windows) else counts.alone()
     move = _move(panel, inside, windows, aim)
-    found = panel.found[inside].sum(axis=0, dtype=np.float64)
-    active = panel.active[inside].sum(axis=0, dtype=np.float64)
-    reading = read_change(panel.periods, counts, windows, aim, move, found, active)
+    active = rates.by_period(panel.active, inside)
+    reading = read_change(panel.periods, counts, windows, aim, move, due, active)
     verdict, detail = _verdict(remedy, windows, reading, move, aim)
     return replace(
         _unread(remedy, aim, detail),
         verdict=verdict,
         departures_avoided=reading.avoided,
         risk_ratio=reading.ratio,
-        readable_from=None if reading.readable is None else reading.readable.isoformat(),
+        readable_from=_readable_from(reading, verdict, as_of),
         driver_moved=None if move is None else move.moved,
         money_saved=_times(reading.avoided, lost_revenue(panel, inside)),
         pre_trend=_event_study(panel, departures, inside, others, windows),
@@ -160,6 +181,13 @@ def judge(
             _newcomers(panel, inside, windows),
         ),
     )
+
+
+def _readable_from(reading: Reading, verdict: words.Verdict, as_of: dt.date) -> str | None:
+    """Return the date set for the verdict; today where it is plain before."""
+    if verdict == "worked":
+        return min(reading.readable or as_of, as_of).isoformat()
+    return None if reading.readable is None else reading.readable.isoformat()
 
 
 def _reached(panel: Panel, others: Sequence[Remedy], as_of: dt.date) -> Booleans:
@@ -190,9 +218,9 @@ def _comparable(counts: Counts, windows: Windows) -> bool:
 def _move(panel: Panel, inside: Booleans, windows: Windows, aim: Issue | None) -> Move | None:
     """Look at the driver of the issue, once a quarter has passed since the start."""
     exposure = _exposure(panel, aim)
-    if aim is None or exposure is None or windows.after.sum() < windows.quarter:
+    if aim is None or exposure is None or windows.since.sum() < windows.quarter:
         return None
-    periods = Periods(windows.calm, windows.base, windows.after)
+    periods = Periods(windows.calm, windows.base, windows.since)
     return driver_move(exposure, panel.active > 0, inside, periods, aim.direction)
 
 
@@ -210,6 +238,8 @@ def _verdict(
         if reading.fell and remedy.issue_id is None:  # tied to the issue by us: no proof
             return "cannot_tell", words.fell_without_driver(reading, aim, move)
         return "did_not", words.announced(aim, move)
+    if reading.clear and move is not None and move.moved:
+        return "worked", words.worked(reading)
     if reading.readable is None and not (reading.fell and reading.a_year_on):
         return "cannot_tell", words.TOO_FEW
     if reading.readable is not None and not reading.readable_now:
@@ -248,7 +278,7 @@ def _shares_scope(
     panel: Panel, inside: Booleans, others: Sequence[Remedy], windows: Windows
 ) -> tuple[Remedy, ...]:
     """Return other remedies that began in the same scope within the windows compared."""
-    first, last = np.flatnonzero(windows.base)[0], np.flatnonzero(windows.after)
+    first, last = np.flatnonzero(windows.base)[0], np.flatnonzero(windows.since)
     return tuple(
         other
         for other in others
@@ -260,7 +290,7 @@ def _shares_scope(
 
 def _newcomers(panel: Panel, inside: Booleans, windows: Windows) -> float:
     """Return the share of client-periods since the start of those who came only after it."""
-    there = panel.active[inside][:, windows.after].sum(axis=1, dtype=np.float64)
+    there = panel.active[inside][:, windows.since].sum(axis=1, dtype=np.float64)
     return float(there[panel.entry[inside] >= windows.start].sum() / max(there.sum(), 1e-9))
 
 

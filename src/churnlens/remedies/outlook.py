@@ -109,7 +109,9 @@ def forecast(
         Skipped with fewer than eight quarters that can be judged, or sixty departures.
     """
     departures = departures or rates.by_tenure(panel)
-    last = last_countable(departures.expected.sum(axis=0, dtype=np.float64))
+    last = last_countable(
+        *(d.sum(axis=0, dtype=np.float64) for d in (departures.expected, departures.due))
+    )
     length, features = panel.calendar.span(3), Features.of(panel)
     begins = list(range(last + 1 - length, length - 1, -length))[:MOST_QUARTERS]
     past = [_quarter(panel, features, begin) for begin in reversed(begins)]

@@ -9,7 +9,7 @@ import numpy as np
 
 from churnlens.remedies import rates
 from churnlens.remedies.power import LONGEST, ahead, periods_needed
-from churnlens.remedies.rates import ByClient, Counts
+from churnlens.remedies.rates import Booleans, ByClient, Counts
 from churnlens.remedies.scope import first_whole_period, members
 from churnlens.remedies.windows import last_countable, quarter_length
 from churnlens.results import Issue, Skipped, TestPlan, Text
@@ -64,8 +64,11 @@ def plan_test(
         return _skipped("small_effect", SMALL, issue)
     ratio = max(ratio, SMALLEST_RATIO)
     departures = departures or rates.by_tenure(panel)
-    last = last_countable(departures.expected.sum(axis=0, dtype=np.float64))
-    counts = _counts(panel, issue, departures)
+    inside = members(panel, issue.segment)
+    last = last_countable(
+        rates.by_period(departures.expected, inside), rates.by_period(departures.due, inside)
+    )
+    counts = _counts(inside, departures)
     needed = _periods(panel, counts, issue, ratio, last)
     if needed is None:
         return _skipped("never_readable", NEVER_READABLE, issue)
@@ -86,8 +89,7 @@ def _skipped(code: str, text: Text, issue: Issue) -> Skipped:
     return Skipped(code, f"{issue.id}: {text}", text)
 
 
-def _counts(panel: Panel, issue: Issue, departures: ByClient) -> Counts:
-    inside = members(panel, issue.segment)
+def _counts(inside: Booleans, departures: ByClient) -> Counts:
     counts = rates.count(departures, inside, ~inside)
     theirs = counts.outside_seen
     enough = theirs is not None and theirs.sum() >= FEWEST_OUTSIDE
@@ -99,6 +101,7 @@ def _periods(panel: Panel, counts: Counts, issue: Issue, ratio: float, last: int
     step = 0
     if issue.onset is not None:
         step = first_whole_period(panel.periods, dt.date.fromisoformat(issue.onset.date))
+        step += round(issue.lag_periods or 0)
     base = (span >= min(step, last)) & (span <= last)
     quarter = quarter_length(panel.periods)
     outside = counts.outside_expected

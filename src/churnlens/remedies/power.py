@@ -23,8 +23,7 @@ def periods_needed(
 ) -> int | None:
     """Return after how many periods a risk ratio could be seen with 80 % power.
 
-    The effect is taken to grow evenly over the first `settling` periods, since those already
-    upset still leave.
+    The first `settling` periods are not measured, since those already upset still leave.
 
     Parameters
     ----------
@@ -34,7 +33,7 @@ def periods_needed(
     expected_ahead, outside_ahead : array (K,)
         Baseline departures of the scope, and of the comparison, in each period from the start.
     ratio : float
-        Risk ratio of the full effect.
+        Risk ratio of the effect once it is there.
     settling : int
     inflation : float
         Factor on the standard error.
@@ -44,34 +43,34 @@ def periods_needed(
     int or None
         None when it could not be seen within K periods.
     """
-    k = np.arange(1, len(expected_ahead) + 1)
-    reached = np.where(k < settling, k / (2 * settling), 1 - settling / (2 * k))
-    mean_ratio = 1 - (1 - ratio) * reached
-    due = _level(counts.seen, counts.expected, base) * np.cumsum(expected_ahead)
+    due = _level(counts.seen, counts.expected, base) * np.cumsum(expected_ahead[settling:])
     rest = 1 / (counts.seen[base].sum() + 0.5)
     if counts.outside_seen is not None and counts.outside_expected is not None:
         level = _level(counts.outside_seen, counts.outside_expected, base)
-        outside = np.zeros(len(k)) if outside_ahead is None else level * np.cumsum(outside_ahead)
+        outside = np.zeros(len(due))
+        if outside_ahead is not None:
+            outside = level * np.cumsum(outside_ahead[settling:])
         rest = rest + 1 / (counts.outside_seen[base].sum() + 0.5) + 1 / (outside + 0.5)
-    compared = np.broadcast_to(1 / np.asarray(rest), k.shape)
+    compared = np.broadcast_to(1 / np.asarray(rest), due.shape)
     critical, dispersion = power.one_test(sides=2), inflation**2
-    for periods in k:
+    for k in range(len(due)):
         seen = power.chance_seen(
-            float(due[periods - 1]),
-            float(mean_ratio[periods - 1]),
-            compared=float(compared[periods - 1]),
+            float(due[k]),
+            ratio,
+            compared=float(compared[k]),
             critical=critical,
             dispersion=dispersion,
         )
         if seen >= POWER:
-            return int(periods)
+            return settling + k + 1
     return None
 
 
 def ahead(by_period: Floats, start: int, last: int, length: int) -> Floats:
     """Return a by-period figure from `start` on: as it was up to `last`, then its last year's mean.
 
-    The year is at most twelve periods; where the start lies after `last`, all of it is projected.
+    The year is the last twelve periods that can be counted; where the start lies after `last`, all
+    of it is projected.
     """
     known = by_period[start : last + 1]
     recent = by_period[max(last - 11, 0) : last + 1]

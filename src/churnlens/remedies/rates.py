@@ -34,11 +34,12 @@ class ByClient:
 
     Where an onset is only probable both are effective numbers, so that observed less expected
     varies as a count of the size expected does; where a period can hardly be judged yet both are
-    near nothing.
+    near nothing. `due` are all departures that the baseline expects, told or not.
     """
 
     observed: npt.NDArray[np.floating[Any]]
     expected: npt.NDArray[np.floating[Any]]
+    due: npt.NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,11 @@ class Counts:
     def alone(self) -> Counts:
         """Return the same scope without its comparison."""
         return Counts(self.seen, self.expected, None, None)
+
+    def level(self, window: Booleans) -> float:
+        """Return departures seen over expected in some periods (bool[T]), inside; at least 0."""
+        seen, expected = self.seen[window].sum(), self.expected[window].sum()
+        return float(max(seen, 0.0) / max(expected, 1e-12))
 
     def outside(self) -> Counts:
         """Return the comparison as a scope of its own."""
@@ -91,21 +97,23 @@ def by_tenure(panel: Panel) -> ByClient:
     active = panel.active.astype(float)
     there = np.bincount(band.ravel(), active.ravel(), minlength=bands)
     left = np.bincount(band.ravel(), panel.found.ravel(), minlength=bands)
-    return ByClient(panel.found, (left / np.maximum(there, 1e-9))[band] * active)
+    due = (left / np.maximum(there, 1e-9))[band] * active
+    return ByClient(panel.found, due, due)
 
 
 def count(departures: ByClient, inside: Booleans, outside: Booleans) -> Counts:
     """Collapse departures to counts by period, in a scope (bool[n]) and in its comparison."""
-
-    def add(values: npt.NDArray[np.floating[Any]], who: Booleans) -> Floats:
-        return np.asarray(values[who].sum(axis=0, dtype=np.float64))
-
     return Counts(
-        seen=add(departures.observed, inside),
-        expected=add(departures.expected, inside),
-        outside_seen=add(departures.observed, outside),
-        outside_expected=add(departures.expected, outside),
+        seen=by_period(departures.observed, inside),
+        expected=by_period(departures.expected, inside),
+        outside_seen=by_period(departures.observed, outside),
+        outside_expected=by_period(departures.expected, outside),
     )
+
+
+def by_period(values: npt.NDArray[np.floating[Any]], who: Booleans) -> Floats:
+    """Sum over some clients (bool[n]) by period: float[T] of float[n, T]."""
+    return np.asarray(values[who].sum(axis=0, dtype=np.float64))
 
 
 def change(counts: Counts, before: Booleans, after: Booleans) -> Change:

@@ -17,6 +17,7 @@ from churnlens.remedies.windows import Windows
 from churnlens.results import Estimate, Issue
 
 TWO_SIDED = 1.960
+EARLY = 3.0  # standard errors of a fall that is told before its date
 HALF = 0.5  # of a departure, where there was none: a ratio needs something
 USUAL_EFFECT = 0.5  # risk ratio hoped for where neither plan, issue nor earlier level says
 SMALLEST_RATIO, LARGEST_RATIO = 0.2, 0.85  # of an effect hoped for
@@ -26,9 +27,12 @@ SMALLEST_RATIO, LARGEST_RATIO = 0.2, 0.85  # of an effect hoped for
 class Reading:
     """The figures behind a verdict.
 
-    `hoped` is the risk ratio that the remedy was to reach. `readable` is the date from which it
-    can be seen with 80 % power, None if never. `trend_before` is the slope of departures over
-    the base, in standard errors, negative when they were falling already.
+    `observed` and `without` are departures from the start to the end of the data, with the remedy
+    and without; those too late to be told yet are put at the level measured. `hoped` is the risk
+    ratio that the remedy was to reach. `readable` is the date from which it can be seen with 80 %
+    power, None if never. `trend_before` is the slope of departures over the base, in standard
+    errors, negative when they were falling already. `clear`: the fall is so large that it may be
+    told before the date that was set (three standard errors: Haybittle 1971, Peto et al. 1976).
     """
 
     observed: float
@@ -40,6 +44,7 @@ class Reading:
     readable_now: bool
     a_year_on: bool
     trend_before: float
+    clear: bool
     alone: bool  # no comparable clients: read against the scope's own past
 
     @property
@@ -83,7 +88,7 @@ def read_change(
     windows: Windows,
     aim: Issue | None,
     move: Move | None,
-    found: Floats,
+    due: Floats,
     active: Floats,
 ) -> Reading:
     """Read the change since a remedy's start.
@@ -98,18 +103,22 @@ def read_change(
         Its test plan, where it has one, says what effect is hoped for.
     move : Move or None
         A remedy carried out in part is hoped to have that part of the effect.
-    found, active : array (T,)
-        Departures found in the scope, and clients there to leave.
+    due, active : array (T,)
+        Departures that the baseline expects of the scope, and clients there to leave.
     """
     inflation = _inflation(counts, windows)
+    counted = int(windows.after.sum()) + windows.quarter
     hoped = _hoped(counts, windows, aim, move)
     readable, needed = _readable(periods, counts, windows, hoped, inflation)
-    observed = float(found[windows.after].sum())
+    left = _left(counts, windows) * due[windows.since]
+    observed = float(left.sum())
     hazard_ratio = without = None
+    clear = False
     if counts.expected[windows.after].sum() > 0:
         measured = rates.change(counts, windows.base, windows.after)
         hazard_ratio = _interval(measured, inflation)
-        without = _without(found[windows.after], active[windows.after], hazard_ratio)
+        clear = measured.z <= -EARLY * inflation
+        without = _without(left, active[windows.since], hazard_ratio, windows.quarter)
     return Reading(
         observed=observed,
         hazard_ratio=hazard_ratio,
@@ -117,9 +126,10 @@ def read_change(
         still_at_stake=_at_stake(counts, windows, inflation, observed),
         hoped=hoped,
         readable=readable,
-        readable_now=needed is not None and int(windows.after.sum()) >= needed,
-        a_year_on=int(windows.after.sum()) >= 4 * windows.quarter,
+        readable_now=needed is not None and counted >= needed,
+        a_year_on=counted >= 4 * windows.quarter,
         trend_before=rates.trend(counts, windows.base) / inflation,
+        clear=clear,
         alone=counts.outside_seen is None,
     )
 
@@ -140,12 +150,26 @@ def _interval(measured: Change, inflation: float) -> Estimate:
     return Estimate(*(float(np.exp(v)) for v in (value, value - reach, value + reach)))
 
 
-def _without(found: Floats, active: Floats, ratio: Estimate) -> Estimate:
-    """Return the departures without the remedy; half a one stands for none found."""
-    if found.sum() < HALF:
-        found = HALF * active / max(active.sum(), 1e-9)
+def _left(counts: Counts, windows: Windows) -> Floats:
+    """Return departures over expected in each period since the start: settling, then settled."""
+    periods = np.flatnonzero(windows.since)
+    first = windows.since & (np.arange(len(windows.since)) < windows.start + windows.quarter)
+    settling = counts.level(first)
+    settled = counts.level(windows.after) if windows.after.any() else settling
+    return np.where(periods < windows.start + windows.quarter, settling, settled)
+
+
+def _without(left: Floats, active: Floats, ratio: Estimate, settling: int) -> Estimate:
+    """Return the departures without the remedy; half a one stands for none.
+
+    The effect is taken to grow evenly over the first `settling` periods.
+    """
+    if left.sum() < HALF:
+        left = HALF * active / max(active.sum(), 1e-9)
+    reached = np.clip((np.arange(len(left)) + 0.5) / settling, 0.0, 1.0)
     value, low, high = (
-        departures_without(found, active, r) for r in (ratio.value, ratio.high, ratio.low)
+        departures_without(left, active, 1 - (1 - r) * reached)
+        for r in (ratio.value, ratio.high, ratio.low)
     )
     return Estimate(value, low, high)
 
@@ -202,9 +226,13 @@ def _at_stake(
     counts: Counts, windows: Windows, inflation: float, observed: float
 ) -> Estimate | None:
     """Return the departures a year that are left above the level before the cause."""
-    after = windows.after.sum()
-    if not windows.calm.any() or not after or counts.seen[windows.calm].sum() < rates.FEWEST:
+    since = windows.since.sum()
+    if (
+        not windows.calm.any()
+        or not windows.after.any()
+        or counts.seen[windows.calm].sum() < rates.FEWEST
+    ):
         return None
     left = _interval(rates.change(counts, windows.calm, windows.after), inflation)
-    a_year = observed * 4 * windows.quarter / float(after)
+    a_year = observed * 4 * windows.quarter / float(since)
     return Estimate(*(a_year * (1 - 1 / r) for r in (left.value, left.low, left.high)))

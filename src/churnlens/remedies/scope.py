@@ -78,6 +78,17 @@ def members(panel: Panel, segment: Segment) -> Booleans:
     return inside
 
 
+def reached(panel: Panel, table: pd.DataFrame | None) -> Booleans:
+    """Return the client-periods that the remedies of a table have reached, as bool[n, T]."""
+    span = np.arange(len(panel.periods))
+    mask = np.zeros(panel.active.shape, dtype=bool)
+    for remedy in read_remedies(table, [str(name) for name in panel.attributes.columns]):
+        end = len(span) if remedy.end is None else first_whole_period(panel.periods, remedy.end)
+        while_on = (span >= first_whole_period(panel.periods, remedy.start)) & (span < end)
+        mask |= members(panel, remedy.segment)[:, None] & while_on
+    return mask
+
+
 def _last_tier(panel: Panel) -> npt.NDArray[np.str_]:
     last = panel.active.shape[1] - 1 - np.argmax(panel.active[:, ::-1] > 0, axis=1)
     names = np.array([*TIERS, "unknown"])

@@ -18,22 +18,26 @@ if TYPE_CHECKING:
     from churnlens.panel import Panel
 
 QUARTER_DAYS = 91.3
-COUNTABLE = 0.2  # of the usual departures expected; with fewer, a period is mostly undecided
+COUNTABLE = 0.75  # of the share of departures that can usually be told; with less, what is found
+# in a period rests on how silence is modelled, which draws every group towards the average
 
 
 @dataclass(frozen=True)
 class Windows:
     """Periods of one remedy, each bool[T]: before the cause, the base, run-up, since the start.
 
-    `step` is where the base level begins, `start` the first period with the remedy, `last` the
-    last period whose departures can be counted, `quarter` the periods of a quarter. `close`: the
-    cause began so shortly before the start that a bad spell would look the same.
+    `since` are all periods with the remedy; `after` those in which its effect is measured: not the
+    first quarter, since those already upset still leave, and only as far as departures can be
+    counted. `step` is where the base level begins, `start` the first period with the remedy,
+    `last` the last period whose departures can be counted, `quarter` the periods of a quarter.
+    `close`: the cause began so shortly before the start that a bad spell would look the same.
     """
 
     calm: Booleans
     base: Booleans
     run_up: Booleans
     after: Booleans
+    since: Booleans
     step: int
     start: int
     last: int
@@ -52,11 +56,11 @@ def lay_out(
 ) -> Windows | None:
     """Lay out the windows of a remedy; `last` is the last period that can be judged.
 
-    The base runs from the issue's onset to a quarter before the start. That quarter, the run-up,
-    is left out: its level may be why the remedy was begun. Where the onset leaves less than a
-    quarter for the base, the run-up stays in it. Without an onset the base runs from the last
-    step that stands out in the scope's past, and half a year is left out, since nothing says that
-    a bad half-year was more than a spell.
+    The base runs from the issue's first departures to a quarter before the start. That quarter,
+    the run-up, is left out: its level may be why the remedy was begun. Where the onset leaves less
+    than a quarter for the base, the run-up stays in it. Without an onset the base runs from the
+    last step that stands out in the scope's past, and half a year is left out, since nothing says
+    that a bad half-year was more than a spell.
 
     Returns
     -------
@@ -73,11 +77,13 @@ def lay_out(
     step = onset if onset is not None and known else rates.last_step(counts, settled, quarter)
     span = np.arange(len(panel.periods))
     whole = settled - step < quarter
+    end = _end(panel, remedy)
     return Windows(
         calm=span < step,
         base=(span >= step) & (span < (start if whole else settled)),
         run_up=(span >= settled) & (span < start) & (not whole),
-        after=(span >= start) & (span <= _last(panel, remedy, last)),
+        after=(span >= start + quarter) & (span < min(end, last + 1)),
+        since=(span >= start) & (span < end),
         step=step,
         start=start,
         last=last,
@@ -86,12 +92,14 @@ def lay_out(
     )
 
 
-def last_countable(expected: Floats) -> int:
-    """Return the last period in which departures can be judged: in later ones few are expected.
+def last_countable(expected: Floats, due: Floats) -> int:
+    """Return the last period in which departures can be judged; -1 when there is none.
 
-    `expected` (T) are the effective departures expected of the whole book.
+    `expected` (T) are the effective departures expected of a group, `due` (T) all of them.
     """
-    return int(np.flatnonzero(expected >= COUNTABLE * np.median(expected[expected > 0]))[-1])
+    share = expected / np.maximum(due, 1e-12)
+    usual = np.median(share[share > 0]) if (share > 0).any() else np.inf
+    return int(np.flatnonzero(np.append(True, share >= COUNTABLE * usual))[-1]) - 1
 
 
 def _onset(panel: Panel, aim: Issue | None) -> int | None:
@@ -99,10 +107,12 @@ def _onset(panel: Panel, aim: Issue | None) -> int | None:
         return None
     day = dt.date.fromisoformat(aim.onset.date)
     starts = [period.toordinal() for period in panel.periods]
-    return max(int(np.searchsorted(starts, day.toordinal(), side="right")) - 1, 0)
+    moved = max(int(np.searchsorted(starts, day.toordinal(), side="right")) - 1, 0)
+    return moved + round(aim.lag_periods or 0)  # an issue is dated by its driver
 
 
-def _last(panel: Panel, remedy: Remedy, last: int) -> int:
+def _end(panel: Panel, remedy: Remedy) -> int:
+    """One past the last period with the remedy."""
     if remedy.end is None:
-        return last
-    return min(last, first_whole_period(panel.periods, remedy.end) - 1)
+        return len(panel.periods)
+    return first_whole_period(panel.periods, remedy.end)

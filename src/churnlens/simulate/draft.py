@@ -29,6 +29,8 @@ LEVEL = {
     "call": (0.50, (1.0, 2.0), 0.50, 0.0, 0.0),
     "mailing": (0.70, (0.8, 1.6), 0.30, 0.0, 0.0),
 }
+PLAIN_MONTHS, PLAIN_MONTHS_MENDED = 36, 48  # of the model case, without a remedy and with one
+PLAIN_REMEDY = 33  # month of the model case's remedy, thirteen after its cause
 EVENTS = ("visit", "billing", "complaint", "call", "mailing")
 
 
@@ -54,11 +56,12 @@ class _Draft:
         self.rng, self.made, self.strength = rng, made, strength
         self.world, self.seed = world, seed
         self.namer = names.Namer(rng, plain=made.plain)
-        self.judged = made.remedy in ("works", "announced")  # long enough to judge a remedy
+        self.mended = made.remedy in ("works", "announced")
+        self.judged = self.mended and not made.plain  # long enough to judge a remedy
         fewest, most = (1500, 5000) if self.judged else (500, 4000)
         drawn = int(np.exp(rng.uniform(np.log(fewest), np.log(most))))
         n = clients or (700 if made.plain else drawn)
-        months = 36 if made.plain else int(rng.integers(42 if self.judged else 24, 49))
+        months = self._months()
         self.start, self.days = self._span(months)
         self.baseline = 0.18 if made.plain else float(rng.uniform(0.15, 0.30))
         self.clients = book.draw(rng, n, self.days, plain=made.plain, turnover=self.baseline)
@@ -115,6 +118,11 @@ class _Draft:
         start = np.datetime64("2022-01") if self.made.plain else first
         days = (start + months).astype("datetime64[D]") - start.astype("datetime64[D]")
         return start.astype("datetime64[D]"), float(days.astype(int))
+
+    def _months(self) -> int:
+        if self.made.plain:
+            return PLAIN_MONTHS_MENDED if self.mended else PLAIN_MONTHS
+        return int(self.rng.integers(42 if self.judged else 24, 49))
 
     def _when(self) -> float:
         """Draw the day of a move: from a third of the span on, leaving months to be felt."""
@@ -220,7 +228,7 @@ class _Draft:
         years = max((self.days - max(day, 0) - self.lag - 3 * MONTH) / YEAR, 0.3)
         before = yearly * max(day / YEAR, 1.0)
         drawn = 2.4 if self.made.plain else float(self.rng.uniform(1.6, 2.6))
-        drawn *= 1.4 if self.judged else 1.0
+        drawn *= 1.4 if self.mended else 1.0
         rises = np.linspace(0.5, 8.0, 76)
         error = np.sqrt(1 / (yearly * years * (1 + rises)) + 1 / before)
         shows = rises[np.log1p(rises) / error >= self.rng.uniform(7, 11)]
@@ -354,6 +362,15 @@ class _Draft:
         if self.made.remedy in (None, "trough"):
             return
         cause = self.causes[0]
+        self.remedy = self._plain_remedy(cause) if self.made.plain else self._drawn_remedy(cause)
+        scope = self.remedy.scope
+        move = dataclasses.replace(
+            cause.move, remedy=self.remedy, remedied=self.clients.members(scope)
+        )
+        self.moves = [move if m is cause.move else m for m in self.moves]
+        self.causes[0] = dataclasses.replace(cause, move=move)
+
+    def _drawn_remedy(self, cause: Cause) -> Remedy:
         latest = self.days - 7 * MONTH
         early = min(cause.move.day + self.lag + 8 * MONTH, latest)
         late = min(0.68 * self.days, latest)
@@ -363,9 +380,10 @@ class _Draft:
         cut = float(self.rng.uniform(0.8, 1.0)) if works else 0.0
         action = names.pick(self.rng, names.ACTIONS)
         kind = "works" if works else "announced"
-        self.remedy = Remedy(action, scope, day, cut, 0.7 * MONTH, cause.move.driver, kind)
-        move = dataclasses.replace(
-            cause.move, remedy=self.remedy, remedied=self.clients.members(scope)
-        )
-        self.moves = [move if m is cause.move else m for m in self.moves]
-        self.causes[0] = dataclasses.replace(cause, move=move)
+        return Remedy(action, scope, day, cut, 0.7 * MONTH, cause.move.driver, kind)
+
+    def _plain_remedy(self, cause: Cause) -> Remedy:
+        """Take nine tenths of the move back in all of its scope."""
+        day = self._month_start(PLAIN_REMEDY * MONTH + 5)
+        scope, driver = cause.move.scope, cause.move.driver
+        return Remedy("one approval step fewer", scope, day, 0.9, 0.7 * MONTH, driver, "works")

@@ -24,6 +24,10 @@ class Recipe:
 
 RECIPES: dict[str, Recipe] = {
     "approval": Recipe("approval steps drive key accounts away", ("procedure",), plain=True),
+    "approval_mended": Recipe(
+        "approval steps drive key accounts away, and are simplified a year later",
+        ("procedure",), remedy="works", plain=True,
+    ),
     "procedure": Recipe("an order procedure becomes slow for some", ("procedure",)),
     "lateness": Recipe("deliveries become late for some", ("lateness",)),
     "fewer_visits": Recipe("some are visited less", ("visit",)),
