@@ -30,6 +30,7 @@ LEAST_SIZE = 0.15  # shift in standard deviations of the exposure between client
 LEAST_T = 5.0  # t statistic of a shift against the differences between the segment's clients
 LEAST_CLIENTS = 10
 MOST_MOVES = 3
+BEFORE = 4  # months of data needed before a change
 BUFFER = 2  # periods before an onset that are not read
 
 
@@ -101,7 +102,7 @@ def find_moves(
     }
     moves = []
     for _ in range(MOST_MOVES):
-        best = _strongest(values, looked, prices)
+        best = _strongest(values, looked, prices, baseline.panel.calendar.span(BEFORE))
         if best is None:
             break
         score, segment, _ = best
@@ -165,8 +166,9 @@ def contrasts(values: Array) -> tuple[Array, Array]:
 
 
 def _strongest(
-    values: Array, looked: tuple[Group, ...], prices: dict[int, float]
+    values: Array, looked: tuple[Group, ...], prices: dict[int, float], first: int
 ) -> tuple[float, dict[str, tuple[str, ...]], int] | None:
+    """Score, segment and start of the clearest shift from period `first` on."""
     difference, weight = contrasts(values)
     noise = _noise(difference, weight)
     pull = weight * difference
@@ -177,13 +179,13 @@ def _strongest(
         total, shift, heads, square = np.split(sums, 4, axis=-1)
         gain = shift**2 / np.maximum(total, 1e-9) / noise / 2
         clear = (heads >= LEAST_CLIENTS) & _common(shift, square, heads)
-        gain = np.where(clear, gain, 0)[:, 2:-1]
+        gain = np.where(clear, gain, 0)[:, first:-1]
         if gain.size == 0 or gain.max() <= 0:
             continue
         s, k = np.unravel_index(int(gain.argmax()), gain.shape)
         score = float(gain[s, k]) - prices[group.order]
         if best is None or score > best[0]:
-            best = (score, group.segment(int(s)), int(k) + 2)
+            best = (score, group.segment(int(s)), int(k) + first)
     return best
 
 
