@@ -31,6 +31,7 @@ LEAST_T = 5.0  # t statistic of a shift against the differences between the segm
 LEAST_CLIENTS = 10
 MOST_MOVES = 3
 BEFORE = 4  # months of data needed before a change
+WIDEST = 12  # months; a change that cannot be dated better is a drift, which has no "since when"
 BUFFER = 2  # periods before an onset that are not read
 
 
@@ -110,7 +111,8 @@ def find_moves(
         move, profile = _dated(exposure, values, inside, segment, score)
         if score < LEAST_SCORE or abs(move.shift) < LEAST_SIZE * spread:
             break
-        moves.append(move)
+        if move.high - move.low <= baseline.panel.calendar.span(WIDEST):
+            moves.append(move)
         values = values - np.where(inside, profile, 0).astype(np.float32)
     return tuple(moves)
 

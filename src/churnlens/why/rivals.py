@@ -44,7 +44,9 @@ def rivals(baseline: Baseline, taken: Candidate, explained: Explained) -> tuple[
     return tuple(
         Rival(other, _standing_of(taken, other))
         for other in explained.left
-        if other.driver != taken.driver and other.flat_gain >= KEEP and together(baseline, taken, other)
+        if other.driver != taken.driver
+        and other.flat_gain >= KEEP
+        and together(baseline, taken, other)
     )
 
 

@@ -27,9 +27,9 @@ DRIVER_ALPHA = 0.02  # error rate over all recorded changes and lags
 SCAN_ALPHA = 0.03  # error rate of the scan over all segments and starts
 TESTS_A_MOVE = 3.0  # lags and shapes are so alike that they count as so many independent tests
 CLEARLY = 3.0  # log-likelihood by which one explanation is clearly better: odds of twenty to one
-# Gain below which an explanation is dropped again once the others are in. A driver's change must reach
-# it for the segment as a whole, not only by each client's own dose: what the firm does to a client
-# because it is leaving follows the client, what it does to everyone shows in everyone.
+# Gain below which an explanation is dropped again once the others are in. A driver's change must
+# reach it for the segment as a whole, not only by each client's own dose: what the firm does to a
+# client because it is leaving follows the client, what it does to everyone shows in everyone.
 KEEP = 2.0
 SAME = 0.6  # overlap of dosed client-periods from which a window and a driver mean the same
 MOST = 6
