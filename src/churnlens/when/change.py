@@ -290,9 +290,8 @@ def _series_p(
     """Chance of so large a shift without a change, its noise carried over as in the data."""
     null = rng.standard_normal((draws, len(x)))
     if carried:
-        from scipy import signal  # slow to import
-
-        null = signal.lfilter([1.0], [1.0, -carried], null, axis=1)
+        for t in range(1, len(x)):
+            null[:, t] += carried * null[:, t - 1]
     largest = _largest_shift(null / np.sqrt(w), w, edge)
     return _exceeded(_largest_shift(x[None, :], w, edge)[0], largest)
 
