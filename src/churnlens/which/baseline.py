@@ -11,7 +11,7 @@ to 1 by a gamma prior, so that a value without departures does not run off to no
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 from churnlens.panel import Panel
 from churnlens.panel.cumulative import cumulative
+from churnlens.panel.onsets import OnsetLikelihood
 
 Array = npt.NDArray[Any]
 
@@ -51,6 +52,19 @@ class Baseline:
     def departures(self) -> float:
         """Departures in the panel, certain and probable together."""
         return float(self.panel.found.sum(dtype=np.float64))
+
+    def rows(self, keep: Array) -> Baseline:
+        """Return the baseline of some spells: what weighing, scanning and fitting read."""
+        panel, whole = self.panel, self.panel.likelihood
+        small = replace(
+            panel,
+            likelihood=None
+            if whole is None
+            else OnsetLikelihood(whole.log_ratio[keep], whole.possible[keep]),
+            found=panel.found[keep],
+            active=panel.active[keep],
+        )
+        return Baseline(small, self.hazard[keep], self.expected[keep], self.observed[keep])
 
 
 def fit(panel: Panel) -> Baseline:

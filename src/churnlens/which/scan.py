@@ -222,7 +222,7 @@ def _null_scores(
             best = np.maximum(best, gain.max(axis=(0, 2)) - prices[group.order])
         return best
 
-    return np.concatenate(over_chunks(search, range(0, draws, size)))
+    return np.concatenate([np.zeros(0), *over_chunks(search, range(0, draws, size))])
 
 
 @dataclass(frozen=True)

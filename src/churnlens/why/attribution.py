@@ -15,7 +15,6 @@ import numpy as np
 import numpy.typing as npt
 
 from churnlens.panel import Panel
-from churnlens.panel.onsets import OnsetLikelihood
 from churnlens.results import Estimate
 from churnlens.which.baseline import Baseline
 from churnlens.why.model import LEVEL_PRIOR, Fit, Term, fit
@@ -82,7 +81,7 @@ def _settle(baseline: Baseline, terms: tuple[Term, ...], start: Fit) -> tuple[Pa
     if panel.likelihood is None:
         return panel, fitted
     rows = np.flatnonzero(np.any([t.inside.any(axis=1) for t in terms], axis=0))
-    part = _rows(baseline, rows)
+    part = baseline.rows(rows)
     some = tuple(replace(t, dose=t.dose[rows], inside=t.inside[rows]) for t in terms)
     now = part.panel
     for _ in range(ROUNDS):
@@ -93,17 +92,6 @@ def _settle(baseline: Baseline, terms: tuple[Term, ...], start: Fit) -> tuple[Pa
     found, active = panel.found.copy(), panel.active.copy()
     found[rows], active[rows] = now.found, now.active
     return replace(panel, found=found, active=active), replace(fitted, terms=terms)
-
-
-def _rows(baseline: Baseline, rows: Array) -> Baseline:
-    """The baseline of some clients: only what weighing and fitting read."""
-    panel, whole = baseline.panel, baseline.panel.likelihood
-    assert whole is not None
-    likelihood = OnsetLikelihood(whole.log_ratio[rows], whole.possible[rows])
-    small = replace(
-        panel, likelihood=likelihood, found=panel.found[rows], active=panel.active[rows]
-    )
-    return Baseline(small, baseline.hazard[rows], baseline.expected[rows], baseline.observed[rows])
 
 
 def _attribution(

@@ -15,6 +15,8 @@ import numpy.typing as npt
 
 from churnlens.results import Evidence, Outcome, Text
 from churnlens.which.baseline import Baseline
+from churnlens.which.confirm import confirm
+from churnlens.which.segments import Attribute
 from churnlens.why.attribution import Attribution
 from churnlens.why.candidates import Candidate
 from churnlens.why.lead_lag import LeadLag
@@ -259,14 +261,19 @@ def leave_one_account_out(case: Case) -> Evidence:
 
 def definitions(case: Case) -> Evidence:
     """It holds under the other definitions of leaving."""
-    if not case.others:
-        return _say("definitions", "skip", Text("There is no other definition to compare with."))
-    agree = agreeing(case.term, case.others)
+    return _under_other_definitions(case.term, case.others)
+
+
+def _under_other_definitions(term: Term, others: dict[str, Baseline]) -> Evidence:
+    if not others:
+        text = Text("There is no other definition to compare with.")
+        return _say("definitions", "skip", text)
+    agree = agreeing(term, others)
     text = Text(
         "It holds in {agree} of {of} other definitions of leaving.",
-        {"agree": agree, "of": len(case.others)},
+        {"agree": agree, "of": len(others)},
     )
-    return _say("definitions", "pass" if 2 * agree >= len(case.others) else "fail", text)
+    return _say("definitions", "pass" if 2 * agree >= len(others) else "fail", text)
 
 
 def agreeing(term: Term, others: dict[str, Baseline]) -> int:
@@ -291,6 +298,29 @@ def held_out(case: Case) -> Evidence:
     if min(gains) > 0.3:
         return _say("held_out", "pass", Text("Each half of the clients shows it by itself."))
     return _say("held_out", "fail", Text("Only one half of the clients shows it by itself."))
+
+
+def window_evidence(
+    baseline: Baseline, term: Term, attributes: tuple[Attribute, ...], others: dict[str, Baseline]
+) -> tuple[Evidence, ...]:
+    """Return what speaks for a rise that no driver explains: is it found again elsewhere?"""
+    found = confirm(baseline, attributes)
+    held = (
+        _say(
+            "held_out",
+            "pass",
+            Text(
+                "Looked for in one half of the clients, it is found in the other, each way round."
+            ),
+        )
+        if found.again == 2
+        else _say(
+            "held_out",
+            "fail",
+            Text("Looked for in one half of the clients, it is not surely found in the other."),
+        )
+    )
+    return held, _under_other_definitions(term, others)
 
 
 CHECKS: dict[str, Check] = {

@@ -16,7 +16,7 @@ from churnlens.which.scan import Scan
 from churnlens.which.segments import Attribute
 from churnlens.why.attribution import Settled, attribute
 from churnlens.why.candidates import Candidate, find_candidates
-from churnlens.why.checks import CHECKS, Case, Check
+from churnlens.why.checks import CHECKS, Case, Check, window_evidence
 from churnlens.why.findings import Finding, shift_issue, standing_issue, unexplained_issue
 from churnlens.why.lead_lag import lead_lag
 from churnlens.why.model import fit
@@ -67,7 +67,9 @@ def answer(
     settled = attribute(baseline, explained)
     cases = _cases(baseline, explained, named, settled, others, controls, settings)
     issues = tuple(
-        _issue(baseline, settled, explained, k, cases, standing, others, settings)
+        _issue(
+            baseline, settled, explained, k, cases, standing, others, search.attributes, settings
+        )
         for k in range(len(explained.parts))
     )
     return Answer(issues, _ruled_out(baseline, issues, candidates, named, explained), settled)
@@ -124,11 +126,15 @@ def _issue(
     cases: dict[int, Case],
     standing: dict[int, Standing],
     others: dict[str, Baseline],
+    attributes: tuple[Attribute, ...],
     settings: Settings,
 ) -> Issue:
     part = explained.parts[k]
     case = cases.get(k)
-    evidence = () if case is None else tuple(check(case) for check in checks(settings))
+    if case is not None:
+        evidence = tuple(check(case) for check in checks(settings))
+    else:
+        evidence = window_evidence(baseline, part.term, attributes, others) if part.window else ()
     finding = Finding(part, part.term, settled.parts[k], evidence, others)
     if case is not None:
         return shift_issue(finding, case, settled, verdict(case))

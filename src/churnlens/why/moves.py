@@ -90,10 +90,10 @@ def find_moves(
     season
         Whether the data are long enough to take the season out.
     """
-    values = np.where(usable, exposure.values, np.nan).astype(np.float32)
-    values[_unread(values)] = np.nan
-    if season:
-        values = values - _season(values, baseline.panel.calendar)
+    rest = np.where(usable, exposure.values, np.nan).astype(np.float32)
+    rest[_unread(rest)] = np.nan
+    cal = baseline.panel.calendar
+    values = rest - _season(rest, cal) if season else rest
     spread = float(np.nanstd(values))
     if not np.isfinite(spread) or spread == 0:
         return ()
@@ -103,17 +103,22 @@ def find_moves(
     }
     moves = []
     for _ in range(MOST_MOVES):
-        best = _strongest(values, looked, prices, baseline.panel.calendar.span(BEFORE))
+        best = _strongest(values, looked, prices, cal.span(BEFORE))
         if best is None:
             break
         score, segment, _ = best
         inside = members(segment, attributes, values.shape)
         move, profile = _dated(exposure, values, inside, segment, score)
+        if season:  # a change that many share passes for season in part, until it is taken out
+            without = rest - np.where(inside, profile, 0).astype(np.float32)
+            values = rest - _season(without, cal)
+            move, profile = _dated(exposure, values, inside, segment, score)
         if score < LEAST_SCORE or abs(move.shift) < LEAST_SIZE * spread:
             break
-        if move.high - move.low <= baseline.panel.calendar.span(WIDEST):
+        if move.high - move.low <= cal.span(WIDEST):
             moves.append(move)
-        values = values - np.where(inside, profile, 0).astype(np.float32)
+        taken = np.where(inside, profile, 0).astype(np.float32)
+        rest, values = rest - taken, values - taken
     return tuple(moves)
 
 
