@@ -176,7 +176,8 @@ def build(book: Book, name: str) -> Panel:
     first = begin == activity.first
     kept, silent = _what_stayed(activity, onset, spells.end[keep])
     kind = np.where(onset < 0, "", np.where(silent, "lapsed", "shrunk"))
-    closed = (onset < 0) & (book.closed[c] < spells.end[keep])
+    closed = (onset < 0) & (activity.closing < len(book.calendar.starts))
+    closed &= activity.closing <= spells.end[keep]
     return Panel(
         calendar=book.calendar,
         client=c,

@@ -107,7 +107,7 @@ def volume(activity: Activity) -> Departures:
     clear = missing >= CLEAR * np.sqrt(chance.clip(0))
     enough = orders[:, start] - orders[:, back] >= 2 * LEAST_ORDERS
     possible = enough & (start - begin[:, None] >= window)
-    halved = possible & (after <= 0.5 * before) & clear
+    halved = possible & (after <= 0.5 * before) & clear & (stop <= end[:, None])
     found = _hard(client, begin, end, halved, np.broadcast_to(start, halved.shape))
     watched = np.zeros_like(possible)
     watched[:, : -window + 1] = possible[:, window - 1 :]  # by the period in which a fall begins
@@ -140,7 +140,7 @@ def spells(activity: Activity, limit: float) -> tuple[Array, Array, Array]:
     """Return client, first period and one past the last period of every spell, int[m] each.
 
     A silence beyond the limit (orders missed over scatter) ends a spell; the order after it begins
-    the client's next one.
+    the client's next one. A closing ends the last.
     """
     periods = activity.orders.shape[1]
     due, _ = missed(activity, activity.first)
@@ -150,7 +150,8 @@ def spells(activity: Activity, limit: float) -> tuple[Array, Array, Array]:
     client, begin = np.nonzero(back)
     last = np.append(client[1:] != client[:-1], True) if len(client) else np.zeros(0, bool)
     end = np.where(last, periods, np.append(begin[1:], periods)[: len(begin)])
-    return client, begin, end
+    end = np.minimum(end, activity.closing[client])  # silence after a closing says nothing
+    return client, begin, np.maximum(end, begin + 1)
 
 
 def most_probable(found: Array) -> tuple[Array, Array, Array]:

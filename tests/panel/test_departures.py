@@ -1,0 +1,197 @@
+"""What must hold of every churn definition, an analyst's own too; and what the default must find."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from order_histories import activity, by_client, cut_off, order_days
+
+from churnlens.errors import ConfigError
+from churnlens.panel.departures import DEFINITIONS, Departures, definition, spells
+
+MONTHS = 36
+OWN = "own_definition:half_a_year_silent"
+MODULE = '''
+import numpy as np
+from churnlens.panel.departures import Departures
+
+def half_a_year_silent(activity):
+    """No order for six periods."""
+    periods = activity.orders.shape[1]
+    t = np.arange(periods)
+    last = np.maximum.accumulate(np.where(activity.orders > 0, t, -1), axis=1)
+    silent = (last >= 0) & (t - last >= 6)
+    declared = np.where(silent.any(axis=1), silent.argmax(axis=1), -1)
+    rows = np.arange(len(declared))
+    onset = np.where(declared >= 0, last[rows, declared], -1)
+    end = np.full(len(rows), periods)
+    return Departures(rows, activity.first, end, onset, onset, onset, declared)
+'''
+
+
+@pytest.fixture(params=[*DEFINITIONS, OWN])
+def define(request, tmp_path, monkeypatch):
+    (tmp_path / "own_definition.py").write_text(MODULE)
+    monkeypatch.syspath_prepend(tmp_path)
+    return definition(request.param)
+
+
+@pytest.fixture(scope="module")
+def mixed():
+    """1,200 clients: most steady; of the rest a third each stop, fade, or keep a third."""
+    rng = np.random.default_rng(1)
+    rate = np.repeat(rng.gamma(4, 0.6, (1200, 1)).clip(1), MONTHS, axis=1)
+    kind = np.where(np.arange(1200) % 12 < 9, 0, np.arange(1200) % 12 - 8)
+    onset = rng.integers(14, 25, 1200)
+    since = np.arange(MONTHS) - onset[:, None]
+    at_once = np.where(since < 0, 0, np.where(since == 0, 0.5, 1))
+    fading = np.where(since < 0, 0, (since + 0.5) / 4).clip(0, 1)
+    fallen = np.select(
+        [kind[:, None] == k for k in range(4)], [0 * at_once, at_once, fading, 0.67 * at_once]
+    )
+    orders = order_days(rate * (1 - fallen), seed=0, regular=3)
+    return orders, kind, onset
+
+
+def test_spells_are_sound(define, mixed):
+    act = activity(mixed[0], MONTHS)
+    found = define(act)
+    assert (found.begin >= act.first[found.client]).all()
+    assert (found.begin < found.end).all()
+    assert (found.end <= MONTHS).all()
+    gone = found.onset >= 0
+    assert gone.any()
+    assert (found.onset[gone] <= found.declared[gone]).all()  # seen after it began, never before
+    assert (found.declared[gone] < MONTHS).all()
+    assert (found.onset[gone] >= found.begin[gone]).all()
+    assert (found.low[gone] <= found.onset[gone]).all()
+    assert (found.onset[gone] <= found.high[gone]).all()
+
+
+@pytest.mark.parametrize("as_of", [20, 27])
+def test_what_comes_later_changes_nothing_before(define, mixed, as_of):
+    """A review of an old quarter must read as it did then."""
+    orders = mixed[0]
+    early = define(activity(cut_off(orders, as_of), as_of))
+    later = cut_off(orders, MONTHS).iloc[::-1].sort_values(["client", "day"], ignore_index=True)
+    again = define(activity(cut_off(later, as_of), as_of))
+    for name in ("client", "begin", "end", "onset", "declared"):
+        assert np.array_equal(getattr(early, name), getattr(again, name))
+    assert (early.onset < as_of).all()
+
+
+@settings(
+    max_examples=12,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(
+    clients=st.integers(1, 25),
+    months=st.integers(1, 40),
+    rate=st.floats(0.02, 12),
+    seed=st.integers(0, 2**20),
+)
+def test_any_order_book_can_be_read(define, clients, months, rate, seed):
+    orders = order_days(np.full((clients, months), rate), seed)
+    if orders.empty:
+        return
+    found = define(activity(orders, months))
+    assert isinstance(found, Departures)
+    assert ((found.onset >= -1) & (found.onset < months)).all()
+    if found.likelihood is not None:
+        assert not np.isnan(found.likelihood.log_ratio).any()
+
+
+def test_steady_clients_are_not_called_gone(define, mixed):
+    orders, kind, _ = mixed
+    act = activity(orders, MONTHS)
+    ids = np.sort(orders["client"].unique())
+    first = by_client(act, define(act), len(ids))
+    assert (first[kind[ids] == 0] < MONTHS).mean() < 0.05
+
+
+@pytest.mark.parametrize(("left", "share"), [(1, 0.95), (2, 0.95), (3, 0.8)])
+def test_the_default_dates_who_stops_fades_or_keeps_a_third(mixed, left, share):
+    orders, kind, onset = mixed
+    act = activity(orders, MONTHS)
+    ids = np.sort(orders["client"].unique())
+    first = by_client(act, DEFINITIONS["cadence"](act), len(ids))
+    these = kind[ids] == left
+    error = (first - onset[ids])[these & (first < MONTHS)]
+    assert (first[these] < MONTHS).mean() >= share
+    assert abs(np.median(error)) <= 1
+    assert (np.abs(error) <= 2).mean() >= 0.8
+
+
+def test_intervals_hold_the_truth(mixed):
+    orders, kind, onset = mixed
+    act = activity(orders, MONTHS)
+    ids = np.sort(orders["client"].unique())
+    found = DEFINITIONS["cadence"](act)
+    gone = (found.onset >= 0) & (kind[ids][found.client] > 0)
+    truth = onset[ids][found.client[gone]]
+    held = (found.low[gone] <= truth) & (truth <= found.high[gone])
+    assert 0.88 <= held.mean() <= 1
+
+
+def test_regular_buyers_are_judged_sooner_than_irregular_ones():
+    rate = np.ones((1000, MONTHS))
+    rate[:100, 24:] = 0
+    regular = np.where(np.arange(1000) % 2, 12.0, 1.0)
+    act = activity(order_days(rate, seed=3, regular=regular), MONTHS)
+    found = DEFINITIONS["silence"](act)
+    gone = (found.declared >= 24) & (found.client < 100)
+    clockwork = regular[found.client] > 1
+    declared = found.declared
+    assert declared[gone & clockwork].mean() < declared[gone & ~clockwork].mean() - 1
+
+
+@pytest.mark.parametrize("name", DEFINITIONS)
+def test_a_blank_month_of_a_clockwork_buyer_is_no_departure(name):
+    """Orders every two months, give or take half a month: some gaps leave two months blank."""
+    act = activity(order_days(np.full((600, MONTHS), 0.5), seed=8, regular=12), MONTHS)
+    first = by_client(act, DEFINITIONS[name](act), 600)
+    assert (first < MONTHS).mean() <= 0.02
+
+
+@pytest.mark.parametrize("name", DEFINITIONS)
+def test_a_christmas_trade_is_not_gone_in_march(name):
+    """Three clients in a hundred order from October to December only; the data end in March."""
+    rate = np.full((2000, MONTHS), 1.8)
+    season = np.repeat([0.0, 3.0, 5.0, 4.0, 0.0], [6, 1, 1, 1, 3])  # April to March
+    rate[:60] = np.tile(season, 3)
+    orders = order_days(rate, seed=4)
+    ids = np.sort(orders["client"].unique())
+    act = activity(orders, MONTHS)
+    first = by_client(act, DEFINITIONS[name](act), len(ids))
+    assert (first[ids < 60] < MONTHS).mean() <= 0.05
+
+
+def test_a_christmas_trade_that_stays_away_is_gone():
+    rate = np.full((2000, MONTHS), 1.8)
+    rate[:60] = np.tile(np.repeat([0.0, 3.0, 5.0, 4.0, 0.0], [6, 1, 1, 1, 3]), 3)
+    rate[:30, 24:] = 0
+    orders = order_days(rate, seed=5)
+    act = activity(orders, MONTHS)
+    first = by_client(act, DEFINITIONS["cadence"](act), orders["client"].nunique())
+    assert (first[:30] < MONTHS).mean() >= 0.8
+    assert (first[30:60] < MONTHS).mean() <= 0.05
+
+
+def test_who_comes_back_starts_a_new_spell():
+    rate = np.full((400, MONTHS), 2.0)
+    rate[:40, 14:26] = 0
+    act = activity(order_days(rate, seed=6, regular=3), MONTHS)
+    client, begin, end = spells(act, 7.0)
+    count = np.bincount(client, minlength=400)
+    assert (count[:40] >= 2).all()
+    assert (count[40:] == 1).mean() >= 0.95
+    second = (client < 40) & (begin > 0) & (end == MONTHS)
+    assert abs(np.median(begin[second]) - 26) <= 1
+
+
+def test_an_unknown_definition_is_named_with_the_nearest():
+    with pytest.raises(ConfigError, match=r"no churn definition 'cadance'.*'cadence'"):
+        definition("cadance")

@@ -1,0 +1,133 @@
+"""The panel made from a source: what counts as an order, who is at risk, what is expected."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import numpy as np
+import pandas as pd
+import pytest
+from order_histories import START, as_source, book, order_days, write_source
+
+from churnlens.config import Settings
+from churnlens.panel import build, open_book
+from churnlens.tables import open_source
+
+MONTHS = 36
+
+
+def opened(folder, as_of=None):
+    return open_book(open_source(folder, Settings(), as_of), Settings())
+
+
+@pytest.fixture(scope="module")
+def steady():
+    rng = np.random.default_rng(2)
+    rate = np.repeat(rng.gamma(4, 0.6, (400, 1)).clip(0.5), MONTHS, axis=1)
+    return as_source(order_days(rate, seed=1, regular=2))
+
+
+def test_returns_are_no_orders(steady, tmp_path):
+    """A client that only sends goods back has left; its credit notes lower its revenue."""
+    leaver = steady["client_id"] == "C0007"
+    late = steady["order_date"] >= pd.Timestamp(START) + pd.DateOffset(months=20)
+    rows = steady.assign(amount=steady["amount"].where(~(leaver & late), -5.0))
+    known = opened(write_source(tmp_path, rows))
+    row = list(known.data.clients["client_id"]).index("C0007")
+    assert known.activity.orders[row, 20:].sum() == 0
+    assert known.data.revenue[row, 20:].sum() == pytest.approx(-5.0 * (leaver & late).sum())
+    panel = build(known, "cadence")
+    spell = np.flatnonzero(panel.client == row)
+    assert abs(panel.onset[spell[0]] - 20) <= 2
+    assert panel.kind[spell[0]] == "lapsed"
+
+
+def test_closing_is_no_departure(steady, tmp_path):
+    closed = steady["client_id"].isin([f"C{i:04d}" for i in range(20)])
+    day = pd.Timestamp(START) + pd.DateOffset(months=22)
+    rows = steady[~(closed & (steady["order_date"] >= day))]
+    clients = pd.DataFrame({"client_id": sorted(steady["client_id"].unique())})
+    clients["closed_on"] = np.where(clients.index < 20, day.date().isoformat(), None)
+    panel = build(opened(write_source(tmp_path, rows, clients=clients)), "cadence")
+    theirs = panel.client < 20
+    assert (panel.onset[theirs] >= 0).mean() <= 0.05
+    assert (panel.kind[theirs] == "closed").mean() >= 0.95
+    assert not panel.at_risk[theirs][:, 23:].any()
+
+
+def test_an_old_quarter_reads_as_it_did_then(steady, tmp_path):
+    """Nothing dated after the as-of date is used: orders, events, departures, expectations."""
+    as_of = dt.date(2023, 6, 30)
+    events = pd.DataFrame(
+        {
+            "client_id": np.repeat(sorted(steady["client_id"].unique()), 6),
+            "event_date": pd.Timestamp(START) + pd.to_timedelta(np.arange(2400) % 1000, "D"),
+            "event_type": "visit",
+            "value": np.arange(2400) % 7,
+        }
+    )
+    known = steady["order_date"].dt.date <= as_of
+    then = events["event_date"].dt.date <= as_of
+    early = opened(write_source(tmp_path / "then", steady[known], events=events[then]), as_of)
+    later = opened(write_source(tmp_path / "now", steady, events=events), as_of)
+    for name in ("cadence", "silence", "volume"):
+        a, b = build(early, name), build(later, name)
+        assert a.found.tobytes() == b.found.tobytes()
+        assert a.active.tobytes() == b.active.tobytes()
+        for x, y in zip(a.exposures, b.exposures, strict=True):
+            assert x.name == y.name
+            assert x.values.tobytes() == y.values.tobytes()
+    assert early.tiers.tobytes() == later.tiers.tobytes()
+
+
+def test_a_single_bulk_order_never_made_a_client(steady, tmp_path):
+    bulk = pd.DataFrame(
+        {"client_id": [f"B{i}" for i in range(30)], "order_date": pd.Timestamp("2022-05-03")}
+    ).assign(amount=50_000.0)
+    panel = build(opened(write_source(tmp_path, pd.concat([steady, bulk]))), "cadence")
+    assert panel.set_apart >= 30
+    assert not np.isin(panel.client, range(30)).any()  # their ids come first
+
+
+def test_a_gap_in_the_records_makes_nobody_leave(steady, tmp_path):
+    day = steady["order_date"] - pd.Timestamp(START)
+    gap = (day >= pd.Timedelta(days=500)) & (day < pd.Timedelta(days=560))
+    for name in ("cadence", "silence"):
+        whole = build(opened(write_source(tmp_path / "whole", steady)), name)
+        torn = build(opened(write_source(tmp_path / "torn", steady[~gap])), name)
+        assert (torn.onset >= 0).mean() <= (whole.onset >= 0).mean() + 0.02
+
+
+def test_late_comers_are_at_risk_only_once_established(steady, tmp_path):
+    late = steady["client_id"] < "C0100"
+    first = pd.Timestamp(START) + pd.DateOffset(months=15)
+    rows = steady[~late | (steady["order_date"] >= first)]
+    panel = build(opened(write_source(tmp_path, rows)), "cadence")
+    theirs = panel.client < 100
+    assert (panel.entry[theirs] >= 15).all()
+    assert not panel.known_from_start[theirs].any()
+    assert not panel.at_risk[theirs][:, :16].any()
+    assert panel.known_from_start[~theirs].mean() > 0.7
+
+
+def test_found_less_expected_averages_nought_where_nothing_changes():
+    """The posterior neither invents nor misses departures, period by period, recent ones too."""
+    rng = np.random.default_rng(4)
+    rate = np.repeat(rng.gamma(4, 0.6, (3000, 1)).clip(0.5), MONTHS, axis=1)
+    leaves = rng.random(rate.shape) < 0.01
+    gone = np.cumsum(leaves, axis=1) - 0.5 * leaves
+    panel = build(book(order_days(rate * (1 - gone).clip(0, 1), seed=7), MONTHS), "cadence")
+    total, there = panel.found.sum(axis=0), panel.active.sum(axis=0)
+    hazard = total.sum() / there.sum()
+    usable = there > 500
+    z = (total - hazard * there)[usable] / np.sqrt(hazard * there[usable])
+    assert abs(hazard - 0.01) < 0.0025
+    assert np.abs(z).max() < 4.5
+    assert abs(z[-6:].mean()) < 1.5
+
+
+def test_the_same_orders_give_the_same_bytes(steady, tmp_path):
+    folder = write_source(tmp_path, steady)
+    shuffled = write_source(tmp_path / "shuffled", steady.sample(frac=1, random_state=0))
+    a, b = build(opened(folder), "cadence"), build(opened(shuffled), "cadence")
+    assert a.found.tobytes() == b.found.tobytes()
