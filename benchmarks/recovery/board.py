@@ -71,14 +71,13 @@ def _rival(
     for key in [k for k in row if k.endswith("covered")]:
         row[key] = None  # they give no interval
     if not said.remedies:
-        row["remedy_right"] = row["remedy_praised"] = None
+        row["remedy_right"] = row["remedy_read"] = row["remedy_praised"] = None
     return {"who": name, **row}
 
 
 def _churnlens(folder: Path, truth: Truth) -> list[Row]:
-    from churnlens.pipeline import investigate
-
     from churnlens.config import Settings
+    from churnlens.pipeline import investigate
 
     begin = time.perf_counter()
     members: Members | None = read_members(folder / "clients.csv")
@@ -121,7 +120,9 @@ COLUMNS = {  # key of a row -> heading, whether it is a share
     "departures_covered": ("departures held", True),
     "revenue_covered": ("money held", True),
     "remedy_right": ("remedy right", True),
+    "remedy_read": ("remedy right once readable", True),
     "remedy_praised": ("remedy praised wrongly", True),
+    "remedy_covered": ("remedy held", True),
     "seconds": ("seconds", False),
 }
 

@@ -149,7 +149,7 @@ def _by_world(rows: list[Row]) -> str:
     if not rows:
         return ""
     keys = ("first_right", "first_named", "false_blame", "false_alarm", "segment_f1")
-    keys += ("onset_error_abs", "departures_off", "remedy_right")
+    keys += ("onset_error_abs", "departures_off", "remedy_right", "remedy_read")
     lines = []
     for world in dict.fromkeys(r["world"] for r in rows):
         sums = summary([r for r in rows if r["world"] == world])

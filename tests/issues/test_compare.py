@@ -53,6 +53,13 @@ def test_the_table_has_a_line_an_issue() -> None:
     assert "No issues" in to_text(compare(review(), review()))
 
 
+def test_it_is_said_that_a_rise_was_explained_since() -> None:
+    old, new = review(issue(driver=None)), review(issue(), as_of="2024-06-30")
+    assert compare(old, new).issues[0].explained == "explained since"
+    assert compare(new, old).issues[0].explained == "no longer explained"
+    assert to_text(compare(old, new)).endswith("(explained since)\n")
+
+
 def test_the_json_holds_the_same() -> None:
     raw = json.loads(to_json(compare(OLD, NEW)))
     assert [i["status"] for i in raw["issues"]] == ["worse", "new", "gone"]

@@ -90,6 +90,17 @@ def test_a_driver_mapped_anew_keeps_the_issue() -> None:
     assert still_there.issues[0].status == "new"
 
 
+def test_a_rise_that_is_explained_later_keeps_its_id() -> None:
+    old, new = issue(driver=None, onset="2023-12-01"), issue()
+    found = matched(old, new, view=sight({"approval_days"}))
+    assert found.issues[0].id == review(old).issues[0].id
+    assert found.gone == ()
+    back = matched(new, old, view=sight({"approval_days"}))
+    assert back.issues[0].id == review(new).issues[0].id
+    for other in (issue(onset="2022-09-01"), issue(segment={"size": ("small",)})):
+        assert matched(old, other, view=sight({"approval_days"})).issues[0].status == "new"
+
+
 def test_overlap_of_members_is_used_where_it_is_given() -> None:
     view = dataclasses.replace(sight(), overlap=lambda a, b: 0.05)
     assert matched(issue(), issue(), view=view).issues[0].status == "new"

@@ -11,6 +11,7 @@ from typing import Literal
 from churnlens.issues.identity import Matched, match, sight_of_reviews
 from churnlens.results import Estimate, Issue, Review
 
+Explanation = Literal["explained since", "no longer explained", "driver renamed"]
 Fate = Literal["new", "worse", "same", "better", "gone", "cannot_be_seen"]
 
 WORDS = {"cannot_be_seen": "can no longer be seen"}
@@ -36,6 +37,7 @@ class Change:
     old: Figures | None
     new: Figures | None
     more_than_chance: bool | None
+    explained: Explanation | None = None  # where the old review named another driver, or none
 
 
 @dataclass(frozen=True)
@@ -101,7 +103,16 @@ def _change(issue: Issue, matched: Matched) -> Change:
         old=_figures(old) if old else None,
         new=_figures(issue),
         more_than_chance=issue.status != "same" if old else None,
+        explained=_explained(old, issue) if old else None,
     )
+
+
+def _explained(old: Issue, new: Issue) -> Explanation | None:
+    if old.driver == new.driver:
+        return None
+    if old.driver is None:
+        return "explained since"
+    return "no longer explained" if new.driver is None else "driver renamed"
 
 
 def _figures(issue: Issue) -> Figures:
@@ -115,7 +126,7 @@ def _row(change: Change) -> tuple[str, ...]:
         WORDS.get(change.status, change.status),
         *(f"{f.attributable.value:,.0f}" if f else "–" for f in sides),
         *(f"{f.revenue_per_year.value:,.0f}" if f else "–" for f in sides),
-        change.title,
+        change.title + (f" ({change.explained})" if change.explained else ""),
     )
 
 

@@ -2,8 +2,10 @@
 
 An issue keeps its id while its driver and kind stay and its members overlap, also when the
 segment's edge moves. A driver that was mapped anew counts as the same when its old name is no
-longer recorded and segment, onset and kind stay. What is not found again is gone, unless the data
-have become too thin, or lack the driver, so that it could not be seen.
+longer recorded and segment, onset and kind stay. A rise that nothing explained and that a driver
+explains now, or the other way round, is the same matter where members and onset agree. What is not
+found again is gone, unless the data have become too thin, or lack the driver, so that it could not
+be seen.
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ Status = Literal["new", "worse", "same", "better"]
 LEAST_OVERLAP = 0.2  # Jaccard index of members; below this it is another segment
 RENAMED_OVERLAP = 0.5  # and for a driver that was mapped anew
 RENAMED_DAYS = 100  # by which the two onsets may differ then
+EXPLAINED_DAYS = 200  # the same, where a driver's date stands for that of the departures
 HALF_KNOWN = 0.5  # overlap credited where only one segment names an attribute
 CLEAR = 1.960
 SEARCH = 3.5  # standard errors a rise must measure to stand out among all segments and dates
@@ -169,12 +172,14 @@ def _pair(old: Sequence[Issue], new: Sequence[Issue], sight: Sight) -> dict[int,
 
 def _likeness(old: Issue, new: Issue, sight: Sight) -> float:
     """How alike two issues are: 0 for different ones, above 1 where the driver is the same."""
-    if old.kind != new.kind:
-        return 0.0
     overlap = sight.overlap(old.segment, new.segment)
-    if old.driver == new.driver:
-        return 1 + overlap if overlap >= LEAST_OVERLAP else 0.0
-    renamed = None not in (old.driver, new.driver) and not _recorded(old, sight)
+    if overlap < LEAST_OVERLAP:
+        return 0.0
+    if (old.kind, old.driver) == (new.kind, new.driver):
+        return 1 + overlap
+    if {old.kind, new.kind} == {"shift", "unexplained"}:
+        return overlap if _days_apart(old, new) <= EXPLAINED_DAYS else 0.0
+    renamed = old.kind == new.kind and old.driver is not None and not _recorded(old, sight)
     alike = overlap >= RENAMED_OVERLAP and _days_apart(old, new) <= RENAMED_DAYS
     return overlap if renamed and alike else 0.0
 

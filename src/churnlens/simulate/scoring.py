@@ -47,6 +47,7 @@ class Score:
     revenue_error: float | None
     revenue_covered: float | None
     remedy_right: bool | None
+    remedy_read: bool | None  # the same, where the date from which it can be read has passed
     remedy_praised: bool | None  # called working although it did nothing
     remedy_covered: bool | None  # the interval of the risk ratio holds the true one
 
@@ -256,16 +257,22 @@ def _revenue(found: _Found) -> float | None:
 
 def _remedy(review: Review, truth: Truth) -> dict[str, bool | None]:
     if not truth.remedies:
-        return dict.fromkeys(("remedy_right", "remedy_praised", "remedy_covered"))
+        return dict.fromkeys(("remedy_right", "remedy_read", "remedy_praised", "remedy_covered"))
     true = truth.remedies[0]
     said = next((r for r in review.remedies if _same(r, true)), None)
     verdict = said.verdict if said is not None else None
     ratio = said.risk_ratio if said is not None else None
     return {
         "remedy_right": verdict == true.verdict,
+        "remedy_read": verdict == true.verdict if _readable(said, review) else None,
         "remedy_praised": None if true.verdict == "worked" else verdict == "worked",
         "remedy_covered": None if ratio is None else _holds(ratio, true.risk_ratio),
     }
+
+
+def _readable(said: RemedyResult | None, review: Review) -> bool:
+    date = said.readable_from if said is not None else None
+    return date is not None and date <= review.as_of
 
 
 def _same(said: RemedyResult, true: TrueRemedy) -> bool:
