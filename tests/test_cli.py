@@ -395,6 +395,7 @@ def test_options_override_the_configuration(call, few, tmp_path):
     assert call("run", few, "--out", out, *given)[0] == 0
     manifest = json.loads((out / "2023-06-30" / "manifest.json").read_text(encoding="utf-8"))
     settings = manifest["settings"]
+    assert settings["as_of"] == "2023-06-30"
     assert (manifest["seed"], settings["lang"], settings["name_clients"]) == (3, "zh", True)
     html = (out / "2023-06-30" / "report.html").read_text(encoding="utf-8")
     assert '<html lang="zh' in html

@@ -48,7 +48,7 @@ def test_a_reader_never_finds_the_folder_missing(tmp_path):
         [sys.executable, "-c", _WATCH, str(target / "report.html")], stdout=subprocess.PIPE
     )
     assert watch.stdout.readline() == b"watching\n"
-    for n in range(200):
+    for n in range(60):
         write(target, f"run {n}")
     watch.send_signal(signal.SIGTERM)
     assert watch.communicate()[0] == b"missing 0\n"
@@ -200,6 +200,7 @@ def test_the_manifest_says_what_the_run_was_made_from(tmp_path):
                 "sha256": "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",
             }
         ],
+        "previous": None,
         "versions": {"a": "1", "b": "2"},
         "seed": 7,
         "settings": {"seed": 7},

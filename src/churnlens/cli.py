@@ -28,6 +28,7 @@ from churnlens.errors import ChurnlensError, ConfigError
 
 if TYPE_CHECKING:
     from churnlens.config import ReportSettings, Settings
+    from churnlens.pipeline import Outcome
     from churnlens.results import Review
 
 Lang = Literal["en", "zh"]
@@ -110,7 +111,12 @@ def run(
 
     place, settings = _settings(source, config)
     settings = _overridden(
-        settings, engine=engine, lang=lang, seed=seed, name_clients=name_clients or None
+        settings,
+        as_of=as_of,
+        engine=engine,
+        lang=lang,
+        seed=seed,
+        name_clients=name_clients or None,
     )
     before = results.read_review(previous) if previous else None
     inputs = _inputs(place, settings)
@@ -119,24 +125,31 @@ def run(
     register.check(kept)
     with console.progress() as progress:
         from churnlens.pipeline import investigate  # seconds to import: after the quick checks
-        from churnlens.tables import rejects
 
-        outcome = investigate(place, settings, as_of=as_of, previous=before, progress=progress)
-        text = results.to_json(outcome.review)
-        review = results.from_json(text)  # the report is of what is saved, to the last digit
-        target = out / review.as_of
-        output.write_run(
-            target,
-            report=_html(review, settings),
-            review=text,
-            manifest=output.describe_run(
-                place, inputs, settings.model_dump(mode="json", by_alias=True), _versions()
-            ),
-            rejects=lambda folder: rejects.write(outcome.tables, folder),
-        )
+        outcome = investigate(place, settings, previous=before, progress=progress)
+        values = settings.model_dump(mode="json", by_alias=True)
+        manifest = output.describe_run(place, inputs, values, _versions(), previous)
+        review = _written(outcome, out, manifest, settings)
         register.record(kept, register.entries_of(review))
     print(console.summary(review, settings.lang))
-    print(f"Report: {target / output.REPORT}")
+    print(f"Report: {out / review.as_of / output.REPORT}")
+
+
+def _written(outcome: Outcome, out: Path, manifest: dict[str, Any], settings: Settings) -> Review:
+    """Write a run's folder and return the review as it was saved."""
+    from churnlens import output, results
+    from churnlens.tables import rejects
+
+    text = results.to_json(outcome.review)
+    review = results.from_json(text)  # the report is of what is saved, to the last digit
+    output.write_run(
+        out / review.as_of,
+        report=_html(review, settings),
+        review=text,
+        manifest=manifest,
+        rejects=lambda folder: rejects.write(outcome.tables, folder),
+    )
+    return review
 
 
 @app.command()

@@ -169,6 +169,7 @@ def describe_run(
     inputs: tuple[Path, ...],
     settings: Mapping[str, Any],
     versions: Mapping[str, str],
+    previous: Path | None = None,
 ) -> dict[str, Any]:
     """Say what a run was made from, for `manifest.json`.
 
@@ -182,16 +183,20 @@ def describe_run(
         The settings in force, the command line's included.
     versions
         Name of a package to its version.
+    previous
+        The review of an earlier quarter that issues were matched against.
 
     Returns
     -------
     dict
-        `source`, `inputs` (path, bytes and SHA-256 of each file), `versions`, `seed` and
-        `settings`; passwords in URLs are left out. No clock: the same run gives the same manifest.
+        `source`, `inputs` (path, bytes and SHA-256 of each file), `previous` (the same of that
+        review, or None), `versions`, `seed` and `settings`; passwords in URLs are left out. No
+        clock: the same run gives the same manifest.
     """
     return {
         "source": _without_password(str(source)),
         "inputs": [_fingerprint(path) for path in inputs],
+        "previous": _fingerprint(previous) if previous else None,
         "versions": dict(sorted(versions.items())),
         "seed": settings.get("seed"),
         "settings": {key: _without_password(value) for key, value in settings.items()},
