@@ -1,4 +1,4 @@
-"""What must hold of every churn definition, an analyst's own too; and what the default must find."""
+"""What must hold of every churn definition, an analyst's own too; what the default must find."""
 
 from __future__ import annotations
 

@@ -13,8 +13,8 @@ from churnlens.panel.periods import Calendar, ClientPeriods
 
 Array = npt.NDArray[Any]
 PRIOR_GAPS = 8.0  # pseudo-gaps by which a client's own regularity is shrunk to the book's
-# However even its gaps, where in a period a client's next order falls is open: with less scatter than
-# this, one blank period would pass for proof that a clockwork buyer has left.
+# However even its gaps, where in a period a client's next order falls is open: with less scatter
+# than this, one blank period would pass for proof that a clockwork buyer has left.
 LEAST_SCATTER, MOST_SCATTER = 1 / 3, 4.0
 OWN_SEASON = 6.0  # log-likelihood by which a client's other years must foretell each of its years
 OWN_PRIOR = 0.5  # pseudo-orders a season by which a client's own season is shrunk to the book's
