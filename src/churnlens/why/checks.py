@@ -20,7 +20,7 @@ from churnlens.which.segments import Attribute
 from churnlens.why.attribution import Attribution
 from churnlens.why.candidates import Candidate
 from churnlens.why.lead_lag import LeadLag
-from churnlens.why.model import Term, fit, gain_alone
+from churnlens.why.model import Term, agreeing, fit, gain_alone
 from churnlens.why.rivals import Rival
 from churnlens.why.selection import KEEP, driver_p
 
@@ -274,16 +274,6 @@ def _under_other_definitions(term: Term, others: dict[str, Baseline]) -> Evidenc
         {"agree": agree, "of": len(others)},
     )
     return _say("definitions", "pass" if 2 * agree >= len(others) else "fail", text)
-
-
-def agreeing(term: Term, others: dict[str, Baseline]) -> int:
-    """Return in how many other definitions departures rise with the term."""
-    return sum(_agrees(term, other) for other in others.values())
-
-
-def _agrees(term: Term, other: Baseline) -> bool:
-    fitted = fit(other, (term,))
-    return bool(fitted.gain >= 0.82 and fitted.excess[0] > 0)  # one-sided 10 %
 
 
 def held_out(case: Case) -> Evidence:

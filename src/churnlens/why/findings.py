@@ -33,8 +33,8 @@ from churnlens.which.composition import MixIssue
 from churnlens.which.scan import Window
 from churnlens.why.attribution import Attribution, Settled
 from churnlens.why.candidates import Candidate
-from churnlens.why.checks import Case, agreeing
-from churnlens.why.model import Term
+from churnlens.why.checks import Case
+from churnlens.why.model import Term, agreeing
 from churnlens.why.selection import Explanation
 from churnlens.why.standing import Standing
 

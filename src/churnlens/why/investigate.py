@@ -62,7 +62,7 @@ def answer(
     everything = find_candidates(baseline, attributes, season=season, remedied=remedied)
     controls = tuple(c for c in everything if c.move.exposure.role == "negative_control")
     candidates = tuple(c for c in everything if c.move.exposure.role == "candidate")
-    explained, named = resolve(baseline, select(baseline, candidates, search, search.attributes))
+    explained, named = resolve(baseline, select(baseline, candidates, search, others))
     explained, standing = _with_standing(baseline, explained, attributes)
     settled = attribute(baseline, explained)
     cases = _cases(baseline, explained, named, settled, others, controls, settings)

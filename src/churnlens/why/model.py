@@ -19,6 +19,7 @@ from churnlens.which.baseline import Baseline
 
 Array = npt.NDArray[Any]
 
+TENTH = 0.82  # log-likelihood gain that chance gives one time in ten, one-sided
 LEVEL_PRIOR = 2.0  # pseudo-departures that hold a segment's level near the baseline's
 ROUNDS, TOLERANCE = 60, 1e-4
 MOST_EXCESS = 50.0
@@ -104,6 +105,12 @@ def gain_alone(observed: Array, expected: Array, dose: Array) -> float:
     with_dose = _climb(o[cells], e[cells], doses, member)
     without = _climb(o[cells], e[cells], doses[:, :0], member)
     return with_dose[2] - without[2]
+
+
+def agreeing(term: Term, others: dict[str, Baseline]) -> int:
+    """Return in how many other churn definitions departures rise with the term (one-sided 10 %)."""
+    fits = [fit(other, (term,)) for other in others.values()]
+    return sum(bool(f.gain >= TENTH and f.excess[0] > 0) for f in fits)
 
 
 def _cells(

@@ -19,7 +19,7 @@ from churnlens.which.baseline import Baseline
 from churnlens.which.scan import Scan, Window, next_window
 from churnlens.which.segments import Attribute, members
 from churnlens.why.candidates import Candidate
-from churnlens.why.model import Fit, Term, fit
+from churnlens.why.model import Fit, Term, agreeing, fit
 
 Array = npt.NDArray[Any]
 
@@ -75,13 +75,17 @@ def select(
     baseline: Baseline,
     candidates: tuple[Candidate, ...],
     scan: Scan,
-    attributes: tuple[Attribute, ...],
+    others: dict[str, Baseline],
 ) -> Explained:
-    """Return what explains the departures together."""
+    """Return what explains the departures together.
+
+    `others` are the baselines under the other churn definitions: a rise that no driver explains and
+    that none of them shows is more likely a flaw in how silence or season is read.
+    """
     parts: list[Explanation] = []
     for _ in range(MOST):
         now = fit(baseline, tuple(p.term for p in parts))
-        part = _next(baseline, candidates, scan, attributes, parts, now)
+        part = _next(baseline, candidates, scan, others, parts, now)
         if part is None:
             break
         parts.append(part)
@@ -99,7 +103,7 @@ def _next(
     baseline: Baseline,
     candidates: tuple[Candidate, ...],
     scan: Scan,
-    attributes: tuple[Attribute, ...],
+    others: dict[str, Baseline],
     parts: list[Explanation],
     now: Fit,
 ) -> Explanation | None:
@@ -113,18 +117,25 @@ def _next(
     gain, best = max(tried, key=lambda x: x[0], default=(0.0, None))
     p = driver_p(gain, len(candidates))
     window = next_window(baseline, scan, explained_risk(baseline, now))
-    window_ok = window is not None and window.p_value <= SCAN_ALPHA
+    if window is not None and window.p_value > SCAN_ALPHA:
+        window = None
+    if window is not None and others and not agreeing(_window_term(baseline, scan, window), others):
+        window = None
     if best is not None and p <= DRIVER_ALPHA:
         price = np.log(max(len(candidates), 1) * TESTS_A_MOVE)
-        rival = window_ok and window is not None and not _same(baseline, best, window, attributes)
+        rival = window is not None and not _same(baseline, best, window, scan.attributes)
         if not (rival and window is not None and window.score > gain - price + CLEARLY):
             return Explanation(best, None, best.term, p, gain, best.lasting)
-    if window is not None and window_ok:
-        inside = members(window.segment, attributes, baseline.expected.shape)
-        late = np.arange(inside.shape[1]) >= window.start
-        term = Term(f"window {window.start}", (inside & late).astype(np.float32), inside)
-        return Explanation(None, window, term, window.p_value, window.gain)
-    return None
+    if window is None:
+        return None
+    term = _window_term(baseline, scan, window)
+    return Explanation(None, window, term, window.p_value, window.gain)
+
+
+def _window_term(baseline: Baseline, scan: Scan, window: Window) -> Term:
+    inside = members(window.segment, scan.attributes, baseline.expected.shape)
+    late = np.arange(inside.shape[1]) >= window.start
+    return Term(f"window {window.start}", (inside & late).astype(np.float32), inside)
 
 
 def _one_matter(baseline: Baseline, a: Candidate, b: Candidate) -> bool:

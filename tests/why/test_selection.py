@@ -1,0 +1,97 @@
+"""Which changes are taken: the driver in the right place, a window where none is, else nothing."""
+
+import drawn_books
+import numpy as np
+import pytest
+
+from churnlens.why.candidates import find_candidates
+from churnlens.why.selection import driver_p, explained_risk, overlap, select
+
+
+def chosen(book: drawn_books.Drawn):
+    found = find_candidates(book.baseline, book.attributes, season=True)
+    return select(book.baseline, found, book.scan(), {})
+
+
+def test_the_driver_in_the_right_place_wins_over_a_window(hit: drawn_books.Drawn) -> None:
+    explained = chosen(hit)
+    (part,) = explained.parts
+    assert part.candidate is not None
+    assert part.candidate.driver == "cause"
+    assert part.p_value < 0.001
+    assert part.gain == pytest.approx(explained.fit.gain)
+
+
+@pytest.mark.parametrize("seed", [2, 20, 21, 22])
+def test_nothing_is_taken_in_a_quiet_book(seed: int) -> None:
+    book = drawn_books.draw(clients=700, drivers=drawn_books.two_drivers, seed=seed)
+    assert chosen(book).parts == ()
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_a_window_wins_over_a_driver_that_overlaps_by_chance(seed: int) -> None:
+    plain = drawn_books.draw(excess=4.0, seed=seed)
+    north = (plain.panel.attributes["region"] == "north").to_numpy()
+    book = drawn_books.draw(excess=4.0, seed=seed)
+    rng = np.random.default_rng(seed)
+    decoy = drawn_books.Exposure(
+        "decoy",
+        "mean",
+        "orders",
+        drawn_books.shifted(rng, north, book.dose).astype(np.float32),
+    )
+    book = drawn_books.with_exposures(book, decoy)
+    explained = chosen(book)
+    (part,) = explained.parts
+    assert part.candidate is None
+    assert part.window is not None
+    assert part.window.segment == drawn_books.KEY
+    assert abs(part.window.start - drawn_books.START - 1) <= 2
+    assert [c.driver for c in explained.left] == ["decoy"]
+
+
+def test_two_causes_for_two_groups_are_both_taken() -> None:
+    def drivers(rng, key, dose, onset):
+        return {
+            "cause": drawn_books.shifted(rng, key, dose),
+            "still": drawn_books.measure(rng, len(dose)),
+        }
+
+    one = drawn_books.draw(clients=2000, excess=4.0, drivers=drivers, seed=12)
+    small = ~one.key
+    rng = np.random.default_rng(12)
+    t = np.arange(drawn_books.MONTHS)
+    late = t >= 24
+    other = drawn_books.measure(rng, len(small)) + 2.0 * ((small * one.dose)[:, None] * late)
+    extra = (rng.random(one.panel.found.shape) < 0.04) & small[:, None] & (t > 24)
+    book = drawn_books.with_departures(one, extra)
+    book = drawn_books.with_exposures(
+        book,
+        one.exposure("cause"),
+        drawn_books.Exposure("second", "mean", "orders", other.astype(np.float32)),
+    )
+    taken = {p.candidate.driver for p in chosen(book).parts if p.candidate}
+    assert taken == {"cause", "second"}
+
+
+def test_looking_at_more_changes_costs_more() -> None:
+    assert driver_p(8.0, 1) < driver_p(8.0, 10) < driver_p(8.0, 100) <= 1
+    assert driver_p(0.0, 1) == 1
+    assert driver_p(8.0, 10) == pytest.approx(10 * driver_p(8.0, 1))
+
+
+def test_overlap_is_of_expected_departures(hit: drawn_books.Drawn) -> None:
+    everything = np.ones(hit.panel.active.shape, bool)
+    inside = hit.inside(drawn_books.KEY)
+    assert overlap(hit.baseline, inside, inside) == 1
+    assert overlap(hit.baseline, inside, ~inside) == 0
+    part = hit.baseline.expected[inside].sum() / hit.baseline.expected.sum()
+    assert overlap(hit.baseline, inside, everything) == pytest.approx(part, rel=1e-4)
+
+
+def test_explained_risk_is_the_model_s(hit: drawn_books.Drawn) -> None:
+    explained = chosen(hit)
+    risk = explained_risk(hit.baseline, explained.fit)
+    assert risk[~hit.key] == pytest.approx(1.0)
+    due = (hit.baseline.expected * risk)[hit.key].sum()
+    assert due == pytest.approx(hit.baseline.observed[hit.key].sum(), rel=0.03)
