@@ -14,7 +14,7 @@ import drawn_books
 
 @pytest.fixture(scope="session")
 def hit() -> drawn_books.Drawn:
-    """Key clients leave four times as often since `START`, by dose; `cause` moved there and then."""
+    """Key clients leave four times as often since `START`, by dose of a `cause` that moved then."""
     return drawn_books.draw(excess=3.0, drivers=drawn_books.two_drivers, seed=1)
 
 

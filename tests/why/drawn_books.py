@@ -16,8 +16,13 @@ from churnlens.panel.periods import Calendar
 from churnlens.which.baseline import Baseline
 from churnlens.which.scan import Scan, prepare
 from churnlens.which.segments import Attribute, attributes_of, groups, members
+from churnlens.why.attribution import attribute
 from churnlens.why.candidates import Candidate, candidate
+from churnlens.why.checks import Case
+from churnlens.why.lead_lag import lead_lag
+from churnlens.why.model import fit
 from churnlens.why.moves import Move
+from churnlens.why.selection import Explained, Explanation
 
 MONTHS = 36
 START = 18  # the month in which what is planted changes
@@ -170,3 +175,48 @@ def two_drivers(rng, key, dose, onset):
         "still": measure(rng, len(dose)),
         "symptom": after_onset(rng, onset),
     }
+
+
+def explained(book: Drawn, *candidates: Candidate, left: tuple[Candidate, ...] = ()) -> Explained:
+    """What would be explained had these candidates been taken."""
+    parts = tuple(Explanation(c, None, c.term, 0.001, c.gain, c.lasting) for c in candidates)
+    return Explained(parts, fit(book.baseline, tuple(p.term for p in parts)), left)
+
+
+def case(book: Drawn, c: Candidate, **more: object) -> Case:
+    """All that the checks look at, had this candidate been taken."""
+    sign = 1 if c.move.shift > 0 else -1
+    given = {
+        "attribution": attribute(book.baseline, explained(book, c)).parts[0],
+        "rivals": (),
+        "timing": lead_lag(book.baseline, c.move.exposure, c.inside, sign),
+        "others": {},
+        "controls": (),
+        "seed": 0,
+    }
+    return Case(book.baseline, c, c.term, **(given | more))
+
+
+def with_exposures(book: Drawn, *exposures: Exposure) -> Drawn:
+    """The same book with other drivers recorded."""
+    panel = dataclasses.replace(book.panel, exposures=exposures)
+    return dataclasses.replace(book, baseline=dataclasses.replace(book.baseline, panel=panel))
+
+
+def with_departures(book: Drawn, extra: np.ndarray) -> Drawn:
+    """The same book in which some leave earlier than they did: bool[n, T], the first one counts."""
+    at = np.where(extra.any(axis=1), extra.argmax(axis=1), MONTHS)
+    now = np.minimum(at, np.where(book.panel.onset >= 0, book.panel.onset, MONTHS))
+    onset = np.where(now < MONTHS, now, -1)
+    t = np.arange(MONTHS)
+    panel = dataclasses.replace(
+        book.panel,
+        onset=onset,
+        found=(t == onset[:, None]).astype(np.float32),
+        active=(t <= now[:, None]).astype(np.float32),
+        kept=np.where(onset >= 0, 0.0, np.nan),
+    )
+    hazard = book.baseline.hazard
+    return dataclasses.replace(
+        book, baseline=Baseline(panel, hazard, hazard * panel.active, panel.found)
+    )

@@ -114,7 +114,7 @@ def test_hammond_and_horn_s_share_among_cases() -> None:
     ratio, cases = 10.73, 1_000_000
     exposed = round(cases * 0.8036 * ratio / (ratio - 1))
     o, e, dose = counts(cases, exposed, ratio)
-    excess, levels, *_ = model._climb(o, e, dose[:, None], np.ones((2, 1)))
+    excess, *_ = model._climb(o, e, dose[:, None], np.ones((2, 1)))
     assert 1 + excess[0] == pytest.approx(ratio, rel=1e-3)
     due = o * excess[0] * dose / (1 + excess[0] * dose)
     assert due.sum() / cases == pytest.approx(0.8036, abs=1e-4)

@@ -1,0 +1,95 @@
+"""Of two drivers that moved together: the dose parts them, or nothing does."""
+
+import drawn_books
+import numpy as np
+import pytest
+
+from churnlens.panel.exposures import Exposure
+from churnlens.why.rivals import rivals, same_dose_p
+from churnlens.why.verdicts import resolve
+
+MORE = {"excess": 3.0, "clients": 1500}
+
+
+def relation(book: drawn_books.Drawn, taken: str, other: str) -> str:
+    a, b = book.candidate(taken), book.candidate(other)
+    (rival,) = rivals(book.baseline, a, drawn_books.explained(book, a, left=(b,)))
+    assert rival.candidate is b
+    return rival.relation
+
+
+@pytest.fixture(scope="module")
+def twins() -> drawn_books.Drawn:
+    """An innocent that moved for the same clients at the same time, with doses of its own."""
+
+    def drivers(rng, key, dose, onset):
+        other = rng.gamma(2.8, 1 / 2.8, len(dose))
+        return {
+            "cause": drawn_books.shifted(rng, key, dose),
+            "twin": drawn_books.shifted(rng, key, other),
+        }
+
+    return drawn_books.draw(drivers=drivers, seed=1, **MORE)
+
+
+@pytest.fixture(scope="module")
+def complaints() -> drawn_books.Drawn:
+    """Late deliveries drive clients away, and make them complain."""
+
+    def drivers(rng, key, dose, onset):
+        late = np.arange(drawn_books.MONTHS) >= drawn_books.START
+        rate = 0.05 + 0.5 * np.where(key, dose, 0)[:, None] * late
+        count = rng.poisson(rate).astype(np.float32)
+        return {
+            "late": drawn_books.shifted(rng, key, dose),
+            "complaint": Exposure("complaint", "count", "events", count),
+        }
+
+    return drawn_books.draw(drivers=drivers, seed=0, **MORE)
+
+
+def test_a_twin_with_another_dose_is_told_apart(twins: drawn_books.Drawn) -> None:
+    assert relation(twins, "cause", "twin") == "weaker"
+    assert relation(twins, "twin", "cause") == "stronger"
+
+
+def test_twins_with_the_same_dose_cannot_be_parted() -> None:
+    def drivers(rng, key, dose, onset):
+        return {name: drawn_books.shifted(rng, key, dose) for name in ("one", "two")}
+
+    book = drawn_books.draw(drivers=drivers, seed=2, **MORE)
+    assert relation(book, "one", "two") == "inseparable"
+    assert relation(book, "two", "one") == "inseparable"
+
+
+def test_an_event_that_rises_with_a_measure_is_its_channel(complaints: drawn_books.Drawn) -> None:
+    assert relation(complaints, "late", "complaint") == "channel"
+    assert relation(complaints, "complaint", "late") == "upstream"
+
+
+def test_doses_that_go_together_are_known_for_it(
+    twins: drawn_books.Drawn, complaints: drawn_books.Drawn
+) -> None:
+    assert same_dose_p(complaints.candidate("late"), complaints.candidate("complaint")) < 0.001
+    assert same_dose_p(twins.candidate("cause"), twins.candidate("twin")) > 0.001
+
+
+def test_what_moved_at_another_time_is_no_rival(twins: drawn_books.Drawn) -> None:
+    cause, early = twins.candidate("cause"), twins.candidate("twin", start=8)
+    explained = drawn_books.explained(twins, cause, left=(early,))
+    assert rivals(twins.baseline, cause, explained) == ()
+
+
+def test_the_better_of_two_takes_the_place(twins: drawn_books.Drawn) -> None:
+    taken, cause = twins.candidate("twin"), twins.candidate("cause")
+    explained, named = resolve(twins.baseline, drawn_books.explained(twins, taken, left=(cause,)))
+    assert [p.candidate.driver for p in explained.parts if p.candidate] == ["cause"]
+    assert [c.driver for c in explained.left] == ["twin"]
+    assert [(r.candidate.driver, r.relation) for r in named[0].rivals] == [("twin", "weaker")]
+
+
+def test_what_is_upstream_takes_the_place_of_its_channel(complaints: drawn_books.Drawn) -> None:
+    taken, cause = complaints.candidate("complaint"), complaints.candidate("late")
+    _, named = resolve(complaints.baseline, drawn_books.explained(complaints, taken, left=(cause,)))
+    assert named[0].candidate.driver == "late"
+    assert [(r.candidate.driver, r.relation) for r in named[0].rivals] == [("complaint", "channel")]
