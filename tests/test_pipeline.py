@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from churnlens.config import Settings, load
+from churnlens.config import PluginSettings, Settings, load
 from churnlens.pipeline import investigate
 from churnlens.report import render
 from churnlens.results import RowCounts, to_json
@@ -195,3 +195,50 @@ def test_a_real_order_book_of_a_year():
     html = render(review)
     assert re.search(r"541[,\u202f ]909", html)
     assert "£" in html
+
+
+# --- an analyst's own parts -------------------------------------------------------------------
+
+OURS = """
+import numpy as np
+from pathlib import Path
+from churnlens.panel.departures import silence
+from churnlens.report.sections import Section
+from churnlens.results import Evidence, Text
+
+def quiet_for_long(activity):
+    return silence(activity)
+
+def orders_in_a_period(data, events):
+    return data.orders.astype(np.float32)
+
+def our_check(case):
+    return Evidence("our_check", "pass", "It was looked at.", Text("It was looked at."))
+
+def pages(review, language):
+    return [{"said": "an appendix of our own"}]
+
+appendix = Section("ours", Text("Ours"), pages, Path(__TEMPLATE__))
+"""
+
+
+def test_parts_of_ones_own_take_part(tmp_path, monkeypatch):
+    template = tmp_path / "ours.html"
+    template.write_text("<p>{{ page.said }}</p>")
+    code = OURS.replace("__TEMPLATE__", repr(str(template)))
+    (tmp_path / "our_parts.py").write_text(code)
+    monkeypatch.syspath_prepend(tmp_path)
+    plugins = PluginSettings(
+        definitions=("our_parts:quiet_for_long",),
+        drivers=("our_parts:orders_in_a_period",),
+        checks=("our_parts:our_check",),
+        sections=("our_parts:appendix",),
+    )
+    write_world(tmp_path / "world", "approval", 300, 5)
+    review = told(tmp_path / "world", QUICK.model_copy(update={"plugins": plugins}))
+    assert "our_parts:quiet_for_long" in {d.name for d in review.book.definitions}
+    assert "orders_in_a_period" in {driver.driver for driver in review.ruled_out}
+    cause = next(issue for issue in review.issues if issue.driver)
+    assert "our_check" in {evidence.check for evidence in cause.evidence}
+    assert cause.definitions_agreeing.of == 4
+    assert "an appendix of our own" in render(review, sections=plugins.sections)
