@@ -8,7 +8,7 @@ from churnlens.why.candidates import find_candidates
 from churnlens.why.selection import driver_p, explained_risk, overlap, select
 
 
-def chosen(book: drawn_books.Drawn):
+def chosen(book: drawn_books.Drawn, others=None):
     found = find_candidates(book.baseline, book.attributes, season=True)
     return select(book.baseline, found, book.scan(), {})
 

@@ -1,0 +1,59 @@
+"""Which issue comes first, and the two sentences of the first page."""
+
+import issue_samples
+import pytest
+
+from churnlens.issues.summary import ranked, verdict_sentences
+from churnlens.results import Text
+
+TITLE = Text("Since {date}, {segment} leave more often.", {"date": "May", "segment": "all"})
+
+
+def test_the_dearest_issue_comes_first() -> None:
+    cheap = issue_samples.issue("a", revenue=(10.0, 5.0, 15.0))
+    dear = issue_samples.issue("b", revenue=(90.0, 50.0, 120.0))
+    first, second = ranked((cheap, dear))
+    assert (first.driver, first.rank) == ("b", 1)
+    assert (second.driver, second.rank) == ("a", 2)
+
+
+def test_of_two_that_cost_the_same_the_one_with_more_departures_comes_first() -> None:
+    few = issue_samples.issue("few", observed=30)
+    many = issue_samples.issue("many", observed=80)
+    assert [i.driver for i in ranked((few, many))] == ["many", "few"]
+
+
+def test_no_issue_has_no_rank() -> None:
+    assert ranked(()) == ()
+
+
+def test_one_issue_is_said_with_its_cost() -> None:
+    issue = issue_samples.issue(title_text=TITLE, observed=60, expected=25.0)
+    title, cost = map(str, verdict_sentences(ranked((issue,)), 120.0, 1.3))
+    assert title == "Since May, all leave more often."
+    assert cost == "It accounts for about 35 departures so far, clients who brought 100 a year."
+
+
+def test_several_issues_are_added_up() -> None:
+    issues = ranked(
+        issue_samples.issue(name, title_text=TITLE, revenue=(money, 0.0, 999.0))
+        for name, money in (("a", 300.0), ("b", 200.0))
+    )
+    cost = str(verdict_sentences(issues, 120.0, 1.3)[1])
+    assert cost.startswith("The 2 issues together account for about 70 departures so far")
+    assert "500 a year" in cost
+
+
+def test_a_quiet_book_says_so_and_how_small_a_rise_would_have_shown() -> None:
+    calm, power = map(str, verdict_sentences((), 87.4, 1.35))
+    assert calm.startswith("About 87 clients left in the last year, as many as")
+    assert power == "A rise of 35 % or more over a year in the whole book would have been seen."
+
+
+def test_without_a_figure_for_power_it_says_that() -> None:
+    assert "too few" in str(verdict_sentences((), 3.0, None)[1])
+
+
+@pytest.mark.parametrize("issues", [(), (issue_samples.issue(title_text=TITLE),)])
+def test_there_are_two_sentences(issues) -> None:
+    assert len(verdict_sentences(issues, 10.0, 1.5)) == 2

@@ -1,0 +1,70 @@
+"""How many departures, and how much money, an explanation accounts for."""
+
+import dataclasses
+
+import drawn_books
+import numpy as np
+import pytest
+
+from churnlens.why.attribution import attribute
+from churnlens.why.names import behind
+
+
+@pytest.fixture(scope="module")
+def settled(hit: drawn_books.Drawn):
+    return attribute(hit.baseline, drawn_books.explained(hit, hit.candidate("cause")))
+
+
+def test_the_interval_holds_the_planted_number(hit: drawn_books.Drawn, settled) -> None:
+    (part,) = settled.parts
+    assert part.attributable.low <= hit.caused <= part.attributable.high
+    assert part.attributable.value == pytest.approx(hit.caused, rel=0.25)
+    assert part.ratio.low < part.ratio.value < part.ratio.high
+    assert part.ratio.low <= 4 <= part.ratio.high
+
+
+@pytest.mark.parametrize("seed", range(30, 36))
+def test_other_books_hold_it_too(seed: int) -> None:
+    book = drawn_books.draw(excess=2.5, drivers=drawn_books.two_drivers, seed=seed)
+    (part,) = attribute(book.baseline, drawn_books.explained(book, book.candidate("cause"))).parts
+    assert part.attributable.low <= book.caused <= part.attributable.high
+
+
+def test_observed_is_expected_and_attributable(hit: drawn_books.Drawn, settled) -> None:
+    (part,) = settled.parts
+    assert part.expected + part.attributable.value == pytest.approx(part.observed)
+    assert part.observed == hit.panel.found[hit.candidate("cause").lasting.dose > 0].sum()
+    assert not part.share[~hit.key].any()
+
+
+def test_money_is_what_those_departures_brought(settled) -> None:
+    (part,) = settled.parts
+    assert part.revenue.value == pytest.approx(part.attributable.value * 1200, rel=0.02)
+    assert part.margin is None
+    assert part.revenue.low < part.revenue.value < part.revenue.high
+    assert part.largest_account < 0.05
+    assert 0 < part.accounts <= part.observed
+
+
+def test_the_part_that_stayed_is_not_lost(hit: drawn_books.Drawn, settled) -> None:
+    kept = np.where(hit.panel.onset >= 0, 0.4, np.nan)
+    panel = dataclasses.replace(hit.panel, kept=kept, margin=hit.panel.revenue * 0.2)
+    base = dataclasses.replace(hit.baseline, panel=panel)
+    again = attribute(base, drawn_books.explained(hit, hit.candidate("cause"))).parts[0]
+    assert again.revenue.value == pytest.approx(0.6 * settled.parts[0].revenue.value)
+    assert again.margin.value == pytest.approx(0.2 * again.revenue.value, rel=1e-4)
+
+
+def test_nothing_explained_leaves_the_baseline(quiet: drawn_books.Drawn) -> None:
+    settled = attribute(quiet.baseline, drawn_books.explained(quiet))
+    assert settled.parts == ()
+    assert settled.usual is quiet.baseline.hazard
+
+
+def test_the_clients_behind_it_are_leavers_of_the_segment(hit: drawn_books.Drawn, settled) -> None:
+    ids = [f"c{i}" for i in range(len(hit.key))]
+    named = behind(settled, settled.parts[0], ids)
+    rows = [int(name[1:]) for name in named]
+    assert 0 < len(named) <= 20
+    assert hit.key[rows].all()
+    assert (hit.panel.onset[rows] > drawn_books.START).all()

@@ -1,0 +1,159 @@
+"""The whole room: from the scans to issues and verdicts, on drawn books."""
+
+import dataclasses
+import json
+
+import drawn_books
+import numpy as np
+import pytest
+
+from churnlens.config import Settings
+from churnlens.issues.summary import ranked
+from churnlens.results import Book, DefinitionUsed, Issue, Review, from_json, to_json
+from churnlens.why.findings import dose_points, driver_series
+from churnlens.why.investigate import Answer, answer
+
+SMALLEST = 5
+
+
+def answered(book: drawn_books.Drawn, **others: drawn_books.Drawn) -> Answer:
+    elsewhere = {name: other.baseline for name, other in others.items()}
+    return answer(book.baseline, book.scan(), book.attributes, elsewhere, Settings())
+
+
+@pytest.fixture(scope="module")
+def explained(hit: drawn_books.Drawn) -> Answer:
+    return answered(hit, another=hit)
+
+
+@pytest.fixture(scope="module")
+def unrecorded() -> Answer:
+    """Key clients leave for something that nobody recorded."""
+
+    def drivers(rng, key, dose, onset):
+        return {"still": drawn_books.measure(rng, len(dose))}
+
+    return answered(drawn_books.draw(excess=4.0, drivers=drivers, seed=5))
+
+
+@pytest.fixture(scope="module")
+def all_along() -> Answer:
+    level = np.random.default_rng(55).normal(0, 1, 1500)
+
+    def drivers(rng, key, dose, onset):
+        noise = rng.standard_normal((1500, drawn_books.MONTHS))
+        return {"level": 2 + 0.5 * level[:, None] + 0.4 * noise}
+
+    rate = np.exp(0.6 * level)
+    return answered(drawn_books.draw(clients=1500, lasting_rate=rate, drivers=drivers, seed=5))
+
+
+def test_the_cause_is_named_with_its_clients_and_its_date(explained: Answer) -> None:
+    (issue,) = explained.issues
+    assert (issue.kind, issue.driver, issue.direction) == ("shift", "cause", "more")
+    assert issue.verdict == "cause"
+    assert issue.segment == drawn_books.KEY
+    assert issue.onset is not None
+    assert issue.onset.low <= "2022-07-01" <= issue.onset.high
+    assert issue.driver_change == pytest.approx((2.0, 4.0), abs=0.4)
+    assert issue.definitions_agreeing.agree == issue.definitions_agreeing.of == 2
+    assert "cause" in issue.title
+
+
+def test_every_driver_stands_once(hit: drawn_books.Drawn, explained: Answer) -> None:
+    named = [i.driver for i in explained.issues] + [r.driver for r in explained.ruled_out]
+    assert sorted(named) == sorted(e.driver for e in hit.panel.exposures)
+    verdicts = {r.driver: r.verdict for r in explained.ruled_out}
+    assert verdicts == {"still": "no_effect", "symptom": "symptom"}
+
+
+def test_a_rise_that_nothing_recorded_explains_is_called_so(unrecorded: Answer) -> None:
+    (issue,) = unrecorded.issues
+    assert (issue.kind, issue.driver, issue.verdict) == ("unexplained", None, None)
+    assert issue.segment == drawn_books.KEY
+    assert issue.onset is not None
+    assert issue.onset.low <= "2022-08-01" <= issue.onset.high
+    assert issue.unknown  # what would decide it
+    assert [r.verdict for r in unrecorded.ruled_out] == ["no_effect"]
+
+
+def test_a_standing_trouble_has_no_date(all_along: Answer) -> None:
+    (issue,) = all_along.issues
+    assert (issue.kind, issue.driver, issue.onset) == ("standing", "level", None)
+
+
+def test_a_quiet_book_has_no_issue(quiet: drawn_books.Drawn) -> None:
+    found = answered(quiet)
+    assert found.issues == ()
+    assert {r.driver for r in found.ruled_out} == {"cause", "still", "symptom"}
+    assert {r.driver: r.verdict for r in found.ruled_out}["cause"] == "no_effect"
+
+
+def review_of(*issues: Issue) -> Review:
+    return Review(
+        as_of="2023-12-31",
+        period="month",
+        currency="EUR",
+        rows={},
+        departure_definition=DefinitionUsed("cadence", ""),
+        issues=ranked(issues),
+        book=Book(1000, 1, "2021-01-01", "2023-12-31", 0),
+    )
+
+
+@pytest.mark.parametrize("kind", ["explained", "unrecorded", "all_along"])
+def test_an_issue_survives_its_json(kind: str, request: pytest.FixtureRequest) -> None:
+    review = review_of(*request.getfixturevalue(kind).issues)
+    text = to_json(review)
+    json.loads(text)
+    assert to_json(from_json(text)) == text
+
+
+@pytest.mark.parametrize("kind", ["explained", "unrecorded", "all_along"])
+def test_the_waterfall_adds_up(kind: str, request: pytest.FixtureRequest) -> None:
+    (issue,) = request.getfixturevalue(kind).issues
+    bars = {bar.role: bar.value for bar in issue.waterfall}
+    steps = sum(b.value for b in issue.waterfall if b.role not in ("start", "end"))
+    assert bars["start"] + steps == pytest.approx(bars["end"], abs=1e-6)
+    assert ("cause" in bars) == (issue.driver is not None)
+
+
+@pytest.mark.parametrize("kind", ["explained", "unrecorded", "all_along"])
+def test_departures_add_up_and_intervals_hold_their_value(
+    kind: str, request: pytest.FixtureRequest
+) -> None:
+    (issue,) = request.getfixturevalue(kind).issues
+    due = issue.departures.attributable
+    assert issue.departures.expected + due.value == pytest.approx(
+        issue.departures.observed, abs=0.51
+    )
+    for estimate in (due, issue.revenue_per_year, issue.revenue_per_month_of_waiting):
+        assert 0 <= estimate.low <= estimate.value <= estimate.high
+    assert due.high <= issue.departures.observed + 0.5
+    assert len(issue.series) == drawn_books.MONTHS
+    assert issue.effect is not None
+    assert 1 <= issue.effect.low <= issue.effect.value <= issue.effect.high
+
+
+def test_doses_rise_and_no_band_shows_fewer_than_five(explained: Answer) -> None:
+    (issue,) = explained.issues
+    assert len(issue.dose) >= 3
+    assert all(p.clients >= SMALLEST for p in issue.dose)
+    assert [p.low for p in issue.dose] == sorted(p.low for p in issue.dose)
+    assert issue.dose[-1].rate.value > 2 * issue.dose[0].rate.value
+
+
+def test_small_groups_are_not_shown() -> None:
+    def drivers(rng, key, dose, onset):
+        return {"cause": drawn_books.shifted(rng, key, dose)}
+
+    book = drawn_books.draw(clients=60, excess=9.0, base=0.03, drivers=drivers, seed=1)
+    settled = drawn_books.attribute(
+        book.baseline, drawn_books.explained(book, book.candidate("cause"))
+    )
+    points = dose_points(settled, book.candidate("cause"))
+    assert all(p.clients >= SMALLEST for p in points)
+    few = book.inside(drawn_books.KEY) & (np.cumsum(book.key) <= 4)[:, None]
+    candidate = dataclasses.replace(book.candidate("cause"), inside=few)
+    assert {p.inside for p in driver_series(book.baseline, candidate)} == {None}
+    assert dose_points(settled, candidate) == ()

@@ -1,0 +1,70 @@
+"""Drivers that cost clients all along: found where planted, by dose; none in a quiet book."""
+
+import drawn_books
+import numpy as np
+import pytest
+
+from churnlens.why.standing import find_standing, usual_level
+
+CLIENTS = 1500
+
+
+def levelled(seed: int, harm: float, *, only_key: bool = False) -> drawn_books.Drawn:
+    """A driver of which clients always got different amounts; `harm` on the log hazard per SD."""
+    level = np.random.default_rng(seed + 50).normal(0, 1, CLIENTS)
+
+    def drivers(rng, key, dose, onset):
+        noise = rng.standard_normal((CLIENTS, drawn_books.MONTHS))
+        return {
+            "level": 2 + 0.5 * level[:, None] + 0.4 * noise,
+            "still": drawn_books.measure(rng, CLIENTS),
+            "symptom": drawn_books.after_onset(rng, onset),
+        }
+
+    plain = drawn_books.draw(clients=CLIENTS, seed=seed)
+    minds = plain.key if only_key else np.ones(CLIENTS, bool)
+    rate = np.exp(harm * level * minds)
+    return drawn_books.draw(clients=CLIENTS, lasting_rate=rate, drivers=drivers, seed=seed)
+
+
+def found_in(book: drawn_books.Drawn, taken: frozenset[str] = frozenset()):
+    nothing = np.ones_like(book.baseline.expected)
+    return find_standing(book.baseline, nothing, book.attributes, set(taken))
+
+
+def test_more_of_it_costs_clients() -> None:
+    (standing,) = found_in(levelled(0, 0.6))
+    assert (standing.driver, standing.direction, standing.segment) == ("level", "more", {})
+    assert standing.ratio == pytest.approx(np.exp(0.6), rel=0.15)
+    assert standing.low < standing.usual == pytest.approx(2.0, abs=0.1)
+
+
+def test_a_lack_of_it_costs_clients() -> None:
+    (standing,) = found_in(levelled(1, -0.6))
+    assert (standing.driver, standing.direction) == ("level", "less")
+    assert standing.low > standing.usual
+
+
+def test_a_trouble_that_only_some_mind_is_found_where_it_is() -> None:
+    (standing,) = found_in(levelled(2, 1.0, only_key=True))
+    assert standing.segment == drawn_books.KEY
+    assert not standing.term.dose[~levelled(2, 1.0, only_key=True).key].any()
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_nothing_is_found_in_a_quiet_book(seed: int) -> None:
+    assert found_in(levelled(seed, 0.0)) == ()
+
+
+def test_a_driver_that_explains_a_rise_already_is_not_looked_at_again() -> None:
+    assert found_in(levelled(0, 0.6), frozenset({"level"})) == ()
+
+
+def test_the_usual_level_is_read_from_the_past_alone(hit: drawn_books.Drawn) -> None:
+    exposure = hit.exposure("still")
+    values = exposure.values.copy()
+    values[:, 30:] = np.nan
+    level, known = usual_level(hit.baseline, exposure)
+    assert not known[:, :4].any()  # the last four months are never read
+    own = np.nanmean(exposure.values, axis=1)
+    assert np.corrcoef(level[:, -1], own)[0, 1] > 0.9

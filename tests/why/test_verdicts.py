@@ -1,0 +1,91 @@
+"""The rules of the verdicts, one by one."""
+
+import dataclasses
+
+import drawn_books
+import pytest
+
+from churnlens.results import Estimate, LagPoint
+from churnlens.why.checks import Case
+from churnlens.why.lead_lag import LeadLag
+from churnlens.why.rivals import Rival
+from churnlens.why.verdicts import Resolved, rule_out, verdict
+
+POINTS = tuple(LagPoint(lag, Estimate(0, -1, 1), 20) for lag in range(-8, 7))
+EARLY = LeadLag(POINTS, 0.5, 6.0, 0.5, 6.0)
+LATE = LeadLag(POINTS, 0.0, 0.0, 1.0, 9.0)
+BOTH = LeadLag(POINTS, 0.3, 4.0, 1.0, 9.0)
+
+
+@pytest.fixture(scope="module")
+def clear(hit: drawn_books.Drawn) -> Case:
+    return drawn_books.case(hit, hit.candidate("cause"), timing=EARLY)
+
+
+@pytest.mark.parametrize(
+    ("relation", "timing", "shape", "says"),
+    [
+        (None, EARLY, "dose", "cause"),
+        ("weaker", EARLY, "dose", "cause"),
+        ("channel", EARLY, "dose", "cause"),
+        ("inseparable", EARLY, "dose", "cannot_tell"),
+        (None, LATE, "dose", "cannot_tell"),  # it changed for leavers only afterwards
+        (None, BOTH, "dose", "cause"),  # it stood out before as well
+        (None, LATE, "flat", "cause"),  # all were hit alike: the timing of leavers says nothing
+    ],
+)
+def test_an_explanation_is_a_cause_or_cannot_be_told(
+    relation: str | None, timing: LeadLag, shape: str, says: str, clear: Case
+) -> None:
+    other = dataclasses.replace(clear.candidate)
+    case = dataclasses.replace(
+        clear,
+        candidate=dataclasses.replace(clear.candidate, shape=shape),
+        timing=timing,
+        rivals=(Rival(other, relation),) if relation else (),
+    )
+    assert verdict(case) == says
+
+
+def test_a_dose_that_departures_do_not_follow_cannot_be_told() -> None:
+    book = drawn_books.draw(
+        clients=3000, excess=4.0, follow="flat", drivers=drawn_books.two_drivers, seed=8
+    )
+    assert verdict(drawn_books.case(book, book.candidate("cause"))) == "cannot_tell"
+
+
+@pytest.mark.parametrize(
+    ("relation", "says"),
+    [("channel", "symptom"), ("inseparable", "cannot_tell"), ("weaker", "bystander")],
+)
+def test_a_rival_is_what_it_is_to_the_cause(
+    relation: str, says: str, hit: drawn_books.Drawn
+) -> None:
+    cause, still = hit.candidate("cause"), hit.candidate("still")
+    part = drawn_books.explained(hit, cause).parts[0]
+    named = (Resolved(part, cause, (Rival(still, relation),)),)
+    out = rule_out(hit.baseline, "still", (still,), named, (drawn_books.START,))
+    assert (out.driver, out.verdict) == ("still", says)
+    assert out.text is not None
+    assert str(out.text) == out.why
+    if says != "bystander":
+        assert "cause" in out.why
+
+
+@pytest.mark.parametrize(
+    ("driver", "moved", "starts", "says"),
+    [
+        ("symptom", False, (drawn_books.START,), "symptom"),
+        ("still", True, (drawn_books.START,), "bystander"),
+        ("still", True, (5,), "no_effect"),  # it changed, at another time
+        ("still", True, (), "no_effect"),
+        ("still", False, (drawn_books.START,), "no_effect"),
+    ],
+)
+def test_a_driver_left_aside(
+    driver: str, moved: bool, starts: tuple[int, ...], says: str, hit: drawn_books.Drawn
+) -> None:
+    own = (hit.candidate(driver),) if moved else ()
+    out = rule_out(hit.baseline, driver, own, (), starts)
+    assert out.verdict == says
+    assert out.why.endswith(".")
