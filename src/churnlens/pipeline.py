@@ -132,7 +132,8 @@ def _review(
     issues = tuple(_with_advice(i, settings) for i in ranked(written))
     matched = identity.match(previous, issues, _sight(base, search))
     departures = ByClient(base.observed, base.expected, base.hazard * base.panel.active)
-    planned, unplanned = _with_plans(base, matched.issues, departures, tables.as_of)
+    remedied = reached(base.panel, tables.remedies)
+    planned, unplanned = _with_plans(base, matched.issues, departures, tables.as_of, remedied)
     outlook = forecast(base.panel, planned, departures=departures, seed=settings.seed)
     described = _book_view(book, base, found, search, others, settings)
     view = described.book
@@ -191,10 +192,17 @@ def _named(book: Book, found: Answer) -> tuple[Issue, ...]:
 
 
 def _with_plans(
-    base: Baseline, issues: tuple[Issue, ...], departures: ByClient, as_of: dt.date
+    base: Baseline,
+    issues: tuple[Issue, ...],
+    departures: ByClient,
+    as_of: dt.date,
+    remedied: np.ndarray,
 ) -> tuple[tuple[Issue, ...], tuple[Skipped, ...]]:
     """Write down beforehand how each issue's remedy will be tested."""
-    plans = [plan_test(base.panel, i, as_of=as_of, departures=departures) for i in issues]
+    plans = [
+        plan_test(base.panel, i, as_of=as_of, departures=departures, remedied=remedied)
+        for i in issues
+    ]
     return (
         tuple(
             replace(i, test_plan=None if isinstance(p, Skipped) else p)

@@ -77,6 +77,15 @@ def test_what_could_never_be_read_is_said_to_be_so() -> None:
     assert small.code == "small_effect"
 
 
+def test_no_new_test_is_written_where_a_remedy_is_under_way_for_all() -> None:
+    panel = draw(np.random.default_rng(0), relative=step((18, 2.5)))
+    inside = (panel.attributes["size"] == "key").to_numpy()
+    for reached, planned in ((inside, False), (inside & (panel.entry > 0), True)):
+        mask = np.repeat(reached[:, None], MONTHS, axis=1)
+        plan = plan_test(panel, issue(), as_of=day(MONTHS), remedied=mask)
+        assert isinstance(plan, Plan) == planned
+
+
 def test_an_issue_without_a_driver_is_planned_by_its_departures() -> None:
     panel = draw(np.random.default_rng(0), relative=step((18, 2.5)))
     plan = plan_test(panel, issue(driver=None), as_of=day(MONTHS))

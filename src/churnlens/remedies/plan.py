@@ -23,6 +23,10 @@ FEWEST_OUTSIDE = 10.0
 MEASURE = "departures per client and quarter in the scope, against clients outside it"
 MEASURE_ALONE = "departures per client and quarter in the scope, against the level before the start"
 
+UNDER_WAY = Text(
+    "A remedy is under way for all of these clients, so no new test is written; whether it works is"
+    " said with the remedies."
+)
 SMALL = Text("Too few departures are put down to this issue for a remedy to be tested by them.")
 NEVER_READABLE = Text(
     "Too few clients leave here: even a remedy that undid all of it would not stand out from"
@@ -36,6 +40,7 @@ def plan_test(
     *,
     as_of: dt.date,
     departures: ByClient | None = None,
+    remedied: Booleans | None = None,
 ) -> TestPlan | Skipped:
     """Write the test for an open issue, for a remedy that begins with the next period.
 
@@ -51,20 +56,24 @@ def plan_test(
         Last day of the data.
     departures : ByClient, optional
         Departures observed and expected from a baseline; by tenure alone when not given.
+    remedied : bool[n, T], optional
+        Client-periods that a remedy has reached.
 
     Returns
     -------
     TestPlan or Skipped
-        Skipped where nothing is attributable to the issue, or where the effect would not stand
-        out within five years.
+        Skipped where a remedy is under way for all of it, where nothing is attributable to the
+        issue, or where the effect would not stand out within five years.
     """
+    inside = members(panel, issue.segment)
+    if remedied is not None and inside.any() and remedied[inside, -1].all():
+        return _skipped("remedy_under_way", UNDER_WAY, issue)
     seen = issue.departures
     ratio = 1 - seen.attributable.value / max(seen.observed, 1)
     if ratio > LARGEST_RATIO:
         return _skipped("small_effect", SMALL, issue)
     ratio = max(ratio, SMALLEST_RATIO)
     departures = departures or rates.by_tenure(panel)
-    inside = members(panel, issue.segment)
     last = last_countable(
         rates.by_period(departures.expected, inside), rates.by_period(departures.due, inside)
     )
