@@ -39,6 +39,8 @@ LEVEL_PRIOR = (
 )
 FIRST_START, LAST_START = 3, 2  # periods kept free at both ends of what can be seen
 AT_A_TIME = 200_000  # departures drawn at a time
+MOST_DRAWN = 20_000_000  # departures in all draws: a very large book gets fewer draws,
+FEWEST_DRAWS = 199  # but never fewer than this
 
 
 @dataclass(frozen=True)
@@ -120,7 +122,8 @@ def prepare(
     baseline
         Departures observed and expected of each client and period had nothing changed.
     draws
-        Monte Carlo draws of the whole search.
+        Monte Carlo draws of the whole search; fewer (never under 199) where they would come to more
+        than 20 million departures, as they would take minutes and say the same.
     """
     cells = collapse(attributes, len(baseline.expected))
     looked = groups(cells.attributes)
@@ -210,6 +213,7 @@ def _null_scores(
         return np.zeros(0)
     lot = _lot(expected, events)
     due = [g.add_up(dense_sums(g, expected)) for g in looked]
+    draws = min(draws, max(FEWEST_DRAWS, MOST_DRAWN // events))
     size = max(1, AT_A_TIME // events)
 
     def search(begin: int) -> Array:
