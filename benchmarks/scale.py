@@ -39,6 +39,7 @@ SEED = 20240601
 
 FLOOR = """
 import duckdb, sys, time
+duckdb.sql("SET enable_progress_bar = false")  # it would write to stdout
 best = []
 for sums in ("count(*), sum(amount)", "count(DISTINCT order_id), sum(amount), avg(approval_days), "
              "avg(delivery_delay_days), avg(discount_pct)"):
