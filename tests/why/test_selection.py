@@ -1,5 +1,7 @@
 """Which changes are taken: the driver in the right place, a window where none is, else nothing."""
 
+import dataclasses
+
 import drawn_books
 import numpy as np
 import pytest
@@ -10,7 +12,7 @@ from churnlens.why.selection import driver_p, explained_risk, overlap, select
 
 def chosen(book: drawn_books.Drawn, others=None):
     found = find_candidates(book.baseline, book.attributes, season=True)
-    return select(book.baseline, found, book.scan(), {})
+    return select(book.baseline, found, book.scan(), others or {})
 
 
 def test_the_driver_in_the_right_place_wins_over_a_window(hit: drawn_books.Drawn) -> None:
@@ -95,3 +97,11 @@ def test_explained_risk_is_the_model_s(hit: drawn_books.Drawn) -> None:
     assert risk[~hit.key] == pytest.approx(1.0)
     due = (hit.baseline.expected * risk)[hit.key].sum()
     assert due == pytest.approx(hit.baseline.observed[hit.key].sum(), rel=0.03)
+
+
+def test_a_window_that_no_other_definition_shows_is_not_taken() -> None:
+    book = drawn_books.draw(excess=4.0, seed=0)
+    (part,) = chosen(book, {"another": book.baseline}).parts
+    assert part.window is not None
+    nothing = dataclasses.replace(book.baseline, observed=book.baseline.expected)
+    assert chosen(book, {"another": nothing}).parts == ()
