@@ -31,7 +31,6 @@ LEAST_T = 5.0  # t statistic of a shift against the differences between the segm
 LEAST_CLIENTS = 10
 MOST_MOVES = 3
 BEFORE = 4  # months of data needed before a change
-WIDEST = 12  # months; a change that cannot be dated better is a drift, which has no "since when"
 BUFFER = 2  # periods before an onset that are not read
 
 
@@ -115,7 +114,7 @@ def find_moves(
             move, profile = _dated(exposure, values, inside, segment, score)
         if score < LEAST_SCORE or abs(move.shift) < LEAST_SIZE * spread:
             break
-        if move.high - move.low <= cal.span(WIDEST):
+        if not _drifts(values, inside, profile):
             moves.append(move)
         taken = np.where(inside, profile, 0).astype(np.float32)
         rest, values = rest - taken, values - taken
@@ -227,13 +226,13 @@ def _dated(
     score: float,
 ) -> tuple[Move, Array]:
     """Date the segment's shift; also its profile over time, float[T], to explain it away."""
-    mean, heads = _segment_series(values, inside)
+    mean, heads = _against_the_rest(values, inside)
     change = date_series(mean, heads, rng=np.random.default_rng(0), draws=99, longest_ramp=6)
     if not isinstance(change, ChangeDate):
         flat = np.zeros(values.shape[1])
         return Move(exposure, segment, 0, 0, 0, 0, 0.0, 0.0, 0.0, 0), flat
     profile = change.level() - change.before
-    level = _level(exposure.values, values, inside)
+    before = _level(exposure.values, np.isfinite(values) & inside, change.start)
     move = Move(
         exposure,
         segment,
@@ -241,12 +240,26 @@ def _dated(
         change.low,
         change.high,
         change.ramp,
-        before=level + change.before,
-        after=level + change.after,
+        before=before,
+        after=before + change.after - change.before,
         score=score,
         clients=int((np.isfinite(values) & inside).any(axis=1).sum()),
     )
     return move, profile
+
+
+def _against_the_rest(values: Array, inside: Array) -> tuple[Array, Array]:
+    """A segment's series less that of all others, and how much each period's difference weighs.
+
+    What drifts for everybody falls out, and the change can be dated by what is left. The segment's
+    own series where there are no others.
+    """
+    series, heads = _segment_series(values, inside)
+    rest, others = _segment_series(values, ~inside)
+    if np.median(others) < LEAST_CLIENTS:
+        return series, heads
+    weight = heads * others / np.maximum(heads + others, 1)
+    return series - rest, weight
 
 
 def _segment_series(values: Array, inside: Array) -> tuple[Array, Array]:
@@ -269,7 +282,20 @@ def _segment_series(values: Array, inside: Array) -> tuple[Array, Array]:
     return np.where(heads > 0, series, np.nan), heads.astype(float)
 
 
-def _level(raw: Array, values: Array, inside: Array) -> float:
-    """What to add to the de-seasoned, centred series to stand at the exposure's own level."""
-    there = np.isfinite(values) & inside
-    return float(np.mean(raw[there]) - np.mean(values[there])) if there.any() else 0.0
+def _drifts(values: Array, inside: Array, profile: Array) -> bool:
+    """Whether a straight line fits a segment's series better than the change does: no date then."""
+    series, heads = _against_the_rest(values, inside)
+    there = np.isfinite(series) & (heads > 0)
+    y, w, t = series[there], heads[there], np.flatnonzero(there)
+
+    def misfit(x: Array) -> float:
+        design = np.stack([np.ones(len(y)), x], axis=1) * np.sqrt(w)[:, None]
+        return float(np.linalg.lstsq(design, y * np.sqrt(w), rcond=None)[1].sum())
+
+    return misfit(t.astype(float)) < misfit(profile[there])
+
+
+def _level(raw: Array, there: Array, start: int) -> float:
+    """Mean of the segment's own records before the change, in the exposure's own unit."""
+    early = there & (np.arange(raw.shape[1]) < start)
+    return float(np.mean(raw[early])) if early.any() else float(np.mean(raw[there]))

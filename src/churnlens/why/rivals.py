@@ -65,10 +65,12 @@ def _relation(taken: Candidate, other: Candidate) -> Relation:
         return "upstream"
     if p < SAME_DOSE_P:
         return "inseparable"
+    # An event tells better who minded than a measure tells who was hit; that it explains more does
+    # not make it the source where it may be the way in which the measure works.
     if taken.dose_gain - other.dose_gain >= CLEARLY:
-        return "weaker"
+        return "inseparable" if _may_follow(taken, other) else "weaker"
     if other.dose_gain - taken.dose_gain >= CLEARLY:
-        return "stronger"
+        return "inseparable" if _may_follow(other, taken) else "stronger"
     return "inseparable"
 
 
