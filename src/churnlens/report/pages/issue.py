@@ -73,6 +73,7 @@ def issue_page(issue: Issue, language: Language) -> dict[str, Any]:
         "charts": _charts(issue, language),
         "checks": [check(evidence, language) for evidence in issue.evidence],
         "unknown": [language.sentence(text) for text in issue.unknown],
+        "clients": [language.name(client, 200) for client in issue.named_clients],
         "remedies": [
             language.name(language.gettext(action), 300) for action in issue.recommendation
         ],
