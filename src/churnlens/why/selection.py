@@ -23,15 +23,16 @@ from churnlens.why.model import Fit, Term, agreeing, fit
 
 Array = npt.NDArray[Any]
 
-DRIVER_ALPHA = 0.02  # error rate over all recorded changes and lags
+DRIVER_ALPHA = 0.01  # error rate over all recorded changes and lags
 SCAN_ALPHA = 0.03  # error rate of the scan over all segments and starts
-TESTS_A_MOVE = 3.0  # lags and shapes are so alike that they count as so many independent tests
+TESTS_A_MOVE = 6.0  # lags, lengths and shapes are alike: they count as so many independent tests
 CLEARLY = 3.0  # log-likelihood by which one explanation is clearly better: odds of twenty to one
 # Gain below which an explanation is dropped again once the others are in. A driver's change must
 # reach it for the segment as a whole, not only by each client's own dose: what the firm does to a
 # client because it is leaving follows the client, what it does to everyone shows in everyone.
 KEEP = 2.0
 SAME = 0.6  # overlap of dosed client-periods from which a window and a driver mean the same
+NEAR_WINDOW = 6.0  # months between the two, the window's start being far less sharp
 MOST = 6
 TOGETHER = 0.4  # overlap of clients and time from which two changes explain the same rise
 NEAR = 4.0  # months between two moves that count as the same moment
@@ -109,27 +110,55 @@ def _next(
 ) -> Explanation | None:
     taken = [p.candidate for p in parts if p.candidate is not None]
     terms = tuple(p.term for p in parts)
-    tried = [
-        (fit(baseline, (*terms, c.term)).gain - now.gain, c)
-        for c in candidates
-        if c.flat_gain > KEEP and not any(_one_matter(baseline, c, other) for other in taken)
-    ]
-    gain, best = max(tried, key=lambda x: x[0], default=(0.0, None))
+    gain, best = _best_driver(baseline, candidates, taken, terms, now)
     p = driver_p(gain, len(candidates))
-    window = next_window(baseline, scan, explained_risk(baseline, now))
-    if window is not None and window.p_value > SCAN_ALPHA:
-        window = None
-    if window is not None and others and not agreeing(_window_term(baseline, scan, window), others):
-        window = None
+    window = _open_window(baseline, scan, others, taken, now)
     if best is not None and p <= DRIVER_ALPHA:
-        price = np.log(max(len(candidates), 1) * TESTS_A_MOVE)
-        rival = window is not None and not _same(baseline, best, window, scan.attributes)
-        if not (rival and window is not None and window.score > gain - price + CLEARLY):
+        price = float(np.log(max(len(candidates), 1) * TESTS_A_MOVE))
+        both, _ = _best_driver(baseline, candidates, [*taken, best], (*terms, best.term), now)
+        worth = max(gain - price, both - 2 * price)  # two causes may share a window
+        if window is None or _same(baseline, best, window, scan.attributes):
+            return Explanation(best, None, best.term, p, gain, best.lasting)
+        if window.score <= worth + CLEARLY:
             return Explanation(best, None, best.term, p, gain, best.lasting)
     if window is None:
         return None
     term = _window_term(baseline, scan, window)
     return Explanation(None, window, term, window.p_value, window.gain)
+
+
+def _best_driver(
+    baseline: Baseline,
+    candidates: tuple[Candidate, ...],
+    taken: list[Candidate],
+    terms: tuple[Term, ...],
+    now: Fit,
+) -> tuple[float, Candidate | None]:
+    """Gain over `now` of adding `terms` and the candidate that explains most beside them."""
+    tried = [
+        (fit(baseline, (*terms, c.term)).gain - now.gain, c)
+        for c in candidates
+        if c.flat_gain > KEEP and not any(_one_matter(baseline, c, other) for other in taken)
+    ]
+    return max(tried, key=lambda x: x[0], default=(0.0, None))
+
+
+def _open_window(
+    baseline: Baseline,
+    scan: Scan,
+    others: dict[str, Baseline],
+    taken: list[Candidate],
+    now: Fit,
+) -> Window | None:
+    """The strongest rise left, if it is sure, new, and seen under another definition."""
+    window = next_window(baseline, scan, explained_risk(baseline, now))
+    if window is None or window.p_value > SCAN_ALPHA:
+        return None
+    if any(_same(baseline, c, window, scan.attributes) for c in taken):
+        return None  # what a driver's dose leaves over in its own segment is the same matter
+    if others and not agreeing(_window_term(baseline, scan, window), others):
+        return None
+    return window
 
 
 def _window_term(baseline: Baseline, scan: Scan, window: Window) -> Term:
@@ -171,9 +200,11 @@ def explained_risk(baseline: Baseline, fitted: Fit) -> Array:
 def _same(
     baseline: Baseline, candidate: Candidate, window: Window, attributes: tuple[Attribute, ...]
 ) -> bool:
+    """Whether a window is of the clients and, once both have begun, of the time of a change."""
     inside = members(window.segment, attributes, baseline.expected.shape)
-    late = np.arange(inside.shape[1]) >= window.start
-    return overlap(baseline, candidate.term.dose > 0, inside & late) >= SAME
+    late = np.arange(inside.shape[1]) >= max(window.start, candidate.start)
+    near = abs(window.start - candidate.start) <= baseline.panel.calendar.span(NEAR_WINDOW)
+    return near and overlap(baseline, candidate.inside & late, inside & late) >= SAME
 
 
 def overlap(baseline: Baseline, a: Array, b: Array) -> float:
