@@ -22,7 +22,7 @@ from churnlens.why.selection import Explained, explained_risk
 
 Array = npt.NDArray[Any]
 
-ROUNDS = 8
+ROUNDS = 5
 Z = 1.96
 MONEY_ERROR = 0.1  # relative error of what a client would have gone on to bring
 

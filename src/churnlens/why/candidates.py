@@ -8,6 +8,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from churnlens.panel.exposures import Exposure
 from churnlens.which.baseline import Baseline
 from churnlens.which.segments import Attribute, groups, members
 from churnlens.why.dose import change_dose
@@ -17,6 +18,7 @@ from churnlens.why.moves import Move, find_moves, readable
 Array = npt.NDArray[Any]
 LAGS = (0, 1, 2, 3, 4, 6)  # months from the change to the first departures
 LENGTHS = (6, 12)  # months a rise goes on where it does not last
+MOST_CLIENTS = 8_000  # clients read; a driver's change needs no more
 Shape = Literal["dose", "flat"]
 
 
@@ -68,19 +70,34 @@ def find_candidates(
     the way in which it moved most clearly.
     """
     usable = readable(baseline)
-    looked = groups(attributes)
-    found: list[Candidate] = []
+    read = _read(usable)
+    looked = groups(tuple(replace(a, codes=a.codes[read]) for a in attributes))
+    part = baseline.rows(read)
     untouched = None if remedied is None or not remedied.any() else usable & ~remedied
+
+    def moves(sides: list[Exposure], where: Array) -> list[Move]:
+        return [
+            replace(move, exposure=e)
+            for e in sides
+            for move in find_moves(e.rows(read), part, where[read], looked, season)
+        ]
+
+    found: list[Candidate] = []
     for driver in sorted({e.driver for e in baseline.panel.exposures}):
         sides = [e for e in baseline.panel.exposures if e.driver == driver]
-        moves = [
-            move
-            for e in sides
-            if untouched is not None
-            for move in find_moves(e, baseline, untouched, looked, season)
-        ] or [move for e in sides for move in find_moves(e, baseline, usable, looked, season)]
-        found += [candidate(m, baseline, attributes) for m in _distinct(moves)]
+        mended = [] if untouched is None else moves(sides, untouched)
+        found += [
+            candidate(m, baseline, attributes) for m in _distinct(mended or moves(sides, usable))
+        ]
     return tuple(found)
+
+
+def _read(usable: Array) -> Array:
+    """Clients that are read for drivers' changes: all, or an even sample where there are many."""
+    there = np.flatnonzero(usable.any(axis=1))
+    if len(there) <= MOST_CLIENTS:
+        return there
+    return np.asarray(there[np.linspace(0, len(there) - 1, MOST_CLIENTS).astype(int)])
 
 
 def _distinct(moves: list[Move]) -> list[Move]:

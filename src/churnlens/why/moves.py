@@ -24,14 +24,13 @@ from churnlens.which.segments import Group, dense_sums, members
 
 Array = npt.NDArray[Any]
 
-MOST_CLIENTS = 8_000  # clients read; a driver's move needs no more
 LEAST_SCORE = 10.0  # log-likelihood gain, its price paid: a false move in 20,000 searches
 LEAST_SIZE = 0.15  # shift in standard deviations of the exposure between client-periods
 LEAST_T = 5.0  # t statistic of a shift against the differences between the segment's clients
 LEAST_CLIENTS = 10
 MOST_MOVES = 3
 BEFORE = 4  # months of data needed before a change
-BUFFER = 2  # periods before an onset that are not read
+BUFFER = 2  # months before an onset that are not read
 
 
 @dataclass(frozen=True)
@@ -68,7 +67,8 @@ def readable(baseline: Baseline) -> Array:
     """Return the client-periods to read: the client has not begun to leave, bool[n, T]."""
     panel = baseline.panel
     gone = np.cumsum(panel.found, axis=1)
-    soon = np.concatenate([gone[:, BUFFER:], np.repeat(gone[:, -1:], BUFFER, axis=1)], axis=1)
+    buffer = panel.calendar.span(BUFFER)
+    soon = np.concatenate([gone[:, buffer:], np.repeat(gone[:, -1:], buffer, axis=1)], axis=1)
     t = np.arange(gone.shape[1])
     begun = t >= panel.activity.first[:, None]
     closed = t >= panel.activity.closing[:, None]
@@ -90,7 +90,6 @@ def find_moves(
         Whether the data are long enough to take the season out.
     """
     rest = np.where(usable, exposure.values, np.nan).astype(np.float32)
-    rest[_unread(rest)] = np.nan
     cal = baseline.panel.calendar
     values = rest - _season(rest, cal) if season else rest
     spread = float(np.nanstd(values))
@@ -119,15 +118,6 @@ def find_moves(
         taken = np.where(inside, profile, 0).astype(np.float32)
         rest, values = rest - taken, values - taken
     return tuple(moves)
-
-
-def _unread(values: Array) -> Array:
-    """Clients left out when there are more than are needed: an even sample of those recorded."""
-    recorded = np.flatnonzero(np.isfinite(values).any(axis=1))
-    if len(recorded) <= MOST_CLIENTS:
-        return np.zeros(0, int)
-    read = recorded[np.linspace(0, len(recorded) - 1, MOST_CLIENTS).astype(int)]
-    return np.setdiff1d(recorded, read)
 
 
 def _season(values: Array, cal: Any) -> Array:

@@ -133,10 +133,11 @@ def _test(
     prices = {k: np.log1p(sum(g.segments for g in looked if g.order == k)) for k in (1, 2)} | {
         0: 0.0
     }
+    pulls, holds = pull.sum(axis=1, keepdims=True), hold.sum(axis=1, keepdims=True)
     best: tuple[float, Any, int, float, float] | None = None
     for group in looked:
-        u = group.add_up(dense_sums(group, pull)).sum(axis=-1)
-        i = group.add_up(dense_sums(group, hold)).sum(axis=-1)
+        u = group.add_up(dense_sums(group, pulls))[:, 0]
+        i = group.add_up(dense_sums(group, holds))[:, 0]
         # A score that rests on little information is not normal: eight departures are held back.
         score = u**2 / (2 * (i + 8 / np.maximum(len(z), 1))) - prices[group.order]
         score = np.where(i >= 4, score, -np.inf)
