@@ -22,11 +22,14 @@ from churnlens.why.candidates import Candidate
 from churnlens.why.lead_lag import LeadLag
 from churnlens.why.model import Term, agreeing, fit, gain_alone
 from churnlens.why.rivals import Rival
-from churnlens.why.selection import KEEP, driver_p
+from churnlens.why.selection import CLEARLY, KEEP, driver_p
 
 Array = npt.NDArray[Any]
 DRAWS = 99
-NO_DOSE = 5.0  # log-likelihood by which "all alike" beats "by dose" where the dose is refuted
+# Log-likelihood by which "all alike" must beat "by dose" to refute a cause. An unrecorded cause that
+# struck the same clients in the same month is itself a coincidence, and this must outweigh it; where
+# nearly all leave, the dose has little left to tell.
+NO_DOSE = 10.0
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,7 @@ def lead_lag(case: Case) -> Evidence:
     """The driver stood out before clients began to leave, not only afterwards."""
     if len(case.timing.points) < 6:
         return _say("lead_lag", "skip", Text("Too few departures to see what came first."))
-    if case.timing.is_symptom and case.timing.before_z < 2 and case.candidate.shape == "dose":
+    if only_after(case):
         return _say(
             "lead_lag", "fail", Text("It stands out among leavers only after they began to leave.")
         )
@@ -64,6 +67,16 @@ def lead_lag(case: Case) -> Evidence:
         "pass",
         Text("It changed before clients began to leave, and for those who stayed as well."),
     )
+
+
+def only_after(case: Case) -> bool:
+    """Whether a driver that follows each client's own dose stands out only once it has left.
+
+    Contact that ends with a departure says nothing: a lack of events after it is no sign.
+    """
+    c, timing = case.candidate, case.timing
+    ends = c.move.exposure.source == "events" and c.move.direction == "less"
+    return c.shape == "dose" and not ends and timing.is_symptom and timing.before_z < 2
 
 
 def peers(case: Case) -> Evidence:
@@ -95,7 +108,7 @@ def dose_response(case: Case) -> Evidence:
             "fail",
             Text("Clients who got more of it did not leave more than those who got little."),
         )
-    if c.dose_gain >= KEEP and c.dose_gain >= c.flat_gain - NO_DOSE:
+    if c.dose_gain >= KEEP and c.dose_gain >= c.flat_gain - CLEARLY:
         return _say("dose_response", "pass", Text("Clients who got more of it left more."))
     return _say(
         "dose_response",

@@ -27,6 +27,7 @@ Array = npt.NDArray[Any]
 LEAST_SCORE = 10.0  # log-likelihood gain, its price paid: a false move in 20,000 searches
 LEAST_SIZE = 0.15  # shift in standard deviations of the exposure between client-periods
 LEAST_T = 5.0  # t statistic of a shift against the differences between the segment's clients
+FARTHEST = 3.0  # standard deviations at which a client's own difference is cut for that
 LEAST_CLIENTS = 10
 MOST_MOVES = 3
 BEFORE = 4  # months of data needed before a change
@@ -168,13 +169,15 @@ def _strongest(
     difference, weight = contrasts(values)
     noise = _noise(difference, weight)
     pull = weight * difference
-    stacked = np.hstack([weight, pull, (weight > 0).astype(np.float32), pull**2])
+    typical = np.clip(np.sqrt(weight / noise) * difference, -FARTHEST, FARTHEST)
+    there = (weight > 0).astype(np.float32)
+    stacked = np.hstack([weight, pull, there, typical, typical**2]).astype(np.float32)
     best = None
     for group in looked:
         sums = group.add_up(dense_sums(group, stacked))
-        total, shift, heads, square = np.split(sums, 4, axis=-1)
+        total, shift, heads, lean, square = np.split(sums, 5, axis=-1)
         gain = shift**2 / np.maximum(total, 1e-9) / noise / 2
-        clear = (heads >= LEAST_CLIENTS) & _common(shift, square, heads)
+        clear = (heads >= LEAST_CLIENTS) & _common(lean, square, heads)
         gain = np.where(clear, gain, 0)[:, first:-1]
         if gain.size == 0 or gain.max() <= 0:
             continue
@@ -185,12 +188,13 @@ def _strongest(
     return best
 
 
-def _common(shift: Array, square: Array, heads: Array) -> Array:
+def _common(lean: Array, square: Array, heads: Array) -> Array:
     """Whether a shift also stands out against the differences between the segment's own clients.
 
-    The squared t statistic of the weighted mean, its variance from the clients themselves.
+    The squared t statistic of the clients' differences in units of the noise, each cut at
+    `FARTHEST`, so that neither a few wild records make a shift nor unequal doses hide one.
     """
-    part = shift**2 / np.maximum(square, 1e-12)
+    part = lean**2 / np.maximum(square, 1e-12)
     return np.asarray(part / np.maximum(1 - part / np.maximum(heads, 1), 1e-3) >= LEAST_T**2)
 
 

@@ -20,7 +20,7 @@ from typing import Literal
 from churnlens.results import RuledOut, Text
 from churnlens.which.baseline import Baseline
 from churnlens.why.candidates import Candidate
-from churnlens.why.checks import Case, dose_refuted
+from churnlens.why.checks import Case, dose_refuted, only_after
 from churnlens.why.lead_lag import LeadLag, lead_lag
 from churnlens.why.model import fit
 from churnlens.why.rivals import Rival, rivals
@@ -83,8 +83,7 @@ def verdict(case: Case) -> Literal["cause", "cannot_tell"]:
     """Return whether a driver that explains a rise may be called its cause."""
     if any(r.relation == "inseparable" for r in case.rivals):
         return "cannot_tell"
-    late = case.timing.is_symptom and case.timing.before_z < 2 and case.candidate.shape == "dose"
-    return "cannot_tell" if late or dose_refuted(case) else "cause"
+    return "cannot_tell" if only_after(case) or dose_refuted(case) else "cause"
 
 
 def rule_out(
