@@ -146,6 +146,14 @@ def _review(
         )
     else:
         unplanned = (*unplanned, outlook)
+    judged = judge_remedies(
+        base.panel,
+        tables.remedies,
+        planned,
+        as_of=tables.as_of,
+        departures=departures,
+        previous=previous,
+    )
     review = Review(
         as_of=tables.as_of.isoformat(),
         period=settings.period,
@@ -156,19 +164,12 @@ def _review(
         issues=planned,
         gone=matched.gone,
         book=view,
-        remedies=judge_remedies(
-            base.panel,
-            tables.remedies,
-            planned,
-            as_of=tables.as_of,
-            departures=departures,
-            previous=previous,
-        ),
+        remedies=judged,
         ruled_out=found.ruled_out,
         skipped=(*_skipped(book), *described.skipped, *unplanned),
         data_findings=tables.findings,
         verdict=verdict_sentences(
-            planned, _last_year(found.settled.panel), view.smallest_visible_rise
+            planned, _last_year(found.settled.panel), view.smallest_visible_rise, judged
         ),
         previous_as_of=previous.as_of if previous else None,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from churnlens.results import Issue, Text
+from churnlens.results import Issue, RemedyResult, Text
 
 
 def ranked(issues: Sequence[Issue]) -> tuple[Issue, ...]:
@@ -17,7 +17,10 @@ def ranked(issues: Sequence[Issue]) -> tuple[Issue, ...]:
 
 
 def verdict_sentences(
-    issues: Sequence[Issue], departures_last_year: float, smallest_visible_rise: float | None
+    issues: Sequence[Issue],
+    departures_last_year: float,
+    smallest_visible_rise: float | None,
+    remedies: Sequence[RemedyResult] = (),
 ) -> tuple[Text, ...]:
     """Return the two sentences that a manager would say of the review.
 
@@ -27,7 +30,21 @@ def verdict_sentences(
         return (_nothing(departures_last_year), _power(smallest_visible_rise))
     first = issues[0]
     assert first.title_text is not None  # every issue is written with its title
-    return (first.title_text, _cost(issues))
+    mended = [
+        r for r in remedies if r.issue_id == first.id and r.verdict == "worked" and r.risk_ratio
+    ]
+    return (first.title_text, _mended(mended[-1]) if mended else _cost(issues))
+
+
+def _mended(remedy: RemedyResult) -> Text:
+    ratio = remedy.risk_ratio.value if remedy.risk_ratio else 1.0
+    return Text(
+        "The remedy begun in {date} has worked: {fall} fewer of them leave than would have.",
+        {
+            "date": {"type": "date", "value": remedy.start_date},
+            "fall": {"type": "percent", "value": 1 - ratio},
+        },
+    )
 
 
 def _nothing(departures: float) -> Text:

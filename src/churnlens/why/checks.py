@@ -26,9 +26,9 @@ from churnlens.why.selection import CLEARLY, KEEP, driver_p
 
 Array = npt.NDArray[Any]
 DRAWS = 99
-# Log-likelihood by which "all alike" must beat "by dose" to refute a cause. An unrecorded cause that
-# struck the same clients in the same month is itself a coincidence, and this must outweigh it; where
-# nearly all leave, the dose has little left to tell.
+# Log-likelihood by which "all alike" must beat "by dose" to refute a cause. An unrecorded cause
+# that struck the same clients in the same month is itself a coincidence, and this must outweigh
+# it; where nearly all leave, the dose has little left to tell.
 NO_DOSE = 10.0
 
 
