@@ -9,7 +9,7 @@ from churnlens.report.language import Language
 from churnlens.results import Issue, Review, Text
 
 _ALL_ALONG = Text("all along")
-_CLIENTS = Text("clients now")
+_CLIENTS = Text("clients in the book")
 _LEFT_YEAR = Text("left in the last year")
 _EXPECTED_YEAR = Text("expected")
 _AT_STAKE = Text("lost a year to issues")
