@@ -26,6 +26,7 @@ from churnlens.why.selection import CLEARLY, KEEP, driver_p
 
 Array = npt.NDArray[Any]
 DRAWS = 99
+SURE = 2.71  # log-likelihood gain that chance gives one time in a hundred, one-sided
 # Log-likelihood by which "all alike" must beat "by dose" to refute a cause. An unrecorded cause
 # that struck the same clients in the same month is itself a coincidence, and this must outweigh
 # it; where nearly all leave, the dose has little left to tell.
@@ -82,7 +83,7 @@ def only_after(case: Case) -> bool:
 def peers(case: Case) -> Evidence:
     """What changed for everyone in the segment predicts, not only what happened to the leaver."""
     gain = case.candidate.flat_gain
-    if gain >= KEEP:
+    if gain >= SURE:
         return _say(
             "peers",
             "pass",
