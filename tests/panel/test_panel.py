@@ -131,3 +131,36 @@ def test_the_same_orders_give_the_same_bytes(steady, tmp_path):
     shuffled = write_source(tmp_path / "shuffled", steady.sample(frac=1, random_state=0))
     a, b = build(opened(folder), "cadence"), build(opened(shuffled), "cadence")
     assert a.found.tobytes() == b.found.tobytes()
+
+
+def burst(rate: np.ndarray, months: int) -> np.ndarray:
+    """Turn the first hundred clients into buyers of one purchase, split over a month."""
+    rate = rate.copy()
+    rate[:100] = 0
+    at = 4 + np.arange(100) % (months - 10)
+    rate[np.arange(100), at] = 6.0
+    return rate
+
+
+@pytest.mark.parametrize("name", ["cadence", "silence"])
+def test_one_purchase_split_over_many_orders_makes_no_client(name):
+    rate = burst(np.full((500, MONTHS), 2.0), MONTHS)
+    known = book(order_days(rate, seed=8), MONTHS)
+    panel = build(known, name)
+    ids = known.data.clients["client_id"].to_numpy()[panel.client]
+    assert not (ids < 100).any()
+    assert panel.set_apart >= 95
+
+
+def test_a_fall_before_a_client_was_one_is_not_taken_for_a_later_one():
+    """Who fades from its second month on is no departure of the months after it."""
+    rng = np.random.default_rng(4)
+    rate = np.repeat(rng.gamma(4, 0.6, (600, 1)).clip(1), MONTHS, axis=1)
+    at = rng.integers(3, 20, 200)
+    since = np.arange(MONTHS) - at[:, None]
+    rate[:200] = np.select([since < 0, since < 1, since < 4], [0, 8.0, 1.0], 0.02)
+    known = book(order_days(rate, seed=9), MONTHS)
+    panel = build(known, "cadence")
+    ids = known.data.clients["client_id"].to_numpy()[panel.client]
+    early = panel.found[ids < 200].sum()
+    assert early < 0.5 * np.unique(panel.client[ids < 200]).size

@@ -16,7 +16,7 @@ from churnlens.panel.attributes import client_attributes, value_tiers
 from churnlens.panel.cumulative import cumulative
 from churnlens.panel.departures import Departures, definition
 from churnlens.panel.exposures import Exposure, exposures
-from churnlens.panel.onsets import LEAST_ORDERS, OnsetLikelihood, book_hazard, posterior
+from churnlens.panel.onsets import OnsetLikelihood, book_hazard, established, posterior
 from churnlens.panel.periods import Calendar, ClientPeriods
 from churnlens.panel.visibility import chance_of_being_seen
 from churnlens.results import Skipped
@@ -72,7 +72,7 @@ class Panel:
     margin: Array | None
     likelihood: OnsetLikelihood | None
     definition: str
-    set_apart: int  # clients who never came to three orders
+    set_apart: int  # buyers who never became a client: too few orders, or all within two months
 
     @property
     def periods(self) -> tuple[Any, ...]:
@@ -200,7 +200,7 @@ def build(book: Book, name: str) -> Panel:
         if likelihood is None
         else OnsetLikelihood(likelihood.log_ratio[keep], likelihood.possible[keep]),
         definition=name,
-        set_apart=int((book.activity.days < LEAST_ORDERS).sum()),
+        set_apart=int((~established(book.activity, book.activity.first)[:, -1]).sum()),
     )
 
 
@@ -210,11 +210,11 @@ def _weights(activity: Activity, spells: Departures) -> tuple[OnsetLikelihood | 
         now = posterior(spells.likelihood, book_hazard(spells.likelihood))
         return spells.likelihood, now.found, now.active
     t = np.arange(activity.orders.shape[1])
-    orders = cumulative(activity.orders)[spells.client]
-    past = orders[:, :-1] - orders[np.arange(len(orders)), spells.begin][:, None]
+    known = established(activity.rows(spells.client), spells.begin)
     end = np.minimum(spells.end, activity.closing[spells.client])
     end = np.where(spells.onset >= 0, np.minimum(spells.onset + 1, end), end)
-    there = (t >= spells.begin[:, None]) & (t < end[:, None]) & (past >= LEAST_ORDERS)
+    there = (t > spells.begin[:, None]) & (t < end[:, None])
+    there[:, 1:] &= known[:, :-1]
     there = there if spells.watched is None else there & spells.watched
     active = np.where(there, chance_of_being_seen(activity, spells), 0).astype(np.float32)
     found = ((t == spells.onset[:, None]) & (active > 0)).astype(np.float32)

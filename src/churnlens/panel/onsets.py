@@ -30,6 +30,7 @@ FADES = (0.0, 1.0, 2.0, 4.0, 6.0)  # months from the first fall to the last
 KEPT = (0.02, 0.2, 0.4)  # parts of the orders that a departing client keeps
 BASKET_FADES, BASKET_KEPT = (0.0, 2.0, 5.0), (0.2, 0.4)
 LEAST_ORDERS = 3.0  # orders before anybody counts as a client who can leave
+LEAST_MONTHS = 2  # from a client's first order: one purchase may be split over many orders
 CHUNK = 1_000  # clients at a time, so that all their courses stay in the cache
 LEARN = 4_000  # clients that the courses' shares are learned from
 FIRST_HAZARD = 0.015
@@ -39,7 +40,9 @@ FIRST_HAZARD = 0.015
 class OnsetLikelihood:
     """`log_ratio[i, t]`: log-likelihood of an onset in t over that of none, float32[m, T].
 
-    `possible` is bool[m, T]: the client is established and not yet closed, so it could leave in t.
+    `possible` is bool[m, T]: the client is established and not yet closed, so a departure in t
+    counts. A fall may have begun before, while nobody could know it for a client: `log_ratio` is
+    given there too, so that such a fall is not taken for one that began later; −inf elsewhere.
     """
 
     log_ratio: Array
@@ -73,26 +76,36 @@ def onset_likelihood(
         One past the last period in which leaving is possible (a closing ends it), int[m].
     """
     t = np.arange(activity.orders.shape[1])
-    established = np.cumsum(activity.orders * (t >= begin[:, None]), axis=1) >= LEAST_ORDERS
-    possible = np.zeros(activity.orders.shape, bool)
-    possible[:, 1:] = established[:, :-1]
-    possible &= (t > begin[:, None]) & (t < last_possible[:, None])
+    conceivable = (t > begin[:, None]) & (t < last_possible[:, None])
+    possible = np.zeros_like(conceivable)
+    possible[:, 1:] = established(activity, begin)[:, :-1]
+    possible &= conceivable
+    conceivable &= possible.any(axis=1, keepdims=True)
     prior = _rate_prior(activity)
     months = 12 / activity.calendar.per_year
     learn = (
         np.unique(np.linspace(0, len(begin) - 1, LEARN).astype(int)) if len(begin) else np.arange(0)
     )
     fits = _course_fits(activity.rows(learn), begin[learn], end[learn], prior, months)
-    share = _course_shares(fits, possible[learn])
+    share = _course_shares(fits, conceivable[learn])
     ratio = np.full(possible.shape, -np.inf, np.float32)
 
     def fill(low: int) -> None:
         rows = slice(low, low + CHUNK)
         fits = _course_fits(activity.rows(rows), begin[rows], end[rows], prior, months)
-        np.copyto(ratio[rows], _log_mixture(fits, share), where=possible[rows])
+        np.copyto(ratio[rows], _log_mixture(fits, share), where=conceivable[rows])
 
     over_chunks(fill, range(0, len(begin), CHUNK))
     return OnsetLikelihood(ratio, possible)
+
+
+def established(activity: Activity, begin: Array) -> Array:
+    """Whether a spell has made a client by the end of each period, bool[m, T]."""
+    t = np.arange(activity.orders.shape[1])
+    orders = activity.orders * (t >= begin[:, None])
+    later = t >= activity.first[:, None] + activity.calendar.span(LEAST_MONTHS)
+    came_back = np.cumsum(orders * later, axis=1) > 0
+    return np.asarray(came_back & (np.cumsum(orders, axis=1) >= LEAST_ORDERS))
 
 
 def posterior(likelihood: OnsetLikelihood, hazard: Array | float) -> OnsetPosterior:
@@ -104,17 +117,18 @@ def posterior(likelihood: OnsetLikelihood, hazard: Array | float) -> OnsetPoster
     def fill(low: int) -> None:
         rows = slice(low, low + CHUNK)
         possible = likelihood.possible[rows]
-        found[rows] = _found(likelihood.log_ratio[rows], possible, prior[rows])
-        gone = np.cumsum(found[rows], axis=1)
-        active[rows] = (1 - gone + found[rows]).clip(0, 1) * possible
+        onset = _onset(likelihood.log_ratio[rows], prior[rows])
+        gone = np.cumsum(onset, axis=1)
+        found[rows] = onset * possible
+        active[rows] = (1 - gone + onset).clip(0, 1) * possible
 
     over_chunks(fill, range(0, shape[0], CHUNK))
     return OnsetPosterior(found, active)
 
 
-def _found(log_ratio: Array, possible: Array, hazard: Array) -> Array:
+def _onset(log_ratio: Array, hazard: Array) -> Array:
     """Probability of an onset in each period, float32[m, T]."""
-    h = np.where(possible, hazard, 0).clip(0, 0.9).astype(np.float32)
+    h = np.where(log_ratio > -np.inf, hazard, 0).clip(0, 0.9).astype(np.float32)
     keep = np.log1p(-h)
     stay = np.cumsum(keep, axis=1)
     with np.errstate(divide="ignore"):
@@ -132,24 +146,26 @@ def _found(log_ratio: Array, possible: Array, hazard: Array) -> Array:
 def book_hazard(likelihood: OnsetLikelihood, rounds: int = 8) -> float:
     """Return the one hazard h per period that best explains the book (EM).
 
-    With one hazard an onset in the k-th possible period has weight ratio · h(1 − h)^(k−1), and none
-    at all (1 − h)^K, so a round needs two sums over each client's row.
+    With one hazard an onset in a client's k-th period has weight ratio · h(1 − h)^(k−1), and none
+    at all (1 − h)^K, so a round needs three sums over each client's row.
     """
-    k = np.cumsum(likelihood.possible, axis=1, dtype=np.float32)
+    k = np.cumsum(likelihood.log_ratio > -np.inf, axis=1, dtype=np.float32)
     most = k[:, -1].copy()
+    counted = likelihood.possible
+    after = np.cumsum(counted[:, ::-1], axis=1, dtype=np.float32)[:, ::-1] - counted
+    there = counted.sum(axis=1, dtype=np.float32)
     top = np.maximum(likelihood.log_ratio.max(axis=1, initial=-np.inf), 0)
     ratio = np.exp(likelihood.log_ratio - top[:, None])
-    after = most[:, None] - k  # possible periods still to come
     k -= 1
     hazard = FIRST_HAZARD
     for _ in range(rounds):
         stay = np.float32(np.log1p(-hazard))
         weight = np.exp(k * stay)
         weight *= ratio
-        onset = hazard * weight.sum(axis=1, dtype=np.float64)
-        whole = onset + np.exp(most * stay - top)
+        whole = hazard * weight.sum(axis=1, dtype=np.float64) + np.exp(most * stay - top)
+        onset = hazard * np.einsum("it,it->i", weight, counted)
         lost = hazard * np.einsum("it,it->i", weight, after)
-        active = float((most - lost / whole).sum(dtype=np.float64))
+        active = float((there - lost / whole).sum(dtype=np.float64))
         hazard = float((onset / whole).sum()) / active if active > 0 else hazard
         hazard = min(hazard, 0.9)
     return hazard
