@@ -184,3 +184,35 @@ def test_the_smallest_rise_that_the_search_would_see():
         for _ in range(200)
     ]
     assert np.mean(np.array(found) <= 0.05) == pytest.approx(0.8, abs=0.1)
+
+
+def test_a_step_is_not_taken_for_the_season_of_its_months():
+    """Two years before and one after: each month of the year is seen on one side or the other."""
+    months = np.arange(36)
+    step = np.where(months >= 22, 250.0, 150.0)
+    found = change.date_series(step, rng=np.random.default_rng(0), seasons=months % 12)
+    assert (found.start, found.low, found.high, found.ramp) == (22, 22, 22, 0)
+    assert (found.before, found.after) == (pytest.approx(150), pytest.approx(250))
+
+
+def test_a_strong_season_of_its_own_does_not_hide_a_step():
+    hits = 0
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        months, at = np.arange(36), int(rng.integers(10, 26))
+        wave = 3 * np.sin(2 * np.pi * months / 12 + rng.uniform(0, 6))
+        series = wave + 2.0 * (months >= at) + rng.normal(0, 0.4, 36)
+        found = change.date_series(series, rng=rng, draws=19, seasons=months % 12)
+        hits += found.low <= at <= found.high and found.high - found.low <= 6
+    assert hits >= 35
+
+
+def test_a_change_that_ebbs_keeps_its_date():
+    """Those who had most of it leave, so the mean falls again: that is no noise."""
+    months = np.arange(36)
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        ebbing = np.where(months >= 15, 4.0 - 0.07 * (months - 15), 0.0)
+        found = change.date_series(ebbing + rng.normal(0, 0.15, 36), rng=rng, draws=19)
+        assert found.start == 15
+        assert found.high - found.low <= 2

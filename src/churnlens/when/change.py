@@ -29,6 +29,7 @@ FEWEST_PERIODS = 8
 LONGEST_RAMP = 6
 _LEVEL = 0.95
 _GRADUAL = 0.75
+_SEASON_VARIANCES = (0.0, 0.3, 3.0, 30.0)  # over the noise's; 0: there is no season
 
 
 @dataclass(frozen=True)
@@ -120,6 +121,7 @@ def date_series(
     edge: int = 2,
     draws: int = 999,
     longest_ramp: int = LONGEST_RAMP,
+    seasons: npt.NDArray[np.int_] | None = None,
 ) -> ChangeDate | Skipped:
     """Date a shift, up or down, in the mean of a series.
 
@@ -129,6 +131,9 @@ def date_series(
         One number a period (a driver's mean); missing ones are NaN and are left out.
     weights
         Precision of each, such as the number of clients behind it; equal without.
+    seasons
+        The season of each period (its month of the year, say), int[T], where the series may have
+        one of unknown shape: it is weighed together with the change.
     edge, draws
         As in `date_counts`.
 
@@ -144,15 +149,18 @@ def date_series(
     if len(there) < FEWEST_PERIODS:
         return _few_periods(len(there))
     x, w = full[there], heavy[there] / heavy[there].mean()
-    carried = _carried_over(x, w, edge)
-    inflation = (1 + carried) / (1 - carried)
-    p_value = _series_p(x, w, carried, rng, edge, draws)
     ramps = tuple(range(longest_ramp + 1))
-    weighed = shapes.weigh_means(x, w, ramps, inflation=inflation)
+    season = None if seasons is None else _season(x, w, seasons[there], ramps)
+    carried = _carried_over(x, w, edge, season)
+    inflation = (1 + carried) / (1 - carried)
+    weighed = shapes.weigh_means(x, w, ramps, inflation=inflation, season=season)
     start, ramp, gradual, chances = _choose(weighed.log_evidence, edge)
     low, high = _shortest(chances, start)
     shift = float(weighed.size[ramp, start])
-    before = float(np.average(x - shift * shapes.shape(len(x), (ramp,))[0, start], weights=w))
+    rest = x - shift * shapes.shape(len(x), (ramp,))[0, start]
+    yearly = np.zeros(len(x)) if season is None else shapes.season_effects(rest, w, season)
+    p_value = _series_p(x - yearly, w, carried, rng, edge, draws)
+    before = float(np.average(rest - yearly, weights=w))
     spread = np.zeros(len(full))
     spread[there] = chances
     first, soonest, latest = (int(there[place]) for place in (start, low, high))
@@ -319,20 +327,46 @@ def _largest_shift(series: Floats, weights: Floats, edge: int) -> Floats:
     return np.asarray(explained / np.maximum(total - explained, 1e-12 * np.maximum(total, 1e-300)))
 
 
-def _carried_over(x: Floats, w: Floats, edge: int) -> float:
-    """First autocorrelation left after the best shift, not below 0."""
-    weighed = shapes.weigh_means(x, w, (0, LONGEST_RAMP))
+def _season(
+    x: Floats, w: Floats, codes: npt.NDArray[np.int_], ramps: tuple[int, ...]
+) -> shapes.Season:
+    """Return the season with the strength that explains the series best, beside any change in it.
+
+    Strength and change are weighed together: a step passes for a season in part if the season is
+    taken out beforehand, and its date is blurred.
+    """
+
+    def evidence(variance: float) -> float:
+        season = shapes.Season(codes, variance)
+        weighed = shapes.weigh_means(x, w, ramps, season=season).log_evidence
+        scale = np.linalg.slogdet(shapes.whitening(w, season))[1]
+        return float(special.logsumexp(weighed) + scale)
+
+    return shapes.Season(codes, max(_SEASON_VARIANCES, key=evidence))
+
+
+def _carried_over(x: Floats, w: Floats, edge: int, season: shapes.Season | None) -> float:
+    """First autocorrelation left after the best shift and a straight line on either side of it.
+
+    The lines, for a driver often ebbs after its change (those who had most of it leave): no
+    noise. Not below 0.
+    """
+    weighed = shapes.weigh_means(x, w, (0, LONGEST_RAMP), season=season)
     inside = weighed.log_evidence[:, edge : len(x) - edge + 1]
     ramp, place = np.unravel_index(np.argmax(inside), inside.shape)
     start = int(place) + edge
     share = shapes.shape(len(x), (0, LONGEST_RAMP))[ramp, start]
-    rest = x - weighed.size[ramp, start] * share
-    rest = (rest - np.average(rest, weights=w)) * np.sqrt(w)
+    since = np.arange(len(x)) - start
+    lines = np.stack([np.ones(len(x)), share, since.clip(max=0), since.clip(min=0)], axis=1)
+    even = shapes.whitening(w, season)
+    rest = even @ x - even @ lines @ np.linalg.lstsq(even @ lines, even @ x, rcond=None)[0]
     power = float(rest @ rest)
-    r = float(rest[1:] @ rest[:-1]) / power if power > 0 else 0.0
-    # fitting the best shift pulls the autocorrelation down, by (3 + 8.5 r) / n in simulations
-    n = max(len(x), 17)
-    return float(np.clip((r + 3.0 / n) / (1.0 - 8.5 / n), 0.0, 0.9))
+    if power <= 1e-9 * w @ (x - np.average(x, weights=w)) ** 2:
+        return 0.0  # a change without any noise: what is left is rounding
+    r = float(rest[1:] @ rest[:-1]) / power
+    # what is fitted pulls the autocorrelation down, by (3.8 + 12.5 r) / n in simulations
+    n = max(len(x), 20)
+    return float(np.clip((r + 3.8 / n) / (1.0 - 12.5 / n), 0.0, 0.9))
 
 
 def _exceeded(value: float, null: Floats) -> float:

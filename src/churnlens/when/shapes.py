@@ -32,6 +32,36 @@ class Weighed:
     size: Floats  # counts: log ratio after to before; means: the shift
 
 
+@dataclass(frozen=True)
+class Season:
+    """The season each period falls in, int[T], and the variance of its effects over the noise's."""
+
+    codes: npt.NDArray[np.int_]
+    variance: float
+
+
+def whitening(weights: Floats, season: Season | None) -> Floats:
+    """Return the T × T matrix that makes the noise of a series, season included, even."""
+    even = np.diag(np.sqrt(weights))
+    if season is None or season.variance == 0:
+        return even
+    member = np.eye(int(season.codes.max()) + 1)[season.codes]
+    shared = even @ member
+    covariance = np.eye(len(weights)) + season.variance * shared @ shared.T
+    return np.asarray(np.linalg.solve(np.linalg.cholesky(covariance), even))
+
+
+def season_effects(rest: Floats, weights: Floats, season: Season) -> Floats:
+    """Return the season's effect on each period, float[T], read from what a change leaves over."""
+    member = np.eye(int(season.codes.max()) + 1)[season.codes]
+    from_mean = rest - np.average(rest, weights=weights)
+    precision = member.T @ (weights[:, None] * member)
+    known = precision * season.variance + np.eye(len(precision))
+    return np.asarray(
+        member @ np.linalg.solve(known, season.variance * member.T @ (weights * from_mean))
+    )
+
+
 @lru_cache(maxsize=64)
 def shape(periods: int, ramps: tuple[int, ...]) -> Floats:
     """Return ramps × starts × periods: the share of the change that is in at each period."""
@@ -95,21 +125,29 @@ def _count_fit(
 
 
 def weigh_means(
-    values: Floats, weights: Floats, ramps: tuple[int, ...], *, inflation: float = 1.0
+    values: Floats,
+    weights: Floats,
+    ramps: tuple[int, ...],
+    *,
+    inflation: float = 1.0,
+    season: Season | None = None,
 ) -> Weighed:
     """Weigh starts and ramps of a shift in the mean of a series.
 
     The noise has variance σ² / weight with σ unknown; the shift has a normal prior of variance
-    10 σ². `inflation` is the long-run over the one-period variance of autocorrelated noise.
+    10 σ². `inflation` is the long-run over the one-period variance of autocorrelated noise. With a
+    `season` its effects are integrated out with the shift's size, so that a step is not taken for
+    the season of the year it came in.
     """
-    share = shape(len(values), ramps)
-    mass = weights.sum()
-    centre = float(values @ weights) / mass
-    from_mean = values - centre
-    spread = (share * share) @ weights - (share @ weights) ** 2 / mass
-    shift = (share @ (weights * from_mean)) / np.maximum(spread, 1e-12)
+    even = whitening(weights, season)
+    one, x = even.sum(axis=1), even @ values
+    share = shape(len(values), ramps) @ even.T
+    mass = one @ one
+    from_mean = x - one * (x @ one) / mass
+    spread = (share * share).sum(axis=-1) - (share @ one) ** 2 / mass
+    shift = (share @ from_mean) / np.maximum(spread, 1e-12)
     shrunk = _SHIFT_VARIANCE * spread / (1.0 + _SHIFT_VARIANCE * spread)
-    total = float(weights @ from_mean**2)
+    total = float(from_mean @ from_mean)
     left = np.maximum(total - shrunk * shift**2 * spread, 1e-12 * max(total, 1e-300))
     degrees = (len(values) - 1) / 2
     evidence = -degrees * np.log(left) / inflation - 0.5 * np.log1p(_SHIFT_VARIANCE * spread)

@@ -107,11 +107,11 @@ def find_moves(
             break
         score, segment, _ = best
         inside = members(segment, attributes, values.shape)
-        move, profile = _dated(exposure, values, inside, segment, score)
+        move, profile = _dated(
+            exposure, rest, inside, segment, score, cal.season if season else None
+        )
         if season:  # a change that many share passes for season in part, until it is taken out
-            without = rest - np.where(inside, profile, 0).astype(np.float32)
-            values = rest - _season(without, cal)
-            move, profile = _dated(exposure, values, inside, segment, score)
+            values = rest - _season(rest - np.where(inside, profile, 0).astype(np.float32), cal)
         if score < LEAST_SCORE or abs(move.shift) < LEAST_SIZE * spread:
             break
         if not _drifts(values, inside, profile):
@@ -218,10 +218,11 @@ def _dated(
     inside: Array,
     segment: dict[str, tuple[str, ...]],
     score: float,
+    seasons: Array | None,
 ) -> tuple[Move, Array]:
     """Date the segment's shift; also its profile over time, float[T], to explain it away."""
     mean, heads = _against_the_rest(values, inside)
-    change = date_series(mean, heads, rng=np.random.default_rng(0), draws=99, longest_ramp=6)
+    change = date_series(mean, heads, rng=np.random.default_rng(0), draws=99, seasons=seasons)
     if not isinstance(change, ChangeDate):
         flat = np.zeros(values.shape[1])
         return Move(exposure, segment, 0, 0, 0, 0, 0.0, 0.0, 0.0, 0), flat
