@@ -358,8 +358,10 @@ def _carried_over(x: Floats, w: Floats, edge: int, season: shapes.Season | None)
     share = shapes.shape(len(x), (0, LONGEST_RAMP))[ramp, start]
     since = np.arange(len(x)) - start
     lines = np.stack([np.ones(len(x)), share, since.clip(max=0), since.clip(min=0)], axis=1)
-    even = shapes.whitening(w, season)
-    rest = even @ x - even @ lines @ np.linalg.lstsq(even @ lines, even @ x, rcond=None)[0]
+    if season is not None:
+        x = x - shapes.season_effects(x - weighed.size[ramp, start] * share, w, season)
+    root = np.sqrt(w)
+    rest = root * (x - lines @ np.linalg.lstsq(root[:, None] * lines, root * x, rcond=None)[0])
     power = float(rest @ rest)
     if power <= 1e-9 * w @ (x - np.average(x, weights=w)) ** 2:
         return 0.0  # a change without any noise: what is left is rounding
