@@ -9,6 +9,8 @@ import pandas as pd
 import pytest
 
 from churnlens.config import PluginSettings, Settings, load
+from churnlens.errors import ConfigError
+from churnlens.panel.departures import DEFINITIONS
 from churnlens.pipeline import investigate
 from churnlens.report import render
 from churnlens.results import RowCounts, to_json
@@ -161,6 +163,16 @@ def test_orders_alone_say_when_but_not_which_or_why(tmp_path):
     assert all(set(issue.segment) <= {"value_tier", "tier"} for issue in review.issues)
     assert set(review.rows) == {"orders"}
     assert render(review)
+    assert "no_baskets" in codes(review)  # and it is not counted among the definitions
+    assert "basket" not in {d.name for d in review.book.definitions}
+    assert {i.definitions_agreeing.of for i in review.issues} <= {len(DEFINITIONS) - 1}
+
+
+def test_a_definition_that_the_book_does_not_bear_is_refused(tmp_path):
+    orders = tables(SAMPLE, ["orders"])["orders"][["client_id", "order_date", "amount"]]
+    source = write({"orders": orders}, tmp_path)
+    with pytest.raises(ConfigError, match=r"'basket' cannot be used here\. .* no category"):
+        told(source, QUICK.model_copy(update={"definition": "basket"}))
 
 
 def test_a_small_book_says_that_it_is_too_small(tmp_path):
@@ -240,5 +252,5 @@ def test_parts_of_ones_own_take_part(tmp_path, monkeypatch):
     assert "orders_in_a_period" in {driver.driver for driver in review.ruled_out}
     cause = next(issue for issue in review.issues if issue.driver)
     assert "our_check" in {evidence.check for evidence in cause.evidence}
-    assert cause.definitions_agreeing.of == 4
+    assert cause.definitions_agreeing.of == len(DEFINITIONS) + 1
     assert "an appendix of our own" in render(review, sections=plugins.sections)

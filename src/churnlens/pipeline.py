@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from churnlens.config import Settings
+from churnlens.errors import ConfigError
 from churnlens.issues import catalogue, identity
 from churnlens.issues.register import entries_of
 from churnlens.issues.summary import ranked, verdict_sentences
@@ -86,7 +87,7 @@ def investigate(
     step("adding up orders by client and period", 1, STEPS)
     book = open_book(tables, settings)
     step("finding departures and their onset", 2, STEPS)
-    panel = build(book, settings.definition)
+    panel = _panel(book, settings.definition)
     base = expectation.fit(panel)
     if base.departures < LEAST_DEPARTURES:
         return Outcome(_too_few(tables, settings, book, base), tables)
@@ -95,8 +96,7 @@ def investigate(
         base, attributes_of(base.panel), draws=settings.draws, seed=settings.seed
     )
     step("weighing the other definitions of leaving", 4, STEPS)
-    known = dict.fromkeys((*DEFINITIONS, *settings.plugins.definitions))
-    others = {n: expectation.fit(build(book, n)) for n in known if n != settings.definition}
+    others, unread = _other_definitions(book, settings)
     step("looking for causes", 5, STEPS)
     alike = {name: aligned(other, base) for name, other in others.items()}
     found = answer(
@@ -109,8 +109,27 @@ def investigate(
     )
     step("writing down what was found", 6, STEPS)
     review = _review(tables, settings, book, base, search, others, found, previous)
+    review = replace(review, skipped=(*review.skipped, *unread))
     step("done", STEPS, STEPS)
     return Outcome(review, tables)
+
+
+def _panel(book: Book, name: str) -> Panel:
+    """Return the panel under the definition that the review rests on."""
+    panel = build(book, name)
+    if isinstance(panel, Skipped):
+        raise ConfigError(f"the churn definition '{name}' cannot be used here. {panel.reason}")
+    return panel
+
+
+def _other_definitions(
+    book: Book, settings: Settings
+) -> tuple[dict[str, Baseline], tuple[Skipped, ...]]:
+    """Return the baseline under each other definition, and why some could not be read."""
+    known = dict.fromkeys((*DEFINITIONS, *settings.plugins.definitions))
+    panels = {n: build(book, n) for n in known if n != settings.definition}
+    others = {n: expectation.fit(p) for n, p in panels.items() if isinstance(p, Panel)}
+    return others, tuple(p for p in panels.values() if isinstance(p, Skipped))
 
 
 def _silent(_name: str, _done: int, _total: int) -> None:
@@ -273,6 +292,14 @@ def _definition_text_of(name: str) -> Text:
         "volume": Text(
             "A client counts as leaving when it buys less than half as much over half a year as "
             "over the year before."
+        ),
+        "p_alive": Text(
+            "A client counts as leaving when its silence leaves it one chance in ten to be a "
+            "client still, by a model of how often clients buy and stop buying (BG/NBD)."
+        ),
+        "basket": Text(
+            "A client counts as leaving when it gives up the categories that half or more of its "
+            "money went to, whether it still orders others or not."
         ),
     }
     return known.get(name, Text("A definition of your own: {name}.", {"name": name}))

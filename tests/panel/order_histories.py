@@ -10,7 +10,7 @@ import pandas as pd
 
 from churnlens.panel import Book
 from churnlens.panel.activity import Activity, measure
-from churnlens.panel.periods import Calendar, ClientPeriods, calendar
+from churnlens.panel.periods import Baskets, Calendar, ClientPeriods, baskets_of, calendar
 
 START = dt.date(2021, 4, 1)
 
@@ -21,10 +21,10 @@ def months_from(count: int) -> Calendar:
 
 
 def order_days(rate: np.ndarray, seed: int, regular: np.ndarray | float = 1.0) -> pd.DataFrame:
-    """Draw order days (client, day, month, amount) from orders expected by client and month.
+    """Draw order days (client, day, month, amount, category) from orders expected by month.
 
     Gaps on each client's own clock are gamma with shape `regular`: 1 orders at random, 10 like
-    clockwork.
+    clockwork. Clients buy from three categories, three in five orders from the first of them.
     """
     rng = np.random.default_rng(seed)
     cal = months_from(rate.shape[1])
@@ -42,7 +42,9 @@ def order_days(rate: np.ndarray, seed: int, regular: np.ndarray | float = 1.0) -
     at = at.clip(0, len(days) - 1)
     orders = pd.DataFrame({"client": client, "day": days[at], "month": month[at]})
     orders = orders.drop_duplicates(["client", "day"], ignore_index=True)
-    return orders.assign(amount=rng.lognormal(4, 0.4, len(orders)))
+    amount = rng.lognormal(4, 0.4, len(orders))
+    category = (orders["client"] + rng.choice(3, len(orders), p=[0.6, 0.25, 0.15])) % 6
+    return orders.assign(amount=amount, category=category)
 
 
 def data_of(orders: pd.DataFrame, months: int) -> ClientPeriods:
@@ -64,7 +66,18 @@ def data_of(orders: pd.DataFrame, months: int) -> ClientPeriods:
     np.add.at(counts, (row, orders["month"]), 1)
     np.add.at(volume, (row, orders["month"]), orders["amount"])
     clients = clients.rename_axis("client_id").reset_index()
-    return ClientPeriods(None, months_from(months), clients, counts, volume, volume, None, {})
+    cal, held = months_from(months), baskets(orders, row, volume)
+    return ClientPeriods(None, cal, clients, counts, volume, volume, None, {}, held)
+
+
+def baskets(orders: pd.DataFrame, row: np.ndarray, volume: np.ndarray) -> Baskets:
+    """Return order days by client and category, where there are six or more."""
+    keys = ["client", "category"]
+    rows = orders.assign(client=row, days=1).groupby([*keys, "month"])
+    rows = rows[["days", "amount"]].sum().reset_index()
+    rows = rows[rows.groupby(keys)["days"].transform("sum") >= 6]
+    columns = [rows[name].to_numpy() for name in (*keys, "month", "days", "amount")]
+    return baskets_of(*columns[:3], (columns[3], columns[4]), volume)
 
 
 def activity(orders: pd.DataFrame, months: int) -> Activity:
@@ -110,5 +123,6 @@ def write_source(folder: Path, orders: pd.DataFrame, **companions: pd.DataFrame)
 def as_source(orders: pd.DataFrame) -> pd.DataFrame:
     """Return order days with the columns of the contract."""
     ids = "C" + orders["client"].astype(str).str.zfill(4)
-    rows = orders.assign(client_id=ids, order_date=orders["day"])
-    return rows[["client_id", "order_date", "amount"]]
+    category = "range " + orders["category"].astype(str)
+    rows = orders.assign(client_id=ids, order_date=orders["day"], category=category)
+    return rows[["client_id", "order_date", "amount", "category"]]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -10,6 +12,7 @@ from order_histories import activity, by_client, cut_off, order_days
 
 from churnlens.errors import ConfigError
 from churnlens.panel.departures import DEFINITIONS, Departures, definition, spells
+from churnlens.results import Skipped
 
 MONTHS = 36
 OWN = "own_definition:half_a_year_silent"
@@ -98,6 +101,9 @@ def test_any_order_book_can_be_read(define, clients, months, rate, seed):
     if orders.empty:
         return
     found = define(activity(orders, months))
+    if isinstance(found, Skipped):
+        assert found.reason.endswith(".")
+        return
     assert isinstance(found, Departures)
     assert ((found.onset >= -1) & (found.onset < months)).all()
     if found.likelihood is not None:
@@ -190,6 +196,49 @@ def test_who_comes_back_starts_a_new_spell():
     assert (count[40:] == 1).mean() >= 0.95
     second = (client < 40) & (begin > 0) & (end == MONTHS)
     assert abs(np.median(begin[second]) - 26) <= 1
+
+
+def test_who_gives_up_its_main_categories_has_left_by_basket():
+    """Sixty of 600 clients order as often as before, but from one of three categories alone."""
+    orders = order_days(np.full((600, MONTHS), 2.5), seed=9, regular=2)
+    home = orders["category"] == (orders["client"] + 2) % 6
+    narrowed = (orders["client"] < 60) & (orders["month"] >= 20) & ~home
+    orders["category"] = orders["category"].mask(narrowed, (orders["client"] + 2) % 6)
+    act = activity(orders, MONTHS)
+    first = by_client(act, DEFINITIONS["basket"](act), 600)
+    assert (first[:60] < MONTHS).mean() >= 0.9
+    assert (np.abs(first[:60] - 20) <= 2)[first[:60] < MONTHS].mean() >= 0.8
+    assert (first[60:] < MONTHS).mean() <= 0.04  # in three years
+    blind = by_client(act, DEFINITIONS["silence"](act), 600)
+    assert (blind[:60] < MONTHS).mean() <= 0.1
+
+
+def test_without_categories_nobody_leaves_by_basket():
+    orders = order_days(np.full((50, MONTHS), 2.0), seed=9)
+    told = activity(orders, MONTHS)
+    one = activity(orders.assign(category=0), MONTHS)
+    for act in (replace(told, baskets=None), one):
+        found = DEFINITIONS["basket"](act)
+        assert isinstance(found, Skipped)
+        assert "categor" in found.reason
+
+
+def test_one_in_ten_of_those_called_gone_by_p_alive_is_there_still():
+    """Clients as the model has them: Poisson buyers who leave for good after some order."""
+    rng = np.random.default_rng(12)
+    rate = rng.gamma(2, 0.7, 4000).clip(0.2)
+    stays = rng.geometric(rng.beta(1, 12, 4000).clip(0.01))  # orders until it leaves
+    orders = order_days(np.repeat(rate[:, None], MONTHS, axis=1), seed=13)
+    nth = orders.groupby("client").cumcount()
+    orders = orders[nth < stays[orders["client"]]].reset_index(drop=True)
+    ids = np.sort(orders["client"].unique())
+    act = activity(orders, MONTHS)
+    found = DEFINITIONS["p_alive"](act)
+    ended = act.days >= stays[ids]
+    gone = found.onset >= 0
+    false = ~ended[found.client] | (found.onset < act.last[found.client])
+    assert gone.sum() > 500
+    assert 0.04 <= false[gone].mean() <= 0.11
 
 
 def test_an_unknown_definition_is_named_with_the_nearest():

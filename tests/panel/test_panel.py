@@ -11,6 +11,7 @@ from order_histories import START, as_source, book, order_days, write_source
 
 from churnlens.config import Settings
 from churnlens.panel import build, open_book
+from churnlens.panel.departures import DEFINITIONS
 from churnlens.tables import open_source
 
 MONTHS = 36
@@ -70,7 +71,7 @@ def test_an_old_quarter_reads_as_it_did_then(steady, tmp_path):
     then = events["event_date"].dt.date <= as_of
     early = opened(write_source(tmp_path / "then", steady[known], events=events[then]), as_of)
     later = opened(write_source(tmp_path / "now", steady, events=events), as_of)
-    for name in ("cadence", "silence", "volume"):
+    for name in DEFINITIONS:
         a, b = build(early, name), build(later, name)
         assert a.found.tobytes() == b.found.tobytes()
         assert a.active.tobytes() == b.active.tobytes()
@@ -78,6 +79,26 @@ def test_an_old_quarter_reads_as_it_did_then(steady, tmp_path):
             assert x.name == y.name
             assert x.values.tobytes() == y.values.tobytes()
     assert early.tiers.tobytes() == later.tiers.tobytes()
+
+
+def test_baskets_are_what_each_client_bought_by_category_and_month(steady, tmp_path):
+    rng = np.random.default_rng(3)
+    names = np.array(["wire", "lamps", "", "fuses"])[rng.choice(4, len(steady))]
+    rows = steady.assign(category=names)
+    rows.loc[::50, "amount"] = -1.0
+    held = opened(write_source(tmp_path, rows)).activity.baskets
+    real = rows[(rows["amount"] > 0) & (rows["category"] != "")]
+    month = real["order_date"].dt.to_period("M").astype("int64")
+    real = real.assign(month=month - month.min())
+    days = real.drop_duplicates(["client_id", "order_date", "category"])
+    days = days.groupby(["client_id", "category"]).size()
+    often = days[days >= 6]
+    assert len(held.client) == len(often)
+    assert held.orders.sum() == often.sum()
+    one = real[(real["client_id"] == "C0005") & (real["category"] == "lamps")]
+    by_month = one.groupby("month")["amount"].sum().reindex(range(MONTHS), fill_value=0)
+    row = np.flatnonzero((held.client == 5) & (held.category == 1))  # fuses, lamps, wire
+    assert np.allclose(held.amount[row[0]], by_month, rtol=1e-5)
 
 
 def test_a_single_bulk_order_never_made_a_client(steady, tmp_path):

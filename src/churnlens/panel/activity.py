@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from churnlens.panel.periods import Calendar, ClientPeriods
+from churnlens.panel.periods import Baskets, Calendar, ClientPeriods
 
 Array = npt.NDArray[Any]
 PRIOR_GAPS = 8.0  # pseudo-gaps by which a client's own regularity is shrunk to the book's
@@ -31,6 +31,7 @@ class Activity:
     (quasi-Poisson), float32[n]; 1 is a Poisson buyer, below 1 a regular one. `first` and `last`
     are the periods of the first and the last order; `days` is the number of order days;
     `closing` is the period from which a given closing makes leaving impossible (T: there is none).
+    `baskets` are the clients' orders by category; None where no category is recorded.
     """
 
     calendar: Calendar
@@ -43,9 +44,10 @@ class Activity:
     last: Array
     days: Array
     closing: Array
+    baskets: Baskets | None = None
 
     def rows(self, keep: Array | slice) -> Activity:
-        """Return the activity of some clients only (`keep` is an index or mask)."""
+        """Return the activity of some clients only (`keep` is an index or mask), baskets left."""
         return replace(
             self,
             orders=self.orders[keep],
@@ -57,6 +59,7 @@ class Activity:
             last=self.last[keep],
             days=self.days[keep],
             closing=self.closing[keep],
+            baskets=None,
         )
 
 
@@ -95,6 +98,7 @@ def measure(data: ClientPeriods, attributes: pd.DataFrame, closed: Array) -> Act
         days=days,
         # A silence that begins within three months of the closing belongs to the closing.
         closing=np.where(closed < len(cal.starts), np.maximum(closed - cal.span(3), 0), closed),
+        baskets=data.baskets,
     )
 
 
@@ -170,13 +174,13 @@ def seasonal_index(orders: Array, active: Array, cal: Calendar, attributes: pd.D
     if len(cal.starts) < 2 * cal.per_year:
         return np.ones(orders.shape, np.float32)
     expected = _steady_orders(orders, active, cal)
-    book = _profile(orders, expected, active, cal, seasons, np.ones(seasons), prior=0.0)
+    book = season_profile(orders, expected, active, cal, seasons, np.ones(seasons), prior=0.0)
     groups = _season_groups(orders, expected, active, cal, seasons, book, attributes)
     if groups is None:
         return np.broadcast_to(book[cal.season], orders.shape).astype(np.float32)
     profiles = np.stack(
         [
-            _profile(
+            season_profile(
                 orders[groups == g],
                 expected[groups == g],
                 active[groups == g],
@@ -229,7 +233,7 @@ def _steady_orders(orders: Array, active: Array, cal: Calendar) -> Array:
     return np.asarray(rate[:, None] * active * cal.share, dtype=np.float32)
 
 
-def _profile(
+def season_profile(
     orders: Array,
     expected: Array,
     active: Array,

@@ -14,10 +14,11 @@ from churnlens.panel import periods
 from churnlens.panel.activity import Activity, measure
 from churnlens.panel.attributes import client_attributes, value_tiers
 from churnlens.panel.cumulative import cumulative
-from churnlens.panel.departures import Departures, definition
+from churnlens.panel.departures import definition
 from churnlens.panel.exposures import Exposure, exposures
 from churnlens.panel.onsets import OnsetLikelihood, book_hazard, established, posterior
 from churnlens.panel.periods import Calendar, ClientPeriods
+from churnlens.panel.spells import Departures
 from churnlens.panel.visibility import chance_of_being_seen
 from churnlens.results import Skipped
 from churnlens.tables import Tables
@@ -159,8 +160,8 @@ def _where_given(dates: pd.Series[Any], cal: Calendar, default: Array) -> Array:
     return out
 
 
-def build(book: Book, name: str) -> Panel:
-    """Return the panel of a book under one churn definition.
+def build(book: Book, name: str) -> Panel | Skipped:
+    """Return the panel of a book under one churn definition; `Skipped` where it bears none.
 
     Raises
     ------
@@ -168,6 +169,8 @@ def build(book: Book, name: str) -> Panel:
         When there is no such definition.
     """
     spells = definition(name)(book.activity)
+    if isinstance(spells, Skipped):
+        return spells
     likelihood, found, active = _weights(book.activity, spells)
     keep = np.flatnonzero(active.any(axis=1))
     c, begin = spells.client[keep], spells.begin[keep]

@@ -2,13 +2,14 @@
 
 A definition is one function `Activity -> Departures` and one line in `DEFINITIONS` (or a
 `"my_module:name"` string in the config). It may read the data up to a period to declare a
-departure in that period, never what comes after; the onset is then dated before it.
+departure in that period, never what comes after; the onset is then dated before it. One that a book
+does not bear (no categories, say) returns `Skipped` with the reason.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,46 +17,25 @@ import numpy.typing as npt
 
 from churnlens.errors import ConfigError, did_you_mean
 from churnlens.panel.activity import Activity
+from churnlens.panel.alive import p_alive
+from churnlens.panel.baskets import basket
 from churnlens.panel.cumulative import cumulative
 from churnlens.panel.onsets import (
     LEAST_ORDERS,
-    OnsetLikelihood,
     book_hazard,
     onset_likelihood,
     posterior,
 )
 from churnlens.panel.returns import missed, silence_threshold
+from churnlens.panel.spells import Departures, spells, yes_or_no
 from churnlens.plugins import load_plugin
+from churnlens.results import Skipped
 
 Array = npt.NDArray[Any]
 CLEAR = 3.0  # standard deviations that a fall must be beyond the scatter of a steady client
 SURE = 0.7  # probability of having left from which a client is counted as gone
 
-
-@dataclass(frozen=True)
-class Departures:
-    """One row a spell of a client, m rows by T periods.
-
-    `client` is the client's code, `begin` the spell's first period and `end` one past its last (T,
-    or where the client came back or closed). `onset` is the period in which ordering first fell
-    (int[m], −1: it did not), `low` and `high` its 95 % interval, `declared` the period in which the
-    data first showed it. `likelihood` is that of every onset where the definition weighs them all,
-    None where it only says yes or no. `watched`, bool[m, T], are the periods in which a departure
-    could begin and be declared; None: wherever the client is established.
-    """
-
-    client: Array
-    begin: Array
-    end: Array
-    onset: Array
-    low: Array
-    high: Array
-    declared: Array
-    likelihood: OnsetLikelihood | None = None
-    watched: Array | None = None
-
-
-Definition = Callable[[Activity], Departures]
+Definition = Callable[[Activity], Departures | Skipped]
 
 
 def cadence(activity: Activity) -> Departures:
@@ -88,7 +68,9 @@ def silence(activity: Activity) -> Departures:
     part = activity.rows(client)
     due, after = missed(part, begin)
     t = np.arange(due.shape[1])
-    return _hard(client, begin, end, (due >= limit) & (t < end[:, None]), np.maximum(after - 1, 0))
+    return yes_or_no(
+        client, begin, end, (due >= limit) & (t < end[:, None]), np.maximum(after - 1, 0)
+    )
 
 
 def volume(activity: Activity) -> Departures:
@@ -108,13 +90,19 @@ def volume(activity: Activity) -> Departures:
     enough = orders[:, start] - orders[:, back] >= 2 * LEAST_ORDERS
     possible = enough & (start - begin[:, None] >= window)
     halved = possible & (after <= 0.5 * before) & clear & (stop <= end[:, None])
-    found = _hard(client, begin, end, halved, np.broadcast_to(start, halved.shape))
+    found = yes_or_no(client, begin, end, halved, np.broadcast_to(start, halved.shape))
     watched = np.zeros_like(possible)
     watched[:, : -window + 1] = possible[:, window - 1 :]  # by the period in which a fall begins
     return replace(found, watched=watched)
 
 
-DEFINITIONS: dict[str, Definition] = {"cadence": cadence, "silence": silence, "volume": volume}
+DEFINITIONS: dict[str, Definition] = {
+    "cadence": cadence,
+    "silence": silence,
+    "volume": volume,
+    "p_alive": p_alive,
+    "basket": basket,
+}
 
 
 def definition(name: str) -> Definition:
@@ -136,24 +124,6 @@ def definition(name: str) -> Definition:
     )
 
 
-def spells(activity: Activity, limit: float) -> tuple[Array, Array, Array]:
-    """Return client, first period and one past the last period of every spell, int[m] each.
-
-    A silence beyond the limit (orders missed over scatter) ends a spell; the order after it begins
-    the client's next one. A closing ends the last.
-    """
-    periods = activity.orders.shape[1]
-    due, _ = missed(activity, activity.first)
-    back = np.zeros(activity.orders.shape, bool)
-    back[:, 1:] = (activity.orders[:, 1:] > 0) & (due[:, :-1] >= limit)
-    back[np.arange(len(back)), activity.first] = True
-    client, begin = np.nonzero(back)
-    last = np.append(client[1:] != client[:-1], True) if len(client) else np.zeros(0, bool)
-    end = np.where(last, periods, np.append(begin[1:], periods)[: len(begin)])
-    end = np.minimum(end, activity.closing[client])  # silence after a closing says nothing
-    return client, begin, np.maximum(end, begin + 1)
-
-
 def most_probable(found: Array) -> tuple[Array, Array, Array]:
     """Return onset (posterior median, −1 where leaving is not sure), and its 95 % interval."""
     cdf = np.cumsum(found, axis=1)
@@ -164,10 +134,3 @@ def most_probable(found: Array) -> tuple[Array, Array, Array]:
         return np.where(gone, np.argmax(cdf >= q * total, axis=1), -1)
 
     return quantile(0.5), quantile(0.025), quantile(0.975)
-
-
-def _hard(client: Array, begin: Array, end: Array, declared: Array, start: Array) -> Departures:
-    """Return departures by a yes-or-no rule: the first period declared, and the start it names."""
-    at = np.where(declared.any(axis=1), declared.argmax(axis=1), -1)
-    onset = np.where(at >= 0, start[np.arange(len(at)), np.maximum(at, 0)], -1)
-    return Departures(client, begin, end, onset, onset, onset, at)

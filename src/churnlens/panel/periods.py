@@ -19,6 +19,7 @@ from churnlens.config import PeriodName
 from churnlens.tables import Tables
 
 Array = npt.NDArray[Any]
+BASKET_DAYS = 6  # days with an order in a category from which a client can be said to give it up
 CAP = 4.0  # a day's amount counts at most this many times the client's median day as volume
 
 
@@ -101,6 +102,22 @@ def period_index(column: Any, cal: Calendar) -> Any:
 
 
 @dataclass(frozen=True)
+class Baskets:
+    """Orders by client, category and period: a row for each category that a client came back to.
+
+    `client` and `category` are codes, int[p], in this order; `orders` counts days with an order in
+    the category and `amount` is what was spent there, float32[p, T]. `whole` is all that each
+    client spent, float32[n, T].
+    """
+
+    client: Array
+    category: Array
+    orders: Array
+    amount: Array
+    whole: Array
+
+
+@dataclass(frozen=True)
 class ClientPeriods:
     """Orders by client and period, dense.
 
@@ -121,6 +138,7 @@ class ClientPeriods:
     revenue: Array
     margin: Array | None
     measures: dict[str, Array]
+    baskets: Baskets | None = None
 
 
 def aggregate(tables: Tables, cal: Calendar) -> ClientPeriods:
@@ -150,6 +168,9 @@ def aggregate(tables: Tables, cal: Calendar) -> ClientPeriods:
         revenue=dense("net"),
         margin=dense("margin") if "margin" in rows.column_names else None,
         measures={name: dense(f"m_{i}", np.nan) for i, name in enumerate(tables.measures)},
+        baskets=_baskets(tables, codes, cal, dense("gross"))
+        if "gross" in rows.column_names
+        else None,
     )
 
 
@@ -220,9 +241,53 @@ def _per_period(days: Any, stats: Any, cal: Calendar, tables: Tables) -> Any:
     }
     if "margin" in joined.columns:
         sums["margin"] = joined.margin.sum()
+    if "category" in tables.orders.columns:
+        sums["gross"] = joined.gross.sum()
     for i, _ in enumerate(tables.measures):
         sums[f"m_{i}"] = joined[f"s_{i}"].sum() / joined[f"n_{i}"].sum().nullif(0)
     return joined.group_by("code", "period").aggregate(**sums)
+
+
+def _baskets(tables: Tables, codes: Any, cal: Calendar, whole: Array) -> Baskets:
+    """Count order days and money by client, category and period, where a client came back often."""
+    o = tables.orders.filter(~tables.orders.is_return).drop_null("category")
+    o = o.inner_join(codes, "client_id")
+    sums = o.group_by("code", "category", period=period_index(o.order_date, cal)).aggregate(
+        days=o.order_date.nunique(), amount=o.amount.sum()
+    )
+    pair = ibis.window(group_by=("code", "category"))
+    often = sums.mutate(total=sums.days.sum().over(pair)).filter(lambda r: r.total >= BASKET_DAYS)
+    rows = often.order_by("code", "category", "period").drop("total").to_pyarrow()
+    return baskets_of(
+        rows["code"].to_numpy(),
+        _numbered(rows["category"]),
+        rows["period"].to_numpy(),
+        (rows["days"].to_numpy(), rows["amount"].to_numpy()),
+        whole,
+    )
+
+
+def baskets_of(
+    code: Array, category: Array, period: Array, values: tuple[Array, Array], whole: Array
+) -> Baskets:
+    """Return the baskets of rows in the order of client and category.
+
+    `code`, `category` and `period` are int[rows]; `values` are order days and money.
+    """
+    new = np.ones(len(code), bool)
+    new[1:] = (code[1:] != code[:-1]) | (category[1:] != category[:-1])
+    shape, at = (int(new.sum()), whole.shape[1]), (np.cumsum(new) - 1, period)
+    days, amount = (_dense(column, at, shape) for column in values)
+    return Baskets(code[new], category[new], days, amount, whole)
+
+
+def _numbered(names: Any) -> Array:
+    """Return a column of text as numbers in the order of its values, int[rows]."""
+    import pyarrow.compute as pc
+
+    known = pc.unique(names)
+    place = pc.index_in(names, value_set=known.take(pc.sort_indices(known)))
+    return np.asarray(place.to_numpy(), dtype=np.int64)
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from churnlens.panel.activity import Activity
 from churnlens.panel.cumulative import cumulative
-from churnlens.panel.departures import Departures
+from churnlens.panel.spells import Departures
 
 Array = npt.NDArray[Any]
 LEAST_CHANCE = 0.35  # below this a period does not count: too little of it can be seen
