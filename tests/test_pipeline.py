@@ -3,6 +3,7 @@
 import dataclasses
 import os
 import re
+import sys
 from pathlib import Path
 
 import pandas as pd
@@ -227,6 +228,16 @@ def orders_in_a_period(data, events):
 def our_check(case):
     return Evidence("our_check", "pass", "It was looked at.", Text("It was looked at."))
 
+made = []
+
+def our_model():
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    made.append("a hazard of our own")
+    return make_pipeline(StandardScaler(), LogisticRegression(C=0.1))
+
 def pages(review, language):
     return [{"said": "an appendix of our own"}]
 
@@ -244,6 +255,7 @@ def test_parts_of_ones_own_take_part(tmp_path, monkeypatch):
         definitions=("our_parts:quiet_for_long",),
         drivers=("our_parts:orders_in_a_period",),
         checks=("our_parts:our_check",),
+        models=("our_parts:our_model",),
         sections=("our_parts:appendix",),
     )
     write_world(tmp_path / "world", "approval", 300, 5)
@@ -251,6 +263,7 @@ def test_parts_of_ones_own_take_part(tmp_path, monkeypatch):
     assert "our_parts:quiet_for_long" in {d.name for d in review.book.definitions}
     assert "orders_in_a_period" in {driver.driver for driver in review.ruled_out}
     cause = next(issue for issue in review.issues if issue.driver)
-    assert "our_check" in {evidence.check for evidence in cause.evidence}
+    assert {"our_check", "second_opinion"} <= {evidence.check for evidence in cause.evidence}
+    assert sys.modules["our_parts"].made
     assert cause.definitions_agreeing.of == len(DEFINITIONS) + 1
     assert "an appendix of our own" in render(review, sections=plugins.sections)

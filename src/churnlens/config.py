@@ -54,6 +54,7 @@ class PluginSettings(_Settings):
     definitions: tuple[str, ...] = ()
     drivers: tuple[str, ...] = ()
     checks: tuple[str, ...] = ()
+    models: tuple[str, ...] = ()  # makers of a classifier, for the second opinion on a cause
     sections: tuple[str, ...] = ()
 
 

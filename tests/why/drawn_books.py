@@ -18,7 +18,7 @@ from churnlens.which.scan import Scan, prepare
 from churnlens.which.segments import Attribute, attributes_of, groups, members
 from churnlens.why.attribution import attribute
 from churnlens.why.candidates import Candidate, candidate
-from churnlens.why.checks import Case
+from churnlens.why.case import Case
 from churnlens.why.lead_lag import lead_lag
 from churnlens.why.model import fit
 from churnlens.why.moves import Move
@@ -138,7 +138,11 @@ def draw(
             v if isinstance(v, Exposure) else Exposure(k, "mean", "orders", v.astype(np.float32))
             for k, v in given.items()
         ),
-        "activity": SimpleNamespace(first=np.zeros(clients, int), closing=np.full(clients, MONTHS)),
+        "activity": SimpleNamespace(
+            first=np.zeros(clients, int),
+            closing=np.full(clients, MONTHS),
+            orders=there.astype(np.float32),
+        ),
         "revenue": np.where(there, 100.0, 0.0).astype(np.float32),
         "definition": "silence",
         "set_apart": 0,
@@ -188,13 +192,14 @@ def case(book: Drawn, c: Candidate, **more: object) -> Case:
     sign = 1 if c.move.shift > 0 else -1
     given = {
         "attribution": attribute(book.baseline, explained(book, c)).parts[0],
+        "beside": (),
         "rivals": (),
         "timing": lead_lag(book.baseline, c.move.exposure, c.inside, sign),
         "others": {},
         "controls": (),
         "seed": 0,
     }
-    return Case(book.baseline, c, c.term, **(given | more))
+    return Case(book.baseline, c, c.term, c.lasting, **(given | more))
 
 
 def with_exposures(book: Drawn, *exposures: Exposure) -> Drawn:

@@ -11,7 +11,8 @@ import pytest
 from churnlens.config import PluginSettings, Settings
 from churnlens.errors import ConfigError
 from churnlens.results import Estimate, Evidence, Text
-from churnlens.why.checks import CHECKS, Case, e_value
+from churnlens.why.case import Case
+from churnlens.why.checks import CHECKS, e_value
 from churnlens.why.investigate import checks
 from churnlens.why.model import agreeing
 from churnlens.why.rivals import Rival
@@ -90,6 +91,7 @@ def test_a_check_that_is_not_there_is_an_error() -> None:
         "placebo",
         "overlap",
         "sensitivity",
+        "second_opinion",
         "leave_one_account_out",
         "definitions",
         "held_out",

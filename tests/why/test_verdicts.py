@@ -6,7 +6,7 @@ import drawn_books
 import pytest
 
 from churnlens.results import Estimate, LagPoint
-from churnlens.why.checks import Case
+from churnlens.why.case import Case
 from churnlens.why.lead_lag import LeadLag
 from churnlens.why.rivals import Rival
 from churnlens.why.verdicts import Resolved, rule_out, verdict

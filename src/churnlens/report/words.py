@@ -72,6 +72,7 @@ CHECKS: Mapping[str, Text] = {
     "channel": Text("Is it the source, not only the way another cause works?"),
     "overlap": Text("Are there comparable clients with more and with less of it?"),
     "sensitivity": Text("Would it take a strong hidden cause to explain it away?"),
+    "second_opinion": Text("Does another way of estimating come to as many departures?"),
     "leave_one_account_out": Text("Does it hold without the largest account?"),
     "definitions": Text("Does it hold however leaving is defined?"),
     "held_out": Text("Is it found again on clients left out of the search?"),

@@ -6,22 +6,18 @@ config). It passes, fails, or is skipped with the reason; it never decides alone
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from churnlens.results import Evidence, Outcome, Text
+from churnlens.results import Evidence, Text
 from churnlens.which.baseline import Baseline
 from churnlens.which.confirm import confirm
 from churnlens.which.segments import Attribute
-from churnlens.why.attribution import Attribution
-from churnlens.why.candidates import Candidate
-from churnlens.why.lead_lag import LeadLag
+from churnlens.why.case import Case, Check, say
 from churnlens.why.model import Term, agreeing, fit, gain_alone
-from churnlens.why.rivals import Rival
+from churnlens.why.second_opinion import second_opinion
 from churnlens.why.selection import CLEARLY, KEEP, driver_p
 
 Array = npt.NDArray[Any]
@@ -33,37 +29,15 @@ SURE = 2.71  # log-likelihood gain that chance gives one time in a hundred, one-
 NO_DOSE = 10.0
 
 
-@dataclass(frozen=True)
-class Case:
-    """All that a check may look at for one candidate cause."""
-
-    baseline: Baseline
-    candidate: Candidate
-    term: Term
-    attribution: Attribution
-    rivals: tuple[Rival, ...]
-    timing: LeadLag
-    others: dict[str, Baseline]  # the same book under the other churn definitions
-    controls: tuple[Candidate, ...]  # drivers that the config names as negative controls
-    seed: int
-
-
-Check = Callable[[Case], Evidence]
-
-
-def _say(check: str, outcome: Outcome, text: Text) -> Evidence:
-    return Evidence(check, outcome, str(text), text)
-
-
 def lead_lag(case: Case) -> Evidence:
     """The driver stood out before clients began to leave, not only afterwards."""
     if len(case.timing.points) < 6:
-        return _say("lead_lag", "skip", Text("Too few departures to see what came first."))
+        return say("lead_lag", "skip", Text("Too few departures to see what came first."))
     if only_after(case):
-        return _say(
+        return say(
             "lead_lag", "fail", Text("It stands out among leavers only after they began to leave.")
         )
-    return _say(
+    return say(
         "lead_lag",
         "pass",
         Text("It changed before clients began to leave, and for those who stayed as well."),
@@ -84,14 +58,14 @@ def peers(case: Case) -> Evidence:
     """What changed for everyone in the segment predicts, not only what happened to the leaver."""
     gain = case.candidate.flat_gain
     if gain >= SURE:
-        return _say(
+        return say(
             "peers",
             "pass",
             Text(
                 "What the other clients of the segment lived through predicts departures as well."
             ),
         )
-    return _say(
+    return say(
         "peers",
         "fail",
         Text("Only the client's own records predict its leaving; those of its peers do not."),
@@ -102,16 +76,16 @@ def dose_response(case: Case) -> Evidence:
     """Clients who got more of it left more."""
     c = case.candidate
     if _alike(case):
-        return _say("dose_response", "skip", Text("All clients of the segment got about the same."))
+        return say("dose_response", "skip", Text("All clients of the segment got about the same."))
     if dose_refuted(case):
-        return _say(
+        return say(
             "dose_response",
             "fail",
             Text("Clients who got more of it did not leave more than those who got little."),
         )
     if c.dose_gain >= KEEP and c.dose_gain >= c.flat_gain - CLEARLY:
-        return _say("dose_response", "pass", Text("Clients who got more of it left more."))
-    return _say(
+        return say("dose_response", "pass", Text("Clients who got more of it left more."))
+    return say(
         "dose_response",
         "skip",
         Text("The data cannot show whether clients who got more of it left more."),
@@ -140,7 +114,7 @@ def placebo(case: Case) -> Evidence:
     c, rng = case.candidate, np.random.default_rng(case.seed)
     inside = c.inside.any(axis=1)
     if inside.all():
-        return _say("placebo", "skip", Text("Everyone was hit; there is nobody to compare with."))
+        return say("placebo", "skip", Text("Everyone was hit; there is nobody to compare with."))
     profile = case.term.dose[inside].mean(axis=0)
     due = case.baseline.expected
     seen = np.where(due > 0, case.baseline.observed, 0)
@@ -151,12 +125,12 @@ def placebo(case: Case) -> Evidence:
     own = gain(c.inside)
     beaten = sum(gain(rng.permutation(inside)) >= own for _ in range(DRAWS))
     if beaten <= 0.05 * DRAWS:
-        return _say(
+        return say(
             "placebo",
             "pass",
             Text("Given to clients drawn at random, the same change explains nothing."),
         )
-    return _say(
+    return say(
         "placebo",
         "fail",
         Text(
@@ -175,11 +149,11 @@ def _by_period(values: Array, where: Array) -> Array:
 def negative_control(case: Case) -> Evidence:
     """A driver that cannot matter explains nothing."""
     if not case.controls:
-        return _say("negative_control", "skip", Text("No driver is named as a negative control."))
+        return say("negative_control", "skip", Text("No driver is named as a negative control."))
     worst = max(case.controls, key=lambda c: c.gain)
     shown = {"driver": {"type": "driver", "value": worst.driver}}
     if driver_p(worst.gain, len(case.controls)) < 0.05:
-        return _say(
+        return say(
             "negative_control",
             "fail",
             Text(
@@ -187,7 +161,7 @@ def negative_control(case: Case) -> Evidence:
                 shown,
             ),
         )
-    return _say(
+    return say(
         "negative_control", "pass", Text("{driver}, which cannot matter, shows nothing.", shown)
     )
 
@@ -196,10 +170,8 @@ def channel(case: Case) -> Evidence:
     """What else rose with it is the way it works, not a second cause."""
     ways = [r.candidate for r in case.rivals if r.relation == "channel"]
     if not ways:
-        return _say(
-            "channel", "skip", Text("Nothing else rose with it as a way in which it works.")
-        )
-    return _say(
+        return say("channel", "skip", Text("Nothing else rose with it as a way in which it works."))
+    return say(
         "channel",
         "pass",
         Text(
@@ -217,14 +189,14 @@ def overlap(case: Case) -> Evidence:
     late = case.term.dose > 0
     before = float(case.baseline.expected[inside & ~late].sum())
     if min(due_in, max(due_out, before)) < 5:
-        return _say("overlap", "fail", Text("There are hardly any clients to compare with."))
+        return say("overlap", "fail", Text("There are hardly any clients to compare with."))
     if due_out < 5:
-        return _say(
+        return say(
             "overlap",
             "pass",
             Text("Everyone was hit; the comparison is with the same clients before."),
         )
-    return _say(
+    return say(
         "overlap", "pass", Text("There are comparable clients who were not hit, and a time before.")
     )
 
@@ -241,7 +213,7 @@ def sensitivity(case: Case) -> Evidence:
             "low": {"type": "number", "value": round(low, 1)},
         },
     )
-    return _say("sensitivity", "pass" if low >= 1.25 else "fail", text)
+    return say("sensitivity", "pass" if low >= 1.25 else "fail", text)
 
 
 def e_value(ratio: float) -> float:
@@ -261,16 +233,16 @@ def leave_one_account_out(case: Case) -> Evidence:
     left = fit(case.baseline, (Term("without", without, inside),)).gain
     share = {"share": {"type": "percent", "value": case.attribution.largest_account}}
     if left < KEEP:
-        return _say("leave_one_account_out", "fail", Text("Without one account nothing is left."))
+        return say("leave_one_account_out", "fail", Text("Without one account nothing is left."))
     if case.attribution.largest_account > 0.5:
-        return _say(
+        return say(
             "leave_one_account_out",
             "pass",
             Text(
                 "It holds without any one account, but one account is {share} of the money.", share
             ),
         )
-    return _say("leave_one_account_out", "pass", Text("It holds without any one account."))
+    return say("leave_one_account_out", "pass", Text("It holds without any one account."))
 
 
 def definitions(case: Case) -> Evidence:
@@ -281,13 +253,13 @@ def definitions(case: Case) -> Evidence:
 def _under_other_definitions(term: Term, others: dict[str, Baseline]) -> Evidence:
     if not others:
         text = Text("There is no other definition to compare with.")
-        return _say("definitions", "skip", text)
+        return say("definitions", "skip", text)
     agree = agreeing(term, others)
     text = Text(
         "It holds in {agree} of {of} other definitions of leaving.",
         {"agree": agree, "of": len(others)},
     )
-    return _say("definitions", "pass" if 2 * agree >= len(others) else "fail", text)
+    return say("definitions", "pass" if 2 * agree >= len(others) else "fail", text)
 
 
 def held_out(case: Case) -> Evidence:
@@ -300,8 +272,8 @@ def held_out(case: Case) -> Evidence:
             fit(case.baseline, (Term("half", dose, case.term.inside & side[:, None]),)).gain
         )
     if min(gains) > 0.3:
-        return _say("held_out", "pass", Text("Each half of the clients shows it by itself."))
-    return _say("held_out", "fail", Text("Only one half of the clients shows it by itself."))
+        return say("held_out", "pass", Text("Each half of the clients shows it by itself."))
+    return say("held_out", "fail", Text("Only one half of the clients shows it by itself."))
 
 
 def window_evidence(
@@ -310,7 +282,7 @@ def window_evidence(
     """Return what speaks for a rise that no driver explains: is it found again elsewhere?"""
     found = confirm(baseline, attributes)
     held = (
-        _say(
+        say(
             "held_out",
             "pass",
             Text(
@@ -318,7 +290,7 @@ def window_evidence(
             ),
         )
         if found.again == 2
-        else _say(
+        else say(
             "held_out",
             "fail",
             Text("Looked for in one half of the clients, it is not surely found in the other."),
@@ -336,6 +308,7 @@ CHECKS: dict[str, Check] = {
     "channel": channel,
     "overlap": overlap,
     "sensitivity": sensitivity,
+    "second_opinion": second_opinion,
     "leave_one_account_out": leave_one_account_out,
     "definitions": definitions,
     "held_out": held_out,

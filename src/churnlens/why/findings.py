@@ -31,9 +31,10 @@ from churnlens.when.change import ChangeDate, date_counts
 from churnlens.which.baseline import Baseline
 from churnlens.which.composition import MixIssue
 from churnlens.which.scan import Window
+from churnlens.why import second_opinion
 from churnlens.why.attribution import Attribution, Settled
 from churnlens.why.candidates import Candidate
-from churnlens.why.checks import Case
+from churnlens.why.case import Case
 from churnlens.why.model import Term, agreeing
 from churnlens.why.selection import Explanation
 from churnlens.why.standing import Standing
@@ -105,7 +106,7 @@ def shift_issue(
             "driver_series": driver_series(case.baseline, case.candidate),
             "dose": dose_points(settled, case.candidate),
             "lead_lag": case.timing.points,
-            "unknown": _unknown(case, verdict, rivals),
+            "unknown": _unknown(case, verdict, rivals, finding.evidence),
         },
     )
 
@@ -293,8 +294,18 @@ def _shift_title(
     return Text("Since {date}, {segment} leave more often because of a lack of {driver}.", values)
 
 
-def _unknown(case: Case, verdict: str, rivals: tuple[str, ...]) -> tuple[Text, ...]:
+def _unknown(
+    case: Case, verdict: str, rivals: tuple[str, ...], evidence: tuple[Evidence, ...]
+) -> tuple[Text, ...]:
     out = []
+    if any((e.check, e.outcome) == (second_opinion.NAME, "fail") for e in evidence):
+        out.append(
+            Text(
+                "Two ways of estimating how many departures it costs disagree (see the checks). "
+                "What would decide: undo it for a part of these clients, drawn by lot, and "
+                "compare after a quarter."
+            )
+        )
     if rivals:
         out.append(
             Text(

@@ -16,10 +16,12 @@ from churnlens.which.scan import Scan
 from churnlens.which.segments import Attribute
 from churnlens.why.attribution import Settled, attribute
 from churnlens.why.candidates import Candidate, find_candidates
-from churnlens.why.checks import CHECKS, Case, Check, window_evidence
+from churnlens.why.case import Case, Check
+from churnlens.why.checks import CHECKS, window_evidence
 from churnlens.why.findings import Finding, shift_issue, standing_issue, unexplained_issue
 from churnlens.why.lead_lag import lead_lag
 from churnlens.why.model import fit
+from churnlens.why.nuisances import Maker
 from churnlens.why.selection import Explained, Explanation, explained_risk, select
 from churnlens.why.standing import Standing, find_standing
 from churnlens.why.verdicts import Resolved, resolve, rule_out, verdict
@@ -113,7 +115,18 @@ def _cases(
         timing = lead_lag(baseline, c.move.exposure, c.inside, 1 if c.move.shift > 0 else -1)
         seed = settings.seed + zlib.crc32(c.driver.encode())
         cases[k] = Case(
-            baseline, c, part.term, settled.parts[k], who.rivals, timing, others, controls, seed
+            baseline,
+            c,
+            part.term,
+            part.whole,
+            tuple(p.whole for p in explained.parts if p is not part),
+            settled.parts[k],
+            who.rivals,
+            timing,
+            others,
+            controls,
+            seed,
+            models(settings),
         )
     return cases
 
@@ -153,6 +166,17 @@ def checks(settings: Settings) -> tuple[Check, ...]:
     """
     own = [load_plugin(name, "check") for name in settings.plugins.checks]
     return (*CHECKS.values(), *own)
+
+
+def models(settings: Settings) -> tuple[tuple[str, Maker], ...]:
+    """Return the analyst's classifiers for the second opinion, by name.
+
+    Raises
+    ------
+    ConfigError
+        When one cannot be loaded.
+    """
+    return tuple((name, load_plugin(name, "model")) for name in settings.plugins.models)
 
 
 def _ruled_out(

@@ -20,7 +20,8 @@ from typing import Literal
 from churnlens.results import RuledOut, Text
 from churnlens.which.baseline import Baseline
 from churnlens.why.candidates import Candidate
-from churnlens.why.checks import Case, dose_refuted, only_after
+from churnlens.why.case import Case
+from churnlens.why.checks import dose_refuted, only_after
 from churnlens.why.lead_lag import LeadLag, lead_lag
 from churnlens.why.model import fit
 from churnlens.why.rivals import Rival, rivals
