@@ -155,7 +155,7 @@ def _review(
     planned, unplanned = _with_plans(base, matched.issues, departures, tables.as_of, remedied)
     outlook = forecast(base.panel, planned, departures=departures, seed=settings.seed)
     described = _book_view(book, base, found, search, others, settings)
-    view = described.book
+    view = replace(described.book, waterfall=found.waterfall)
     if isinstance(outlook, Forecast):
         view = replace(
             view,

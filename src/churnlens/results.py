@@ -407,6 +407,7 @@ class Book:
     change: DateEstimate | None = None  # the change date of the whole book, if any
     change_p: float | None = None
     mix: tuple[Bar, ...] = ()  # mix against rate, last year to this
+    waterfall: tuple[Bar, ...] = ()  # last year to this: clients, season, each cause, unexplained
     survival: tuple[SurvivalCurve, ...] = ()
     tiers: tuple[TierRow, ...] = ()
     stay: tuple[Association, ...] = ()

@@ -410,6 +410,15 @@ def book() -> Book:
             Bar("", "unexplained", 148, Text("How they are served")),
             Bar("", "end", 562),
         ),
+        waterfall=(
+            Bar("", "start", 392),
+            Bar("", "mix", 18),
+            Bar("", "season", 4),
+            Bar("approval_days", "cause", 68),
+            Bar("late_days", "cause", 41),
+            Bar("", "unexplained", 39),
+            Bar("", "end", 562),
+        ),
         survival=(
             curve("", "", 0.84, 3120),
             curve("tier", "top", 0.9, 624),

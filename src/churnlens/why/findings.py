@@ -12,7 +12,6 @@ import numpy.typing as npt
 
 from churnlens.panel.periods import Calendar
 from churnlens.results import (
-    Bar,
     DateEstimate,
     DefinitionsAgreeing,
     Departures,
@@ -38,6 +37,7 @@ from churnlens.why.case import Case
 from churnlens.why.model import Term, agreeing
 from churnlens.why.selection import Explanation
 from churnlens.why.standing import Standing
+from churnlens.why.waterfall import waterfall
 
 Array = npt.NDArray[Any]
 
@@ -54,6 +54,8 @@ class Finding:
     attribution: Attribution
     evidence: tuple[Evidence, ...]
     others: dict[str, Baseline]
+    drivers: tuple[str | None, ...]  # of all parts of the explanation
+    place: int  # of this one among them
 
 
 def period_start(cal: Calendar, period: int) -> str:
@@ -270,7 +272,7 @@ def _issue(
         p_value=finding.part.p_value,
         revenue_per_month_of_waiting=_waiting(settled, a),
         series=segment_series(settled, inside),
-        waterfall=waterfall(settled, finding, inside, driver),
+        waterfall=waterfall(settled, finding.drivers, inside, finding.place),
         **extra,
     )
 
@@ -442,40 +444,3 @@ def _rate(found: float, active: float, per_year: int) -> Estimate:
     low = float(gamma.ppf(0.025, found)) if found > 0 else 0.0
     counts = (found, low, float(gamma.ppf(0.975, found + 1)))
     return Estimate(*(float(-100 * np.expm1(-count / years)) for count in counts))
-
-
-def waterfall(
-    settled: Settled, finding: Finding, inside: Array, driver: str | None
-) -> tuple[Bar, ...]:
-    """Return the steps from the segment's departures of the year before to those of the last year.
-
-    Clients at risk and season (what the baseline expects), this explanation, and what is left.
-    """
-    panel, year = settled.panel, settled.panel.calendar.per_year
-    periods = panel.active.shape[1]
-    if periods < 2 * year:
-        return ()
-    now = np.arange(periods) >= periods - year
-    then = (np.arange(periods) >= periods - 2 * year) & ~now
-
-    def total(values: Array, when: Array) -> float:
-        return float((values * inside)[:, when].sum(dtype=np.float64))
-
-    due = _due(settled)
-    caused = panel.found * finding.attribution.share
-    start, end = total(panel.found, then), total(panel.found, now)
-    size = total(due, now) - total(due, then)
-    cause = total(caused, now) - total(caused, then)
-    named = {"driver": {"type": "driver", "value": driver or ""}}
-    why = Text("{driver}", named) if driver else Text("Rise without a recorded cause")
-    return (
-        _bar("start", start, Text("Departures in the year before")),
-        _bar("mix", size, Text("Clients there to leave, and season")),
-        _bar("cause" if driver else "unexplained", cause, why),
-        _bar("unexplained", end - start - size - cause, Text("Unexplained")),
-        _bar("end", end, Text("Departures in the last year")),
-    )
-
-
-def _bar(role: Any, value: float, text: Text) -> Bar:
-    return Bar(str(text), role, value, text)

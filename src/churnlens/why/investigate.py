@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from churnlens.config import Settings
 from churnlens.plugins import load_plugin
-from churnlens.results import Issue, RuledOut
+from churnlens.results import Bar, Issue, RuledOut
 from churnlens.which.baseline import Baseline
 from churnlens.which.scan import Scan
 from churnlens.which.segments import Attribute
@@ -25,6 +25,7 @@ from churnlens.why.nuisances import Maker
 from churnlens.why.selection import Explained, Explanation, explained_risk, select
 from churnlens.why.standing import Standing, find_standing
 from churnlens.why.verdicts import Resolved, resolve, rule_out, verdict
+from churnlens.why.waterfall import waterfall
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,7 @@ class Answer:
     issues: tuple[Issue, ...]
     ruled_out: tuple[RuledOut, ...]
     settled: Settled
+    waterfall: tuple[Bar, ...] = ()  # of the whole book
 
 
 def answer(
@@ -74,7 +76,13 @@ def answer(
         )
         for k in range(len(explained.parts))
     )
-    return Answer(issues, _ruled_out(baseline, issues, candidates, named, explained), settled)
+    everyone = np.ones((1, 1), bool)
+    return Answer(
+        issues,
+        _ruled_out(baseline, issues, candidates, named, explained),
+        settled,
+        waterfall(settled, _drivers(explained, standing), everyone),
+    )
 
 
 def _with_standing(
@@ -148,12 +156,21 @@ def _issue(
         evidence = tuple(check(case) for check in checks(settings))
     else:
         evidence = window_evidence(baseline, part.term, attributes, others) if part.window else ()
-    finding = Finding(part, part.term, settled.parts[k], evidence, others)
+    drivers = _drivers(explained, standing)
+    finding = Finding(part, part.term, settled.parts[k], evidence, others, drivers, k)
     if case is not None:
         return shift_issue(finding, case, settled, verdict(case))
     if k in standing:
         return standing_issue(finding, standing[k], settled)
     return unexplained_issue(finding, baseline, settled)
+
+
+def _drivers(explained: Explained, standing: dict[int, Standing]) -> tuple[str | None, ...]:
+    """The driver of each part of the explanation; None for a rise that no driver explains."""
+    return tuple(
+        standing[k].driver if k in standing else p.candidate.driver if p.candidate else None
+        for k, p in enumerate(explained.parts)
+    )
 
 
 def checks(settings: Settings) -> tuple[Check, ...]:

@@ -68,8 +68,18 @@ def stay(review: Review, language: Language) -> list[dict[str, Any]]:
     if not (chart or tiers or marks):
         return []
     margin = any(tier.margin_share is not None for tier in book.tiers)
-    mix = figures.waterfall(book.mix, language, charts.HALF)
-    return [{"tiers": tiers, "margin": margin, "marks": marks, "chart": chart, "mix": mix}]
+    known = any(bar.role == "cause" for bar in book.waterfall)
+    steps = figures.waterfall(book.waterfall if known else book.mix, language, charts.HALF)
+    return [
+        {
+            "tiers": tiers,
+            "margin": margin,
+            "marks": marks,
+            "chart": chart,
+            "steps": steps,
+            "by_cause": known,
+        }
+    ]
 
 
 def _tier(tier: TierRow, language: Language) -> dict[str, str]:

@@ -20,6 +20,11 @@ _LAG = {
     "month": Text("Departures followed about {n} months later."),
     "quarter": Text("Departures followed about {n} quarters later."),
 }
+_AT_ONCE = {
+    "week": Text("Departures followed within a week."),
+    "month": Text("Departures followed within a month."),
+    "quarter": Text("Departures followed within a quarter."),
+}
 _EXCESS = Text(
     "{observed} left where {expected} were expected; {excess} ({interval}) come from this."
 )
@@ -120,8 +125,9 @@ def _why_more(issue: Issue, language: Language) -> list[str]:
         found.append(
             language.say(_DRIVER_MOVED if issue.driver_onset else _DRIVER_CHANGED, **values)
         )
-    if issue.lag_periods:
-        found.append(language.say(_LAG[language.period], n=round(issue.lag_periods, 1)))
+    if issue.lag_periods is not None:
+        text = _LAG if issue.lag_periods else _AT_ONCE
+        found.append(language.say(text[language.period], n=round(issue.lag_periods, 1)))
     if issue.rivals:
         rivals = language.listed([language.driver(name) for name in issue.rivals])
         found.append(language.say(_RIVALS, drivers=rivals))
