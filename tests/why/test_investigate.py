@@ -157,3 +157,20 @@ def test_small_groups_are_not_shown() -> None:
     candidate = dataclasses.replace(book.candidate("cause"), inside=few)
     assert {p.inside for p in driver_series(book.baseline, candidate)} == {None}
     assert dose_points(settled, candidate) == ()
+
+
+def test_a_negative_control_is_never_blamed(hit: drawn_books.Drawn) -> None:
+    """Neither for a rise nor for what goes on all along."""
+    level = np.random.default_rng(55).normal(0, 1, 1500)
+
+    def drivers(rng, key, dose, onset):
+        noise = rng.standard_normal((1500, drawn_books.MONTHS))
+        return {"level": 2 + 0.5 * level[:, None] + 0.4 * noise}
+
+    lasting = drawn_books.draw(
+        clients=1500, lasting_rate=np.exp(0.6 * level), drivers=drivers, seed=5
+    )
+    for book in (hit, lasting):
+        marked = [dataclasses.replace(e, role="negative_control") for e in book.panel.exposures]
+        found = answered(drawn_books.with_exposures(book, *marked))
+        assert all(issue.driver is None for issue in found.issues)

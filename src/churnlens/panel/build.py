@@ -14,8 +14,8 @@ from churnlens.panel import periods
 from churnlens.panel.activity import Activity, measure
 from churnlens.panel.attributes import client_attributes, value_tiers
 from churnlens.panel.cumulative import cumulative
-from churnlens.panel.departures import definition
-from churnlens.panel.exposures import Exposure, exposures
+from churnlens.panel.departures import Departures, definition
+from churnlens.panel.exposures import Exposure, exposures, unknown_roles
 from churnlens.panel.onsets import OnsetLikelihood, book_hazard, established, posterior
 from churnlens.panel.periods import Calendar, ClientPeriods
 from churnlens.panel.spells import Departures
@@ -121,16 +121,17 @@ def open_book(tables: Tables, settings: Settings) -> Book:
     data = periods.aggregate(tables, cal)
     attributes, skipped = client_attributes(tables, data.clients)
     signup, closed = _dates(tables, data.clients, cal)
+    events = periods.events(tables, data)
     return Book(
         calendar=cal,
         data=data,
         activity=measure(data, attributes, closed),
         attributes=attributes,
         tiers=value_tiers(data, cal),
-        exposures=exposures(data, periods.events(tables, data), settings),
+        exposures=exposures(data, events, settings),
         signup=signup,
         closed=closed,
-        skipped=skipped,
+        skipped=(*skipped, *unknown_roles(data, events, settings)),
     )
 
 

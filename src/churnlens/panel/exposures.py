@@ -9,6 +9,7 @@ which no event was recorded counts none.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ import numpy.typing as npt
 from churnlens.config import Settings
 from churnlens.panel.periods import ClientPeriods, EventCounts
 from churnlens.plugins import load_plugin
+from churnlens.results import Skipped, Text
 
 Array = npt.NDArray[Any]
 
@@ -64,6 +66,34 @@ def exposures(
     roles = settings.drivers
     kept = [replace(e, role=roles.get(e.driver, "candidate")) for e in found]
     return tuple(e for e in kept if e.role in ("candidate", "negative_control"))
+
+
+def unknown_roles(
+    data: ClientPeriods, events: tuple[EventCounts, ...], settings: Settings
+) -> tuple[Skipped, ...]:
+    """Return the names to which the config gives a role and which no driver of these data has."""
+    own = (name.partition(":")[2] for name in settings.plugins.drivers)
+    known = sorted({*data.measures, *(e.event_type for e in events), *own})
+    return tuple(
+        _no_such_driver(name, known) for name in sorted(settings.drivers) if name not in known
+    )
+
+
+def _no_such_driver(name: str, known: list[str]) -> Skipped:
+    near = get_close_matches(name, known, 1)
+    text = (
+        Text(
+            "The configuration gives a role to '{name}', which these records do not have. Is "
+            "'{near}' meant?",
+            {"name": name, "near": near[0]},
+        )
+        if near
+        else Text(
+            "The configuration gives a role to '{name}', which these records do not have.",
+            {"name": name},
+        )
+    )
+    return Skipped("unknown_driver", str(text), text)
 
 
 def _event_exposures(event: EventCounts) -> list[Exposure]:

@@ -91,6 +91,7 @@ def _with_standing(
     """Add the drivers that cost clients all along, by the position they take among the parts."""
     taken = {p.candidate.driver for p in explained.parts if p.candidate is not None}
     moved = {c.driver for c in explained.left}
+    moved |= {e.driver for e in baseline.panel.exposures if e.role == "negative_control"}
     risk = explained_risk(baseline, explained.fit)
     found = find_standing(baseline, risk, attributes, taken | moved)
     parts = list(explained.parts)

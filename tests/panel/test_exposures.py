@@ -1,0 +1,65 @@
+"""How drivers are measured, and the roles that the config gives them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from order_histories import START, as_source, order_days, write_source
+
+from churnlens.config import parse
+from churnlens.panel import open_book
+from churnlens.tables import open_source
+
+MONTHS = 30
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A steady book with an order measure and two kinds of events."""
+    rng = np.random.default_rng(3)
+    orders = as_source(order_days(np.full((60, MONTHS), 1.5), seed=3))
+    orders["delivery_delay_days"] = rng.exponential(2, len(orders)).round(1)
+    events = pd.DataFrame(
+        {
+            "client_id": rng.choice(sorted(orders["client_id"].unique()), 400),
+            "event_date": pd.Timestamp(START) + pd.to_timedelta(rng.integers(0, 800, 400), "D"),
+            "event_type": rng.choice(["visit", "satisfaction"], 400),
+        }
+    )
+    return write_source(tmp_path_factory.mktemp("roles"), orders, events=events)
+
+
+def opened(folder, **drivers):
+    settings = parse({"drivers": drivers}, "churnlens.toml")
+    return open_book(open_source(folder, settings, None), settings)
+
+
+def roles(book):
+    return {e.driver: e.role for e in book.exposures}
+
+
+def test_every_recorded_driver_is_a_candidate(folder):
+    assert roles(opened(folder)) == {
+        "delivery_delay_days": "candidate",
+        "visit": "candidate",
+        "satisfaction": "candidate",
+    }
+
+
+@pytest.mark.parametrize("role", ["outcome", "ignore"])
+def test_an_outcome_is_no_driver(folder, role):
+    book = opened(folder, satisfaction=role, delivery_delay_days=role)
+    assert set(roles(book)) == {"visit"}
+
+
+def test_a_negative_control_is_known_as_one(folder):
+    assert roles(opened(folder, visit="negative_control"))["visit"] == "negative_control"
+
+
+def test_a_role_for_a_driver_that_is_not_there_is_said(folder):
+    (said,) = opened(folder, delivery_delay="ignore").skipped
+    assert said.code == "unknown_driver"
+    assert "Is 'delivery_delay_days' meant?" in said.reason
+    (said,) = opened(folder, zzz="outcome").skipped
+    assert said.reason.endswith("do not have.")
