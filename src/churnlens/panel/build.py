@@ -14,7 +14,7 @@ from churnlens.panel import periods
 from churnlens.panel.activity import Activity, measure
 from churnlens.panel.attributes import client_attributes, value_tiers
 from churnlens.panel.cumulative import cumulative
-from churnlens.panel.departures import Departures, definition
+from churnlens.panel.departures import definition
 from churnlens.panel.exposures import Exposure, exposures, unknown_roles
 from churnlens.panel.onsets import OnsetLikelihood, book_hazard, established, posterior
 from churnlens.panel.periods import Calendar, ClientPeriods
