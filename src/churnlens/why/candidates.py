@@ -16,7 +16,10 @@ from churnlens.why.model import DOSES, Term, gain_alone, tally
 from churnlens.why.moves import Move, find_moves, readable
 
 Array = npt.NDArray[Any]
-LAGS = (0, 1, 2, 3, 4, 6)  # months from the change to the first departures
+LAGS = (0, 1, 2, 3, 4, 5, 7)  # months from the change to the first departures
+# What a month of lag costs in log-likelihood: beforehand, those who mind are thought to begin to
+# leave two months after a change on average, and the later the less likely (exponential).
+LAG_PRICE = 0.5
 LENGTHS = (6, 12)  # months a rise goes on where it does not last
 MOST_CLIENTS = 8_000  # clients read; a driver's change needs no more
 Shape = Literal["dose", "flat"]
@@ -29,7 +32,8 @@ class Candidate:
     `shape` tells whether departures follow each client's own dose or hit all members alike; `lag`
     is the number of periods from the change to the first departures, `lasts` how many periods they
     went on (those who mind most leave first, so a rise may ebb though its cause stays); `gain` the
-    log-likelihood gain on its own. `flat_gain` and `dose_gain` are the best of either shape.
+    log-likelihood gain on its own, less the `price` of what was assumed for it (a lag). `flat_gain`
+    and `dose_gain` are the best of either shape.
     """
 
     move: Move
@@ -41,6 +45,7 @@ class Candidate:
     gain: float
     dose_gain: float
     flat_gain: float
+    price: float
     dose: Array
     inside: Array
 
@@ -52,7 +57,7 @@ class Candidate:
     @property
     def start(self) -> int:
         """First period in which departures may follow."""
-        return self.move.start + self.lag + 1
+        return self.move.start + self.lag
 
 
 def find_candidates(
@@ -120,7 +125,7 @@ def candidate(move: Move, baseline: Baseline, attributes: tuple[Attribute, ...])
     shape = baseline.expected.shape
     inside = members(move.segment, attributes, shape)
     dose = change_dose(move, move.exposure.values, inside)
-    flat = (inside & (np.arange(shape[1]) > move.start)).astype(np.float32)
+    flat = (inside & (np.arange(shape[1]) >= move.start)).astype(np.float32)
     by_dose, by_flat = _best(baseline, move, dose, inside), _best(baseline, move, flat, inside)
     kind: Shape = "dose" if by_dose[0] >= by_flat[0] else "flat"
     gain, lag, lasts = by_dose if kind == "dose" else by_flat
@@ -128,17 +133,33 @@ def candidate(move: Move, baseline: Baseline, attributes: tuple[Attribute, ...])
     term = Term(move.exposure.name, _during(shaped, move, lag, lasts), inside)
     lasting = replace(term, dose=_during(shaped, move, lag, shape[1]))
     return Candidate(
-        move, term, lasting, kind, lag, lasts, gain, by_dose[0], by_flat[0], dose, inside
+        move=move,
+        term=term,
+        lasting=lasting,
+        shape=kind,
+        lag=lag,
+        lasts=lasts,
+        gain=gain,
+        dose_gain=by_dose[0],
+        flat_gain=by_flat[0],
+        price=_lag_price(baseline, lag),
+        dose=dose,
+        inside=inside,
     )
 
 
 def _best(baseline: Baseline, move: Move, dose: Array, inside: Array) -> tuple[float, int, int]:
-    """Gain, lag and length that explain departures best."""
+    """Gain less the lag's price, lag and length that explain departures best."""
     cal = baseline.panel.calendar
     observed, expected = tally(baseline, dose, inside)
     doses = np.broadcast_to(DOSES[:, None], observed.shape)
     tried = [
-        (gain_alone(observed, expected, _during(doses, move, lag, lasts)), lag, lasts)
+        (
+            gain_alone(observed, expected, _during(doses, move, lag, lasts))
+            - _lag_price(baseline, lag),
+            lag,
+            lasts,
+        )
         for lag in sorted({cal.span(m) if m else 0 for m in LAGS})
         for lasts in (dose.shape[1], *(cal.span(m) for m in LENGTHS))
     ]
@@ -147,4 +168,8 @@ def _best(baseline: Baseline, move: Move, dose: Array, inside: Array) -> tuple[f
 
 def _during(dose: Array, move: Move, lag: int, lasts: int) -> Array:
     since = np.arange(dose.shape[1]) - move.start - lag
-    return np.where((since > 0) & (since <= lasts), dose, np.float32(0))
+    return np.where((since >= 0) & (since < lasts), dose, np.float32(0))
+
+
+def _lag_price(baseline: Baseline, lag: int) -> float:
+    return LAG_PRICE * lag * 12 / baseline.panel.calendar.per_year

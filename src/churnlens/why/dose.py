@@ -33,7 +33,7 @@ def change_dose(move: Move, values: Array, inside: Array) -> Array:
     Returns
     -------
     float32[n, T]: 0 outside the segment and until the change has begun, about 1 for a typical
-    client of the segment once the change is complete; the dose in t is known before t.
+    client of the segment once the change is complete; a client's own dose in t is known before t.
     """
     there = np.isfinite(values)
     member = np.asarray(inside.any(axis=1))
@@ -44,11 +44,13 @@ def change_dose(move: Move, values: Array, inside: Array) -> Array:
         sums[:, move.start], counts[:, move.start], values, member, move
     )
     t = np.arange(values.shape[1])
-    started = t > move.start
+    started = t >= move.start
     change = since_s / np.maximum(since_n, 1) - before[:, None]
     error = noise / np.maximum(since_n, 1) + spread[:, None]
     known = (since_n > 0) & started & inside
-    typical = _mean(change, known)
+    # In its first period nobody has lived through a change yet: the segment's own stands in.
+    seen = known.any(axis=0, keepdims=True)
+    typical = np.where(seen, _mean(change, known), move.shift / (move.ramp + 1))
     between = np.maximum(_mean((change - typical) ** 2 - error, known), 0)
     trust = np.where(known, between / np.maximum(between + error, 1e-12), 0)
     dose = typical + trust * np.where(known, change - typical, 0)

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from churnlens.which.baseline import Baseline
 from churnlens.why.candidates import Candidate
-from churnlens.why.selection import CLEARLY, KEEP, Explained, together
+from churnlens.why.selection import CLEARLY, KEEP, Explained, at_once, together
 
 Array = npt.NDArray[Any]
 
@@ -42,7 +42,7 @@ def rivals(baseline: Baseline, taken: Candidate, explained: Explained) -> tuple[
     is its channel; `inseparable`: the records cannot part them.
     """
     return tuple(
-        Rival(other, _standing_of(taken, other))
+        Rival(other, _standing_of(taken, other, at_once(baseline, taken, other)))
         for other in explained.left
         if other.driver != taken.driver
         and other.flat_gain >= KEEP
@@ -50,11 +50,18 @@ def rivals(baseline: Baseline, taken: Candidate, explained: Explained) -> tuple[
     )
 
 
-def _standing_of(taken: Candidate, other: Candidate) -> Relation:
+def _standing_of(taken: Candidate, other: Candidate, at_once: bool) -> Relation:
     """Relation of the other to the taken one; one that explains far less is weaker in any case."""
-    relation = _relation(taken, other)
+    relation = _relation(taken, other) if at_once else _by_date(taken, other)
     far = other.flat_gain < taken.gain - max(2 * CLEARLY, 0.5 * taken.gain)
     return "weaker" if far and relation in ("inseparable", "stronger") else relation
+
+
+def _by_date(taken: Candidate, other: Candidate) -> Relation:
+    """Relation of two that moved one after the other: what each explains, its lag paid for."""
+    if abs(taken.gain - other.gain) < CLEARLY:
+        return "inseparable"
+    return "weaker" if taken.gain > other.gain else "stronger"
 
 
 def _relation(taken: Candidate, other: Candidate) -> Relation:

@@ -36,6 +36,7 @@ NEAR_WINDOW = 6.0  # months between the two, the window's start being far less s
 MOST = 6
 TOGETHER = 0.4  # overlap of clients and time from which two changes explain the same rise
 NEAR = 4.0  # months between two moves that count as the same moment
+MOSTLY = 0.5  # part of a change's gain that another must share to explain the same rise
 
 
 @dataclass(frozen=True)
@@ -136,7 +137,7 @@ def _best_driver(
 ) -> tuple[float, Candidate | None]:
     """Gain over `now` of adding `terms` and the candidate that explains most beside them."""
     tried = [
-        (fit(baseline, (*terms, c.term)).gain - now.gain, c)
+        (fit(baseline, (*terms, c.term)).gain - now.gain - c.price, c)
         for c in candidates
         if c.flat_gain > KEEP and not any(_one_matter(baseline, c, other) for other in taken)
     ]
@@ -178,13 +179,28 @@ def _one_matter(baseline: Baseline, a: Candidate, b: Candidate) -> bool:
 
 
 def together(baseline: Baseline, a: Candidate, b: Candidate) -> bool:
-    """Return whether two drivers moved for the same clients at the same moment."""
-    near = baseline.panel.calendar.span(NEAR)
+    """Return whether two drivers' changes explain the same rise.
+
+    They do where they hit the same clients, and either at the same moment or so that most of what
+    the one explains the other explains as well (an early bystander, after a long lag).
+    """
     t = np.arange(baseline.expected.shape[1])
     late = t > max(a.move.start, b.move.start)
-    return abs(a.move.start - b.move.start) <= near and (
-        overlap(baseline, a.inside & late, b.inside & late) >= TOGETHER
-    )
+    if overlap(baseline, a.inside & late, b.inside & late) < TOGETHER:
+        return False
+    return at_once(baseline, a, b) or _competing(baseline, a, b)
+
+
+def at_once(baseline: Baseline, a: Candidate, b: Candidate) -> bool:
+    """Return whether two drivers moved at the same moment."""
+    return abs(a.move.start - b.move.start) <= baseline.panel.calendar.span(NEAR)
+
+
+def _competing(baseline: Baseline, a: Candidate, b: Candidate) -> bool:
+    """Whether two changes explain mostly the same departures."""
+    alone = [fit(baseline, (c.term,)).gain for c in (a, b)]
+    shared = sum(alone) - fit(baseline, (a.term, b.term)).gain
+    return shared > MOSTLY * min(alone) > 0
 
 
 def explained_risk(baseline: Baseline, fitted: Fit) -> Array:
