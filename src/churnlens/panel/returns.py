@@ -72,15 +72,26 @@ def missed(activity: Activity, begin: Array) -> tuple[Array, Array]:
     """
     t = np.arange(activity.orders.shape[1])
     live = t >= begin[:, None]
+    ordered = (activity.orders > 0) & live
     x, e = cumulative(activity.orders * live), cumulative(activity.exposure * live)
-    last = np.maximum.accumulate(np.where((activity.orders > 0) & live, t, -1), axis=1)
-    after = last + 1
-    rows = np.arange(len(x))[:, None]
-    back = np.maximum(after - activity.calendar.span(24), 0)
-    orders = x[rows, after] - x[rows, back]
-    past = np.maximum(e[rows, after] - e[rows, back], 0.5)
-    due = orders * np.log1p((e[:, 1:] - e[rows, after]) / past)
+    two_years = activity.calendar.span(24)
+
+    def at_last(values: Array) -> Array:
+        """What a figure that never falls was in the period of the last order; 0 before any."""
+        return np.asarray(np.maximum.accumulate(np.where(ordered, values, 0), axis=1))
+
+    def before(running: Array) -> Array:
+        """Running sums as they stood two years before the end of each period."""
+        out = np.zeros_like(running[:, 1:])
+        out[:, two_years:] = running[:, 1 : max(len(t) - two_years, 0) + 1]
+        return out
+
+    then = at_last(e[:, 1:])
+    orders = x[:, 1:] - at_last(before(x))
+    past = np.maximum(then - at_last(before(e)), 0.5)
+    due = orders * np.log1p((e[:, 1:] - then) / past)
     enough = orders >= LEAST_ORDERS
+    after = at_last(np.broadcast_to((t + 1).astype(np.int32), ordered.shape))
     return np.where(enough, due / activity.order_scatter[:, None], 0), after
 
 
