@@ -16,6 +16,7 @@ from churnlens.issues.register import entries_of
 from churnlens.issues.summary import ranked, verdict_sentences
 from churnlens.panel import Book, Panel, build, open_book
 from churnlens.panel.departures import DEFINITIONS
+from churnlens.panel.threads import over_chunks, products_on_one_core
 from churnlens.remedies import Forecast, forecast, judge_remedies, plan_test
 from churnlens.remedies.rates import ByClient
 from churnlens.remedies.scope import reached
@@ -55,6 +56,7 @@ class Outcome:
     tables: Tables
 
 
+@products_on_one_core()
 def investigate(
     source: Path | str,
     settings: Settings,
@@ -126,10 +128,16 @@ def _other_definitions(
     book: Book, settings: Settings
 ) -> tuple[dict[str, Baseline], tuple[Skipped, ...]]:
     """Return the baseline under each other definition, and why some could not be read."""
+
+    def weighed(name: str) -> Baseline | Skipped:
+        panel = build(book, name)
+        return panel if isinstance(panel, Skipped) else expectation.fit(panel)
+
     known = dict.fromkeys((*DEFINITIONS, *settings.plugins.definitions))
-    panels = {n: build(book, n) for n in known if n != settings.definition}
-    others = {n: expectation.fit(p) for n, p in panels.items() if isinstance(p, Panel)}
-    return others, tuple(p for p in panels.values() if isinstance(p, Skipped))
+    names = [name for name in known if name != settings.definition]
+    read = dict(zip(names, over_chunks(weighed, names), strict=True))
+    others = {name: found for name, found in read.items() if isinstance(found, Baseline)}
+    return others, tuple(found for found in read.values() if isinstance(found, Skipped))
 
 
 def _silent(_name: str, _done: int, _total: int) -> None:

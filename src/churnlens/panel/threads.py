@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
@@ -17,16 +18,25 @@ Result = TypeVar("Result")
 def over_chunks(work: Callable[[Chunk], Result], chunks: Iterable[Chunk]) -> list[Result]:
     """Return `work(chunk)` of every chunk, in the chunks' order.
 
-    numpy lets go of the interpreter inside its loops, so threads are enough. Matrix products are
-    kept to one thread each: how a library shares one out among cores changes its last bits, and
-    the bytes of a review must not depend on the machine.
+    numpy lets go of the interpreter inside its loops, so threads are enough.
     """
     chunks = list(chunks)
-    with _libraries().limit(limits=1, user_api="blas"):
+    with products_on_one_core():
         if len(chunks) < 2:
             return [work(chunk) for chunk in chunks]
         with ThreadPoolExecutor(_cores()) as pool:
             return list(pool.map(work, chunks))
+
+
+@contextlib.contextmanager
+def products_on_one_core() -> Iterator[None]:
+    """Keep matrix products to one thread each, in a `with` or as a decorator.
+
+    How a library shares a product out among cores changes its last bits, and the bytes of a review
+    must not depend on the machine. For the many small ones it is faster, too.
+    """
+    with _libraries().limit(limits=1, user_api="blas"):
+        yield
 
 
 @functools.cache
