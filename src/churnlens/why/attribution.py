@@ -88,7 +88,7 @@ def _settle(baseline: Baseline, terms: tuple[Term, ...], start: Fit) -> tuple[Pa
         risk = explained_risk(part, replace(fitted, terms=some))
         now = part.panel.weigh(part.hazard * risk)
         whole = Baseline(now, part.hazard, part.hazard * now.active, now.found)
-        fitted = fit(whole, some)
+        fitted = fit(whole, some, fitted)
     found, active = panel.found.copy(), panel.active.copy()
     found[rows], active[rows] = now.found, now.active
     return replace(panel, found=found, active=active), replace(fitted, terms=terms)

@@ -10,6 +10,7 @@ uncertain onsets count for what they tell.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ Array = npt.NDArray[Any]
 
 TENTH = 0.82  # log-likelihood gain that chance gives one time in ten, one-sided
 LEVEL_PRIOR = 2.0  # pseudo-departures that hold a segment's level near the baseline's
-ROUNDS, TOLERANCE = 60, 1e-4
+ROUNDS, TOLERANCE = 60, 1e-6
 MOST_EXCESS = 50.0
 STEP, STEPS = 0.125, 33  # doses are rounded to this step, and have at most so many
 DOSES = np.arange(STEPS) * STEP
@@ -37,6 +38,14 @@ class Term:
     name: str
     dose: Array
     inside: Array
+
+    @cached_property
+    def kind(self) -> Array:
+        """Dose step and membership of each client-period in one number, int16[n, T]; 0: neither."""
+        kind = np.rint(self.dose * np.float32(1 / STEP)).astype(np.int16)
+        kind *= 2
+        kind += self.inside
+        return kind
 
 
 @dataclass(frozen=True)
@@ -54,22 +63,18 @@ class Fit:
     errors: Array = field(default_factory=lambda: np.zeros(0))
 
 
-def fit(baseline: Baseline, terms: tuple[Term, ...]) -> Fit:
+def fit(baseline: Baseline, terms: tuple[Term, ...], start: Fit | None = None) -> Fit:
     """Fit all terms together.
 
-    Returns the fit; with no terms, one with gain 0.
+    Returns the fit; with no terms, one with gain 0. `start` is a fit of the same terms to
+    departures much like these, from where the way to this one is short.
     """
     if not terms:
         return Fit((), np.zeros(0), np.zeros(0), 0.0)
-    rows = np.flatnonzero(
-        np.any(
-            [np.broadcast_to(t.inside, baseline.expected.shape).any(axis=1) for t in terms], axis=0
-        )
-    )
-    cells = _cells(baseline, terms, rows)
-    with_doses = _climb(*cells)
-    without = _climb(cells[0], cells[1], np.zeros((len(cells[0]), 0)), cells[3])
-    return Fit(terms, with_doses[0], with_doses[1], with_doses[2] - without[2], with_doses[3])
+    o, e, dose, member = _cells(baseline, terms)
+    begin = None if start is None else np.concatenate([start.excess, start.levels])
+    excess, levels, value, errors = _climb(o, e, dose, member, begin)
+    return Fit(terms, excess, levels, value - _levels_alone(o, e, member), errors)
 
 
 def tally(baseline: Baseline, dose: Array, inside: Array) -> tuple[Array, Array]:
@@ -102,9 +107,8 @@ def gain_alone(observed: Array, expected: Array, dose: Array) -> float:
     cells = e > 0
     doses = DOSES[cells, None]
     member = np.ones_like(doses)
-    with_dose = _climb(o[cells], e[cells], doses, member)
-    without = _climb(o[cells], e[cells], doses[:, :0], member)
-    return with_dose[2] - without[2]
+    with_dose = _climb(o[cells], e[cells], doses, member)[2]
+    return with_dose - _levels_alone(o[cells], e[cells], member)
 
 
 def agreeing(term: Term, others: dict[str, Baseline]) -> int:
@@ -113,35 +117,45 @@ def agreeing(term: Term, others: dict[str, Baseline]) -> int:
     return sum(bool(f.gain >= TENTH and f.excess[0] > 0) for f in fits)
 
 
-def _cells(
-    baseline: Baseline, terms: tuple[Term, ...], rows: Array
-) -> tuple[Array, Array, Array, Array]:
+def _cells(baseline: Baseline, terms: tuple[Term, ...]) -> tuple[Array, Array, Array, Array]:
     """Observed, expected, doses and memberships, client-periods alike in both summed to one.
 
     Doses are rounded to steps of `STEP`, so that the cost of a fit does not grow with the clients.
+    Client-periods without any dose in no segment say nothing of the terms and are left out.
     """
-    o, e = baseline.observed[rows], baseline.expected[rows]
-    there = e > 0
-    key = np.zeros(o.shape, np.int64)
+    touched = np.any([t.kind > 0 for t in terms], axis=0) & (baseline.expected > 0)
+    where = np.flatnonzero(touched)
+    kinds, at = np.zeros((1, 0), np.int64), np.zeros(len(where), np.int64)
     for term in terms:
-        step = np.rint(term.dose[rows] / STEP).astype(np.int64)
-        key = (key * STEPS + step) * 2 + np.broadcast_to(term.inside, baseline.expected.shape)[rows]
-    kinds, at = np.unique(key[there], return_inverse=True)
-    dose, member = np.zeros((2, len(kinds), len(terms)))
-    left = kinds.copy()
-    for k in reversed(range(len(terms))):
-        left, member[:, k] = np.divmod(left, 2)
-        left, dose[:, k] = np.divmod(left, STEPS)
-    return np.bincount(at, o[there]), np.bincount(at, e[there]), dose * STEP, member
+        key = at * (2 * STEPS) + term.kind.ravel()[where]
+        occurs = np.flatnonzero(np.bincount(key))
+        number = np.zeros(int(occurs.max(initial=0)) + 1, np.int64)
+        number[occurs] = np.arange(len(occurs))
+        before, own = np.divmod(occurs, 2 * STEPS)
+        kinds, at = np.column_stack([kinds[before], own]), number[key]
+    o = np.bincount(at, baseline.observed.ravel()[where], minlength=len(kinds))
+    e = np.bincount(at, baseline.expected.ravel()[where], minlength=len(kinds))
+    return o, e, (kinds // 2) * STEP, (kinds % 2).astype(float)
 
 
-def _climb(o: Array, e: Array, dose: Array, member: Array) -> tuple[Array, Array, float, Array]:
+def _levels_alone(o: Array, e: Array, member: Array) -> float:
+    """Likelihood of the segments' levels without any dose: what doses are held against."""
+    kinds, at = np.unique(member @ 2.0 ** np.arange(member.shape[1]), return_inverse=True)
+    first = np.zeros(len(kinds), np.int64)
+    first[at] = np.arange(len(at))
+    doses = np.zeros((len(kinds), 0))
+    return _climb(np.bincount(at, o), np.bincount(at, e), doses, member[first])[2]
+
+
+def _climb(
+    o: Array, e: Array, dose: Array, member: Array, begin: Array | None = None
+) -> tuple[Array, Array, float, Array]:
     """Maximise the penalised likelihood by Fisher scoring, the excess kept at 0 or above.
 
     Returns excess, log levels, the likelihood there, and the standard errors of the excess.
     """
     k = dose.shape[1]
-    x = np.concatenate([np.full(k, 0.5), np.zeros(member.shape[1])])
+    x = np.concatenate([np.full(k, 0.5), np.zeros(member.shape[1])]) if begin is None else begin
     value, slope, curve = _slopes(x, o, e, dose, member)
     for _ in range(ROUNDS):
         free = np.ones(len(x), bool)
