@@ -15,7 +15,7 @@ from churnlens.panel.exposures import Exposure
 from churnlens.panel.periods import Calendar
 from churnlens.which.baseline import Baseline
 from churnlens.which.scan import Scan, prepare
-from churnlens.which.segments import Attribute, attributes_of, groups, members
+from churnlens.which.segments import Attribute, attributes_of, members
 from churnlens.why.attribution import attribute
 from churnlens.why.candidates import Candidate, candidate
 from churnlens.why.case import Case
@@ -64,10 +64,6 @@ class Drawn:
 
     def scan(self, draws: int = 99) -> Scan:
         return prepare(self.baseline, self.attributes, draws=draws, seed=0)
-
-    @property
-    def groups(self):
-        return groups(self.attributes)
 
     @property
     def caused(self) -> float:

@@ -9,7 +9,7 @@ from churnlens.why.moves import contrasts, find_moves, readable
 
 def moves_of(book: drawn_books.Drawn, driver: str):
     return find_moves(
-        book.exposure(driver), book.baseline, readable(book.baseline), book.groups, season=True
+        book.exposure(driver), book.baseline, readable(book.baseline), book.attributes, season=True
     )
 
 

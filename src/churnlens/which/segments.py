@@ -106,9 +106,10 @@ class Cells:
 
     def sums(self, values: Array) -> Array:
         """Sum float32[n, T] over the clients of each cell, by period: float32[cells, T]."""
+        if self.at.ndim == 1:
+            return np.asarray(indicator(self.at, self.count) @ values, np.float32)
         periods = values.shape[1]
-        at = self.at if self.at.ndim == 2 else self.at[:, None]
-        flat = (at * periods + np.arange(periods)).ravel()
+        flat = (self.at * periods + np.arange(periods)).ravel()
         sums = np.bincount(flat, values.ravel(), minlength=self.count * periods)
         return sums.reshape(self.count, periods).astype(np.float32)
 
@@ -199,16 +200,17 @@ def dense_sums(group: Group, values: Array) -> Array:
     """Sum a dense float32[n, T] by cell and period: float32[cells, T]."""
     n, periods = values.shape
     if group.static:
-        return np.asarray(_indicator(group, n) @ values, dtype=np.float32)
+        code = group.cells(np.arange(n), np.zeros(n, int))
+        return np.asarray(indicator(code, group.n_cells) @ values, dtype=np.float32)
     rows, cols = np.divmod(np.arange(values.size), periods)
     at = group.cells(rows, cols) * periods + cols
     sums = np.bincount(at, values.ravel(), minlength=group.n_cells * periods)
     return sums.reshape(group.n_cells, periods).astype(np.float32)
 
 
-def _indicator(group: Group, n: int) -> Any:
-    """Sparse cells × clients matrix of ones."""
+def indicator(codes: Array, count: int) -> Any:
+    """Sparse matrix of ones, count × n: times values by client it gives their sums by code."""
     from scipy.sparse import csr_matrix
 
-    code = group.cells(np.arange(n), np.zeros(n, int))
-    return csr_matrix((np.ones(n, np.float32), (code, np.arange(n))), shape=(group.n_cells, n))
+    n = len(codes)
+    return csr_matrix((np.ones(n), (codes, np.arange(n))), shape=(count, n))

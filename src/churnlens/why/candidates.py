@@ -9,8 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from churnlens.panel.exposures import Exposure
+from churnlens.panel.threads import over_chunks
 from churnlens.which.baseline import Baseline
-from churnlens.which.segments import Attribute, groups, members
+from churnlens.which.segments import Attribute, members
 from churnlens.why.dose import change_dose
 from churnlens.why.model import DOSES, Term, gain_alone, tally
 from churnlens.why.moves import Move, find_moves, readable
@@ -76,7 +77,7 @@ def find_candidates(
     """
     usable = readable(baseline)
     read = _read(usable)
-    looked = groups(tuple(replace(a, codes=a.codes[read]) for a in attributes))
+    some = tuple(replace(a, codes=a.codes[read]) for a in attributes)
     part = baseline.rows(read)
     untouched = None if remedied is None or not remedied.any() else usable & ~remedied
 
@@ -84,17 +85,17 @@ def find_candidates(
         return [
             replace(move, exposure=e)
             for e in sides
-            for move in find_moves(e.rows(read), part, where[read], looked, season)
+            for move in find_moves(e.rows(read), part, where[read], some, season)
         ]
 
-    found: list[Candidate] = []
-    for driver in sorted({e.driver for e in baseline.panel.exposures}):
+    def of_driver(driver: str) -> list[Candidate]:
         sides = [e for e in baseline.panel.exposures if e.driver == driver]
         mended = [] if untouched is None else moves(sides, untouched)
-        found += [
-            candidate(m, baseline, attributes) for m in _distinct(mended or moves(sides, usable))
-        ]
-    return tuple(found)
+        clear = _distinct(mended or moves(sides, usable))
+        return [candidate(m, baseline, attributes) for m in clear]
+
+    drivers = sorted({e.driver for e in baseline.panel.exposures})
+    return tuple(c for found in over_chunks(of_driver, drivers) for c in found)
 
 
 def _read(usable: Array) -> Array:

@@ -20,7 +20,15 @@ import numpy.typing as npt
 from churnlens.panel.exposures import Exposure
 from churnlens.when.change import ChangeDate, date_series
 from churnlens.which.baseline import Baseline
-from churnlens.which.segments import Group, dense_sums, members
+from churnlens.which.segments import (
+    Attribute,
+    Cells,
+    Group,
+    collapse,
+    dense_sums,
+    groups,
+    members,
+)
 
 Array = npt.NDArray[Any]
 
@@ -32,6 +40,7 @@ LEAST_CLIENTS = 10
 MOST_MOVES = 3
 BEFORE = 4  # months of data needed before a change
 BUFFER = 2  # months before an onset that are not read
+ROUNDS = 25  # of alternating between the means of periods and of clients
 
 
 @dataclass(frozen=True)
@@ -77,7 +86,11 @@ def readable(baseline: Baseline) -> Array:
 
 
 def find_moves(
-    exposure: Exposure, baseline: Baseline, usable: Array, looked: tuple[Group, ...], season: bool
+    exposure: Exposure,
+    baseline: Baseline,
+    usable: Array,
+    attributes: tuple[Attribute, ...],
+    season: bool,
 ) -> tuple[Move, ...]:
     """Return the changes of one exposure, the strongest first.
 
@@ -85,8 +98,8 @@ def find_moves(
     ----------
     usable
         Client-periods to read, bool[n, T].
-    looked
-        Groups of segments to search.
+    attributes
+        Those whose segments are searched; none may change over time.
     season
         Whether the data are long enough to take the season out.
     """
@@ -96,13 +109,14 @@ def find_moves(
     spread = float(np.nanstd(values))
     if not np.isfinite(spread) or spread == 0:
         return ()
-    attributes = tuple({a.name: a for g in looked for a in (g.a, g.b) if a is not None}.values())
+    cells = collapse(attributes, len(values))
+    looked = groups(cells.attributes)
     prices = {k: np.log1p(sum(g.segments for g in looked if g.order == k)) for k in (1, 2)} | {
         0: 0.0
     }
     moves = []
     for _ in range(MOST_MOVES):
-        best = _strongest(values, looked, prices, cal.span(BEFORE))
+        best = _strongest(values, cells, looked, prices, cal.span(BEFORE))
         if best is None:
             break
         score, segment, _ = best
@@ -123,12 +137,11 @@ def find_moves(
 
 def _season(values: Array, cal: Any) -> Array:
     """Mean departure of each season from the year around it, float[1, T]."""
-    import warnings
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # periods without any record are all-NaN
-        mean = np.nanmean(values, axis=0)
-    mean = np.where(np.isfinite(mean), mean, np.nanmean(mean))
+    there = np.isfinite(values)
+    counts = there.sum(axis=0)
+    mean = np.where(there, values, 0).sum(axis=0, dtype=np.float64) / np.maximum(counts, 1)
+    recorded = counts > 0  # some periods may have no record at all
+    mean = np.where(recorded, mean, mean[recorded].mean() if recorded.any() else 0.0)
     year = cal.per_year
     half = year // 2
     kernel = np.ones(2 * half + 1)
@@ -163,7 +176,11 @@ def contrasts(values: Array) -> tuple[Array, Array]:
 
 
 def _strongest(
-    values: Array, looked: tuple[Group, ...], prices: dict[int, float], first: int
+    values: Array,
+    cells: Cells,
+    looked: tuple[Group, ...],
+    prices: dict[int, float],
+    first: int,
 ) -> tuple[float, dict[str, tuple[str, ...]], int] | None:
     """Score, segment and start of the clearest shift from period `first` on."""
     difference, weight = contrasts(values)
@@ -171,7 +188,7 @@ def _strongest(
     pull = weight * difference
     typical = np.clip(np.sqrt(weight / noise) * difference, -FARTHEST, FARTHEST)
     there = (weight > 0).astype(np.float32)
-    stacked = np.hstack([weight, pull, there, typical, typical**2]).astype(np.float32)
+    stacked = cells.sums(np.hstack([weight, pull, there, typical, typical**2]))
     best = None
     for group in looked:
         sums = group.add_up(dense_sums(group, stacked))
@@ -200,16 +217,17 @@ def _common(lean: Array, square: Array, heads: Array) -> Array:
 
 def _noise(difference: Array, weight: Array) -> Array:
     """Variance of a weighted difference between clients, by period, robust to those that moved."""
-    scaled = np.where(weight > 0, np.sqrt(weight) * difference, np.nan)
-    import warnings
+    by_period = np.ascontiguousarray((np.sqrt(weight) * difference).T)
+    spread = [_spread(x[w > 0]) for x, w in zip(by_period, weight.T, strict=True)]
+    return np.asarray(np.maximum(np.array(spread) ** 2, 1e-12))
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)
-        middle = np.nanmedian(scaled, axis=0)
-        spread = 1.4826 * np.nanmedian(np.abs(scaled - middle), axis=0)
-        overall = np.nanstd(scaled, axis=0)
-    spread = np.maximum(np.nan_to_num(spread), 0.5 * np.nan_to_num(overall))
-    return np.asarray(np.maximum(spread**2, 1e-12))
+
+def _spread(scaled: Array) -> float:
+    """Median distance from the median as a standard deviation; never under half the plain one."""
+    if not len(scaled):
+        return 0.0
+    robust = 1.4826 * np.median(np.abs(scaled - np.median(scaled)))
+    return float(max(robust, 0.5 * scaled.std()))
 
 
 def _dated(
@@ -263,18 +281,21 @@ def _segment_series(values: Array, inside: Array) -> tuple[Array, Array]:
     Two-way means by alternating projections: clients come and go, and a series of plain means would
     move with who is there.
     """
-    v = np.where(inside, values, np.nan)
-    there = np.isfinite(v)
-    v0 = np.where(there, v, 0)
-    heads = there.sum(axis=0)
-    of_client = np.zeros((len(v), 1))
-    series = np.zeros(v.shape[1])
-    own = np.maximum(there.sum(axis=1, keepdims=True), 1)
-    for _ in range(25):
-        series = np.where(there, v0 - of_client, 0).sum(axis=0) / np.maximum(heads, 1)
-        of_client = np.where(there, v0 - series, 0).sum(axis=1, keepdims=True) / own
-        of_client -= of_client[there.any(axis=1)].mean() if there.any() else 0
-    return np.where(heads > 0, series, np.nan), heads.astype(float)
+    there = inside & np.isfinite(values)
+    m, v = there.astype(np.float64), np.where(there, values, 0)
+    heads, sums = m.sum(axis=0), v.sum(axis=0, dtype=np.float64)
+    own = m.sum(axis=1)
+    per = np.divide(1, own, out=np.zeros_like(own), where=own > 0)  # one over a client's periods
+    level = v.sum(axis=1, dtype=np.float64) * per
+    clients = max(int((own > 0).sum()), 1)
+    # Clients enter only by these sums, so that a round costs no pass over them.
+    shared, lifted, lean = (m * per[:, None]).T @ m, level @ m, per @ m / clients
+    of_clients = np.zeros(len(heads))  # own levels of the clients there, summed by period
+    for _ in range(ROUNDS):
+        series = (sums - of_clients) / np.maximum(heads, 1)
+        middle = level.sum() / clients - lean @ series
+        of_clients = lifted - shared @ series - middle * heads
+    return np.where(heads > 0, series, np.nan), heads
 
 
 def _drifts(values: Array, inside: Array, profile: Array) -> bool:
