@@ -3,9 +3,10 @@
 import drawn_books
 import numpy as np
 import pytest
+from scipy.stats import spearmanr
 
 from churnlens.panel.exposures import Exposure
-from churnlens.why.rivals import rivals, same_dose_p
+from churnlens.why.rivals import rivals, same_dose_p, spearman_p
 from churnlens.why.verdicts import resolve
 
 MORE = {"excess": 3.0, "clients": 1500}
@@ -93,3 +94,13 @@ def test_what_is_upstream_takes_the_place_of_its_channel(complaints: drawn_books
     _, named = resolve(complaints.baseline, drawn_books.explained(complaints, taken, left=(cause,)))
     assert named[0].candidate.driver == "late"
     assert [(r.candidate.driver, r.relation) for r in named[0].rivals] == [("complaint", "channel")]
+
+
+@pytest.mark.parametrize("clients", [10, 200])
+def test_rank_correlation_is_that_of_scipy(clients: int) -> None:
+    rng = np.random.default_rng(clients)
+    x = rng.poisson(3.0, clients).astype(np.float32)  # with ties
+    y = x + rng.normal(0, 4, clients)
+    assert spearman_p(x, y) == pytest.approx(spearmanr(x, y, alternative="greater").pvalue)
+    assert spearman_p(x, x) == 0
+    assert np.isnan(spearman_p(np.ones(clients), y))

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
+from scipy import special
 
 from churnlens.panel.periods import Calendar
 from churnlens.results import (
@@ -438,9 +439,7 @@ def dose_points(settled: Settled, candidate: Candidate) -> tuple[DosePoint, ...]
 
 def _rate(found: float, active: float, per_year: int) -> Estimate:
     """Of 100 clients, how many leave within a year at this rate; its gamma (Poisson) interval."""
-    from scipy.stats import gamma
-
     years = max(active, 1e-9) / per_year
-    low = float(gamma.ppf(0.025, found)) if found > 0 else 0.0
-    counts = (found, low, float(gamma.ppf(0.975, found + 1)))
+    low = float(special.gammaincinv(found, 0.025)) if found > 0 else 0.0
+    counts = (found, low, float(special.gammaincinv(found + 1, 0.975)))
     return Estimate(*(float(-100 * np.expm1(-count / years)) for count in counts))

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from churnlens.config import Settings
+from churnlens.panel.threads import over_chunks
 from churnlens.plugins import load_plugin
 from churnlens.results import Bar, Issue, RuledOut
 from churnlens.which.baseline import Baseline
@@ -70,12 +71,13 @@ def answer(
     explained, standing = _with_standing(baseline, explained, attributes)
     settled = attribute(baseline, explained)
     cases = _cases(baseline, explained, named, settled, others, controls, settings)
-    issues = tuple(
-        _issue(
+
+    def issue(k: int) -> Issue:
+        return _issue(
             baseline, settled, explained, k, cases, standing, others, search.attributes, settings
         )
-        for k in range(len(explained.parts))
-    )
+
+    issues = tuple(over_chunks(issue, range(len(explained.parts))))
     everyone = np.ones((1, 1), bool)
     return Answer(
         issues,

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy import special
 
 from churnlens.which.baseline import Baseline
 from churnlens.which.scan import Scan, Window, next_window
@@ -67,9 +68,7 @@ class Explained:
 
 def driver_p(gain: float, moves: int) -> float:
     """Return the p-value of a gain after looking at so many moves (one-sided chi-square)."""
-    from scipy.stats import chi2
-
-    single = 0.5 * float(chi2.sf(2 * max(gain, 0.0), 1))
+    single = 0.5 * float(special.chdtrc(1, 2 * max(gain, 0.0)))
     return min(1.0, single * max(moves, 1) * TESTS_A_MOVE)
 
 
