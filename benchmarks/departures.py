@@ -20,7 +20,7 @@ import pandas as pd
 
 from churnlens.panel import Book, Panel, build
 from churnlens.panel.activity import measure
-from churnlens.panel.attributes import value_tiers
+from churnlens.panel.worth import value_tiers
 from churnlens.panel.periods import ClientPeriods, calendar
 
 TARGET_SECONDS = 10.0

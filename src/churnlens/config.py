@@ -79,6 +79,8 @@ class Settings(_Settings):
     definition: str = "cadence"
     seed: int = 0
     lang: Literal["en", "zh"] = "en"
+    # the order measure that says how far a price was cut; none: the one whose name says so
+    price_cut: str | None = None
     name_clients: bool = False
     smallest_group: Annotated[int, Field(ge=5)] = 5
     draws: Annotated[int, Field(ge=99)] = 999  # Monte Carlo draws of the scan

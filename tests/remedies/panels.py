@@ -77,7 +77,8 @@ def draw(
         "definition": "cadence",
         "set_apart": 0,
     }
-    return Panel(**{f.name: given.get(f.name) for f in dataclasses.fields(Panel)})
+    needed = [f.name for f in dataclasses.fields(Panel) if f.default is dataclasses.MISSING]
+    return Panel(**{name: given.get(name) for name in needed})
 
 
 def step(*levels: tuple[int, float]) -> np.ndarray:

@@ -99,7 +99,8 @@ def panel(hazard: np.ndarray, entry: np.ndarray, *, size: np.ndarray | None = No
             {"size": pd.Categorical(np.full(n, "key") if size is None else size)}
         ),
     }
-    return Panel(**{f.name: given.get(f.name) for f in dataclasses.fields(Panel)})
+    needed = [f.name for f in dataclasses.fields(Panel) if f.default is dataclasses.MISSING]
+    return Panel(**{name: given.get(name) for name in needed})
 
 
 def test_survival_is_that_of_the_hazard_with_delayed_entry():

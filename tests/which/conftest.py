@@ -66,7 +66,8 @@ def draw_book(
         "definition": "silence",
         "set_apart": 0,
     }
-    panel = Panel(**{f.name: given.get(f.name) for f in dataclasses.fields(Panel)})
+    needed = [f.name for f in dataclasses.fields(Panel) if f.default is dataclasses.MISSING]
+    panel = Panel(**{name: given.get(name) for name in needed})
     chance = np.asarray(hazard if usual is None else usual, dtype=np.float32)
     return Baseline(panel, chance, chance * panel.active, panel.found)
 

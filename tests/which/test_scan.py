@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from churnlens.which.scan import gains, next_window, prepare
+from churnlens.which.scan import next_window, prepare
 from churnlens.which.segments import attributes_of
+from churnlens.which.windows import gains
 
 CLIENTS = 4000
 

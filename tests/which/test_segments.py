@@ -10,7 +10,8 @@ from churnlens.panel.attributes import POOLED, UNKNOWN
 from churnlens.which.segments import Attribute, collapse, dense_sums, groups, members
 
 SIZE = Attribute("size", np.array([0, 1, 2, 0, 1]), ("key", "middle", UNKNOWN))
-AGE = Attribute("age", np.array([0, 1, 2, 3, 0]), ("1", "2", "3", "4"), ordered=True)
+BANDS = ("up to 1", "1 to 2", "2 to 5", "above 5")
+AGE = Attribute("age", np.array([0, 1, 2, 3, 0]), BANDS, ordered=True)
 
 
 def _all(attributes):
@@ -24,15 +25,18 @@ def test_the_book_comes_first_and_values_of_no_name_never():
     assert named == {"key", "middle", "a", "b"}
 
 
-def test_bands_are_joined_with_their_neighbours_only():
-    joined = [s["age"] for s in _all((AGE,)) if "age" in s]
-    assert ("1", "2") in joined
-    assert ("1", "3") not in joined
-    assert len(set(joined)) == len(joined)
+def test_bands_are_joined_to_one_that_can_be_read():
+    single = [s["age"] for s in _all((AGE,)) if "age" in s]
+    assert ("up to 2",) in single
+    assert ("1 to 5",) in single
+    assert ("above 1",) in single
+    assert len(set(single)) == len(single) == 9  # of ten intervals the whole range is none
+    paired = {s["age"][0] for s in _all((AGE, SIZE)) if len(s) == 2}
+    assert paired == {"up to 1", "up to 2", "up to 5", "above 1", "above 2", "above 5"}
 
 
 def test_members_are_those_with_all_the_values():
-    inside = members({"size": ("key",), "age": ("1", "2")}, (SIZE, AGE), (5, 3))
+    inside = members({"size": ("key",), "age": ("up to 2",)}, (SIZE, AGE), (5, 3))
     assert inside[:, 0].tolist() == [True, False, False, False, False]
     assert inside.shape == (5, 3)
 

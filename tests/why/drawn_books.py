@@ -143,7 +143,8 @@ def draw(
         "definition": "silence",
         "set_apart": 0,
     }
-    panel = Panel(**{f.name: fields.get(f.name) for f in dataclasses.fields(Panel)})
+    needed = [f.name for f in dataclasses.fields(Panel) if f.default is dataclasses.MISSING]
+    panel = Panel(**{name: fields.get(name) for name in needed})
     hazard = usual.astype(np.float32)
     return Drawn(Baseline(panel, hazard, hazard * panel.active, panel.found), key, dose)
 

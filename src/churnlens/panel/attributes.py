@@ -1,15 +1,14 @@
-"""Which segments can a client belong to? Text attributes, numeric ones in bands, value tiers."""
+"""Which segments can a client belong to? Text attributes, and numeric ones in bands."""
 
 from __future__ import annotations
 
-import itertools
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from churnlens.panel.periods import Calendar, ClientPeriods
+from churnlens import bands
 from churnlens.results import Skipped, Text
 from churnlens.tables import Tables
 
@@ -19,9 +18,7 @@ MOST_VALUES = 24  # an attribute keeps this many values; the rarest are pooled
 SMALLEST = 5  # clients below which a value is pooled
 POOLED = "other"
 UNKNOWN = "unknown"
-BANDS = 4
-TIER = "value_tier"
-TIERS = ("top fifth", "middle", "bottom fifth", "costs more than it brings")
+MOST_BANDS, A_BAND = 10, 20  # bands of a numeric attribute, and clients to a band
 
 
 def client_attributes(
@@ -30,8 +27,8 @@ def client_attributes(
     """Return the attributes of each client with orders, as categorical columns in code order.
 
     Text values with fewer than five clients are pooled as "other", blanks are "unknown"; numeric
-    attributes are cut at their quartiles. An attribute with nearly a value per client, or with
-    one value only, is refused and said so.
+    attributes are cut into about tenths, which the scan joins to wider bands as the data have it.
+    An attribute with nearly a value per client, or with one value only, is refused and said so.
     """
     raw = _raw(tables, clients)
     kept, skipped = {}, []
@@ -80,17 +77,17 @@ def _pooled(column: pd.Series[Any]) -> pd.Series[Any]:
 def _banded(column: pd.Series[Any]) -> pd.Series[Any]:
     values = pd.to_numeric(column, errors="coerce")
     known = values.dropna().to_numpy(dtype=float)
-    edges = np.unique(np.quantile(known, np.linspace(0, 1, BANDS + 1))) if len(known) else known
-    if len(edges) < 3:
+    count = min(MOST_BANDS, len(known) // A_BAND)
+    cuts = bands.edges(known, count) if count > 1 else np.zeros(0)
+    if not len(cuts):
         return _pooled(column.astype("string"))
-    labels = [f"{low:g} to {high:g}" for low, high in itertools.pairwise(edges)]
-    cut = pd.cut(values, edges.tolist(), labels=labels, include_lowest=True)
+    cut = pd.cut(values, [-np.inf, *cuts.tolist(), np.inf], labels=bands.names(cuts.tolist()))
     return cut.cat.add_categories(UNKNOWN).fillna(UNKNOWN).cat.remove_unused_categories()
 
 
 def _refusal(name: str, raw: pd.Series[Any], column: pd.Series[Any], numeric: bool) -> Text | None:
     shown = {"attribute": name}
-    if not numeric and raw.nunique() > max(50, len(raw) / 5):
+    if not numeric and value_per_client(raw.nunique(), len(raw)):
         return Text(
             "The attribute {attribute} has nearly a value per client and cannot be a segment.",
             shown,
@@ -100,28 +97,6 @@ def _refusal(name: str, raw: pd.Series[Any], column: pd.Series[Any], numeric: bo
     return None
 
 
-def value_tiers(data: ClientPeriods, cal: Calendar) -> Array:
-    """Return each client's value tier at the start of each period, int8[n, T]; −1 without a past.
-
-    From margin where it is given, else revenue, over the year before the period: the top fifth of
-    clients by what they brought, the bottom fifth, the middle, and (with margin) those that cost
-    more than they brought. Codes index `TIERS`. Nothing of the period itself or later is used.
-    """
-    worth = data.revenue if data.margin is None else data.margin
-    running = np.concatenate(
-        [np.zeros((len(worth), 1)), np.cumsum(worth, axis=1, dtype=np.float64)], axis=1
-    )
-    ordered = np.concatenate(
-        [np.zeros((len(worth), 1)), np.cumsum(data.orders, axis=1, dtype=np.float64)], axis=1
-    )
-    tiers = np.full(worth.shape, -1, np.int8)
-    for t in range(worth.shape[1]):
-        back = max(0, t - cal.per_year)
-        past = running[:, t] - running[:, back]
-        known = ordered[:, t] - ordered[:, back] > 0
-        if known.sum() >= 2 * SMALLEST:
-            low, high = np.quantile(past[known], [0.2, 0.8])
-            tier = np.where(past > high, 0, np.where(past <= low, 2, 1))
-            tier = np.where((data.margin is not None) & (past < 0), 3, tier)
-            tiers[known, t] = tier[known]
-    return tiers
+def value_per_client(values: int, clients: int) -> bool:
+    """Return whether an attribute has so many values that it names clients, not kinds of them."""
+    return values > max(50, clients / 5)

@@ -12,14 +12,16 @@ import pandas as pd
 from churnlens.config import Settings
 from churnlens.panel import periods
 from churnlens.panel.activity import Activity, measure
-from churnlens.panel.attributes import client_attributes, value_tiers
+from churnlens.panel.attributes import client_attributes
 from churnlens.panel.cumulative import cumulative
 from churnlens.panel.departures import definition
 from churnlens.panel.exposures import Exposure, exposures, unknown_roles
 from churnlens.panel.onsets import OnsetLikelihood, book_hazard, established, posterior
 from churnlens.panel.periods import Calendar, ClientPeriods
+from churnlens.panel.products import Changing, Products, products
 from churnlens.panel.spells import Departures
 from churnlens.panel.visibility import chance_of_being_seen
+from churnlens.panel.worth import find_price_cut, value_tiers
 from churnlens.results import Skipped
 from churnlens.tables import Tables
 
@@ -34,11 +36,12 @@ class Book:
     data: ClientPeriods
     activity: Activity
     attributes: pd.DataFrame  # n rows, categorical
-    tiers: Array  # int8[n, T], codes of attributes.TIERS, −1 unknown
+    tiers: Array  # int8[n, T], codes of worth.TIERS, −1 unknown
     exposures: tuple[Exposure, ...]
     signup: Array  # period of signup, may be negative; int[n], first order where unknown
     closed: Array  # period of closing, T where none; int[n]
     skipped: tuple[Skipped, ...]
+    products: Products | None = None
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,8 @@ class Panel:
     likelihood: OnsetLikelihood | None
     definition: str
     set_apart: int  # buyers who never became a client: too few orders, or all within two months
+    changing: tuple[Changing, ...] = ()  # attributes that a client may change
+    breadth: Array | None = None  # categories bought in the year before, int8[n, T]
 
     @property
     def periods(self) -> tuple[Any, ...]:
@@ -120,6 +125,9 @@ def open_book(tables: Tables, settings: Settings) -> Book:
     cal = periods.calendar(settings.period, tables.first_date, tables.as_of)
     data = periods.aggregate(tables, cal)
     attributes, skipped = client_attributes(tables, data.clients)
+    bought = products(tables, data)
+    if isinstance(bought, Skipped):
+        skipped, bought = (*skipped, bought), None
     signup, closed = _dates(tables, data.clients, cal)
     events = periods.events(tables, data)
     return Book(
@@ -127,11 +135,12 @@ def open_book(tables: Tables, settings: Settings) -> Book:
         data=data,
         activity=measure(data, attributes, closed),
         attributes=attributes,
-        tiers=value_tiers(data, cal),
+        tiers=value_tiers(data, cal, find_price_cut(settings.price_cut, data.measures)),
         exposures=exposures(data, events, settings),
         signup=signup,
         closed=closed,
         skipped=(*skipped, *unknown_roles(data, events, settings)),
+        products=bought,
     )
 
 
@@ -205,6 +214,8 @@ def build(book: Book, name: str) -> Panel | Skipped:
         else OnsetLikelihood(likelihood.log_ratio[keep], likelihood.possible[keep]),
         definition=name,
         set_apart=int((~established(book.activity, book.activity.first)[:, -1]).sum()),
+        changing=() if book.products is None else (book.products.main.rows(c),),
+        breadth=None if book.products is None else book.products.breadth[c],
     )
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from churnlens.panel.attributes import TIERS
+from churnlens.panel.worth import TIERS
 from churnlens.remedies import rates
 from churnlens.remedies.features import Features
 from churnlens.remedies.learners import (

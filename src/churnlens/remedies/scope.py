@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from churnlens.panel.attributes import TIER, TIERS
+from churnlens import bands
+from churnlens.panel.worth import TIER, TIERS
 from churnlens.results import Segment
 
 if TYPE_CHECKING:
@@ -72,7 +73,9 @@ def members(panel: Panel, segment: Segment) -> Booleans:
         if name == TIER:
             inside &= np.isin(_last_tier(panel), values)
         elif name in panel.attributes.columns:
-            inside &= panel.attributes[name].astype(str).isin(values).to_numpy()
+            column = panel.attributes[name].cat
+            kept = bands.belong(tuple(map(str, column.categories)), tuple(values))
+            inside &= kept[column.codes.to_numpy()]
         else:
             inside[:] = False
     return inside

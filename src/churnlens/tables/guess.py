@@ -30,6 +30,7 @@ _HEAD = """\
 
 period = "month"  # week, month or quarter: what departures are counted by
 currency = "EUR"  # only written beside amounts
+# price_cut = "…"  # the order column that says how far a price was cut; else the one named so
 # definition = "cadence"  # when a client counts as gone: cadence, silence or volume
 """
 

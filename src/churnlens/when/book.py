@@ -16,8 +16,9 @@ import pandas as pd
 
 from churnlens import results
 from churnlens.panel import Book, Panel
-from churnlens.panel.attributes import POOLED, TIER, TIERS, UNKNOWN
+from churnlens.panel.attributes import POOLED, UNKNOWN
 from churnlens.panel.returns import silence_threshold
+from churnlens.panel.worth import TIER, TIERS
 from churnlens.results import DateEstimate, PeriodPoint, ReturnCurve, Skipped, SurvivalCurve, Text
 from churnlens.when.calendar import period_points
 from churnlens.when.change import ChangeDate, date_counts

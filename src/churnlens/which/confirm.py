@@ -9,8 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from churnlens.which.baseline import Baseline
-from churnlens.which.scan import Window, gains, next_window, prepare
+from churnlens.which.scan import Window, next_window, prepare
 from churnlens.which.segments import Attribute, members
+from churnlens.which.windows import LEVEL_PRIOR, gain_of
 
 Array = npt.NDArray[Any]
 SEEN_AGAIN = 1.35  # log-likelihood gain that chance gives one time in twenty, one window looked at
@@ -60,7 +61,8 @@ def _read(
     inside = members(window.segment, attributes, baseline.expected.shape) & rows[:, None]
     o = (baseline.observed * inside).sum(axis=0, dtype=np.float64)
     e = (baseline.expected * inside).sum(axis=0, dtype=np.float64)
-    s = window.start
-    before = (o[:s].sum() + 2.0) / (e[:s].sum() + 2.0)
-    ratio = float(o[s:].sum() / max(e[s:].sum(), 1e-9) / before)
-    return float(gains(o, e)[s]), ratio
+    during = window.covers(len(o))
+    o1, e1 = o[during].sum(), max(e[during].sum(), 1e-9)
+    outside = (o[~during].sum() + LEVEL_PRIOR) / (e[~during].sum() + LEVEL_PRIOR)
+    gain = gain_of(o1, e1, o.sum() + LEVEL_PRIOR, e.sum() + LEVEL_PRIOR)
+    return float(gain), float(o1 / e1 / outside)

@@ -1,13 +1,12 @@
-"""Which segment leaves more than it used to, and since when? Pays for its own looking.
+"""Which segment leaves more than it used to, since when and until when? Pays for its own looking.
 
-A space–time scan (Kulldorff 1997, 2001) with segments in the place of places. For every segment
-and every start the departures observed after the start are held against those expected from the
-segment's own level before it: with O1, E1 after and O0, E0 before, the log-likelihood gain is
-O1·log(O1/E1) + O0·log(O0/E0) − (O1+O0)·log((O1+O0)/(E1+E0)) where the rate rose. A standing
-difference between segments is therefore no rise. From the gain the log of the number of segments
-of the same complexity is taken, so that a conjunction must beat the simpler segments by what its
-larger number would give it by luck. The p-value is by Monte Carlo over the whole search: departures
-are drawn again from what was expected and searched in the same way.
+A space–time scan (Kulldorff 1997, 2001) with segments in the place of places: for every segment and
+window (`windows`) the departures observed are held against the segment's own level in the rest of
+the time. From the log-likelihood gain the log of the number of segments of the same complexity is
+taken, so that a conjunction must beat the simpler segments by what its larger number would give it
+by luck; a window that has passed pays likewise for the number of its ends. The p-value is by Monte
+Carlo over the whole search (`search`): departures are drawn again from what was expected and
+searched in the same way.
 """
 
 from __future__ import annotations
@@ -19,97 +18,74 @@ import numpy as np
 import numpy.typing as npt
 
 from churnlens.panel.threads import over_chunks
+from churnlens.which import draws as drawing
 from churnlens.which.baseline import Baseline
-from churnlens.which.segments import (
-    Attribute,
-    Cells,
-    Group,
-    collapse,
-    dense_sums,
-    groups,
-    members,
-)
+from churnlens.which.search import Drawn, Hit, Observed, Plan, plan, search
+from churnlens.which.segments import Attribute, Cells, Group, collapse, groups, members
+from churnlens.which.tables import Tables
+from churnlens.which.windows import LEVEL_PRIOR, Times, gain_of, times
 
 Array = npt.NDArray[Any]
 
-LEAST_OBSERVED = 5  # departures in a window
-LEAST_EXPECTED = 1.0  # expected departures in a window
-LEVEL_PRIOR = (
-    2.0  # pseudo-departures that hold a segment's level before a start near the baseline's
-)
-FIRST_START, LAST_START = 3, 2  # periods kept free at both ends of what can be seen
 AT_A_TIME = 200_000  # departures drawn at a time
 MOST_DRAWN = 20_000_000  # departures in all draws: a very large book gets fewer draws,
 FEWEST_DRAWS = 199  # but never fewer than this
+NEAR = 1.0  # score by which a segment must beat one of fewer attributes that says much the same
+ALIKE = 0.5  # overlap from which it does
+REACH = 3  # periods by which the ends of a window that has passed are moved to fit better
+MOST_ALIKE = 3  # near-equal segments that are told
 
 
 @dataclass(frozen=True)
 class Window:
-    """A segment from a start period on.
+    """A segment from a start period on, to the end of the data or until it had passed.
 
-    `observed` departures after the start against `expected` at the segment's own level before it;
-    both in whole departures. `gain` is the log-likelihood gain on effective departures, `score` the
-    gain less the price of its complexity; `ratio` the rate after over the rate before on them;
-    `p_value` is over the whole search.
+    `end` is one past the last period of a trouble that has passed, None where it has not.
+    `observed` departures in the window against `expected` at the segment's own level in the rest of
+    the time; both in whole departures. `gain` is the log-likelihood gain on effective departures,
+    `score` the gain less the price of its complexity; `ratio` the rate inside over the rate outside
+    on them; `p_value` is over the whole search. `also` are segments of near-equal score that
+    overlap.
     """
 
     segment: dict[str, tuple[str, ...]]
     start: int
+    end: int | None
     observed: float
     expected: float
     gain: float
     score: float
     ratio: float
     p_value: float
+    also: tuple[dict[str, tuple[str, ...]], ...] = ()
+
+    def covers(self, periods: int) -> Array:
+        """Return which of the data's periods lie in the window, bool[periods]."""
+        t = np.arange(periods)
+        return np.asarray((t >= self.start) & (t < (periods if self.end is None else self.end)))
 
 
 @dataclass(frozen=True)
 class Scan:
     """A search ready to be run: what it looks at, and what chance alone gives it.
 
-    `groups` are over `cells`, the client-periods alike in every attribute. `null_scores` are the
-    best scores of searches on departures drawn from what was expected.
+    `cells` are the client-periods alike in every attribute, `groups` the segments over them, `seen`
+    the departures observed in each cell. `null_scores` are the best scores of searches on
+    departures drawn from what was expected.
     """
 
     attributes: tuple[Attribute, ...]
     cells: Cells
     groups: tuple[Group, ...]
-    prices: dict[int, float]
-    span: tuple[int, int]
-    seen: tuple[Array, ...]
+    when: Times
+    seen: Tables
+    segments: int
     null_scores: Array
-
-    @property
-    def segments(self) -> int:
-        """Number of segments looked at."""
-        return sum(g.segments for g in self.groups)
 
     @property
     def starts(self) -> int:
         """Number of start periods looked at."""
-        return self.span[1] - self.span[0]
-
-
-def gains(observed: Array, expected: Array) -> Array:
-    """Return log-likelihood gains for a rise from each period on: [..., T] counts to [..., T]."""
-    o1 = np.cumsum(observed[..., ::-1], axis=-1)[..., ::-1]
-    e1 = np.cumsum(expected[..., ::-1], axis=-1)[..., ::-1]
-    o, e = o1[..., :1] + LEVEL_PRIOR, e1[..., :1] + LEVEL_PRIOR
-    o0, e0 = o - o1, e - e1
-    gain = _part(o1, e1)
-    gain += _part(o0, e0)
-    gain -= _part(o, e)
-    rose = (o1 * e0 > o0 * e1) & (o1 >= LEAST_OBSERVED) & (e1 >= LEAST_EXPECTED)
-    gain *= rose
-    return gain
-
-
-def _part(o: Array, e: Array) -> Array:
-    """o·log(o/e), 0 where nothing was observed; `e` may be smaller and is broadcast."""
-    part = np.log(np.maximum(o, 1e-9))
-    part -= np.log(np.maximum(e, 1e-9))
-    part *= np.maximum(o, 0)
-    return np.asarray(part)
+        return self.when.starts
 
 
 def prepare(
@@ -128,157 +104,156 @@ def prepare(
     cells = collapse(attributes, len(baseline.expected))
     looked = groups(cells.attributes)
     expected = cells.sums(baseline.expected)
-    span, prices = _span(expected), _prices(looked)
-    observed = cells.sums(baseline.observed)
-    seen = tuple(g.add_up(dense_sums(g, observed)) for g in looked)
-    null = _null_scores(expected, looked, prices, span, draws, seed)
-    return Scan(attributes, cells, looked, prices, span, seen, null)
+    when = times(expected, baseline.panel.calendar)
+    look = plan(cells.attributes, looked, expected, when)
+    null = _null_scores(expected, look, draws, seed)
+    seen = Tables(cells.sums(baseline.observed))
+    return Scan(attributes, cells, looked, when, seen, look.segments, null)
 
 
-def next_window(baseline: Baseline, search: Scan, explained: Array) -> Window | None:
+def next_window(baseline: Baseline, scan: Scan, explained: Array) -> Window | None:
     """Return the strongest rise left once `explained` is allowed for.
 
     `explained` is a factor on what is expected, float32[n, T]. None where no segment rose at all;
-    the window's `p_value` is over the whole search.
+    the window's `p_value` is over the whole search. Of segments that say much the same with nearly
+    the same score, the one of fewest attributes is returned and the others are told.
     """
-    expected = search.cells.sums(baseline.expected * explained)
-    due = [g.add_up(dense_sums(g, expected)) for g in search.groups]
-    best = _best(search.groups, list(search.seen), due, search.prices, search.span)
-    if best is None:
+    if not scan.starts:
         return None
-    score, gain, ratio, segment, start = best
-    p = float((1 + (search.null_scores >= score).sum()) / (1 + len(search.null_scores)))
-    inside = members(segment, search.attributes, explained.shape)
-    seen, level = whole_departures(baseline, inside, explained, start)
-    return Window(segment, start, seen, level, gain, score, ratio, p)
+    expected = scan.cells.sums(baseline.expected * explained)
+    look = plan(scan.cells.attributes, scan.groups, expected, scan.when)
+    hits = [h for h in search(Observed(scan.seen), look) if h.best.score[0] > -np.inf]
+    if not hits:
+        return None
+    top = max(float(h.best.score[0]) for h in hits)
+    chosen, also = _simplest(hits, scan, expected)
+    return _window(baseline, scan, look, chosen, also, explained, top)
 
 
-def whole_departures(
-    baseline: Baseline, inside: Array, scale: Array, start: int
-) -> tuple[float, float]:
-    """Return departures found in a window and those expected at the segment's level before it."""
-    due = baseline.hazard * baseline.panel.active * scale * inside
-    seen = baseline.panel.found * inside
-    level = (seen[:, :start].sum() + LEVEL_PRIOR) / (due[:, :start].sum() + LEVEL_PRIOR)
-    return float(seen[:, start:].sum()), float(due[:, start:].sum() * level)
-
-
-def _span(expected: Array) -> tuple[int, int]:
-    """First and one past the last start to look at."""
-    seen = np.flatnonzero(expected.sum(axis=0) > 0)
-    if len(seen) < FIRST_START + LAST_START + 2:
-        return 0, 0
-    return int(seen[0]) + FIRST_START, int(seen[-1]) + 1 - LAST_START
-
-
-def _prices(looked: tuple[Group, ...]) -> dict[int, float]:
-    counts = {k: sum(g.segments for g in looked if g.order == k) for k in (0, 1, 2)}
-    return {k: float(np.log1p(c)) if k else 0.0 for k, c in counts.items()}
-
-
-def _best(
-    looked: tuple[Group, ...],
-    seen: list[Array],
-    due: list[Array],
-    prices: dict[int, float],
-    span: tuple[int, int],
-) -> tuple[float, float, float, dict[str, tuple[str, ...]], int] | None:
-    """Score, gain, ratio, segment and start of the best window."""
-    best = None
-    for group, o, e in zip(looked, seen, due, strict=True):
-        gain = gains(o, e)[:, span[0] : span[1]]
-        if gain.size == 0 or gain.max() <= 0:
-            continue
-        s, k = np.unravel_index(int(gain.argmax()), gain.shape)
-        score = float(gain[s, k]) - prices[group.order]
-        if best is None or score > best[0]:
-            start = int(k) + span[0]
-            before = (o[s, :start].sum() + LEVEL_PRIOR) / (e[s, :start].sum() + LEVEL_PRIOR)
-            ratio = float(o[s, start:].sum() / e[s, start:].sum() / before)
-            best = (score, float(gain[s, k]), ratio, group.segment(int(s)), start)
-    return best
-
-
-def _null_scores(
-    expected: Array,
-    looked: tuple[Group, ...],
-    prices: dict[int, float],
-    span: tuple[int, int],
-    draws: int,
-    seed: int,
-) -> Array:
-    """Best score of each of `draws` searches on departures drawn from what was expected."""
-    events = round(float(expected.sum(dtype=np.float64)))
-    if events == 0 or span[1] <= span[0]:
-        return np.zeros(0)
-    lot = _lot(expected, events)
-    due = [g.add_up(dense_sums(g, expected)) for g in looked]
-    draws = min(draws, max(FEWEST_DRAWS, MOST_DRAWN // events))
-    size = max(1, AT_A_TIME // events)
-
-    def search(begin: int) -> Array:
-        count = min(size, draws - begin)
-        codes, moment = _draw(lot, looked, count, np.random.default_rng([seed, begin]))
-        best = np.full(count, -np.inf)
-        for group, e in zip(looked, due, strict=True):
-            o = _segment_counts(group, codes, moment, count, expected.shape[1])
-            gain = gains(o, e[:, None, :])[..., span[0] : span[1]]
-            best = np.maximum(best, gain.max(axis=(0, 2)) - prices[group.order])
-        return best
-
-    return np.concatenate([np.zeros(0), *over_chunks(search, range(0, draws, size))])
-
-
-@dataclass(frozen=True)
-class _Lot:
-    """What departures are drawn from.
-
-    `edges` is the running sum of what is expected, cell by cell and period by period (`cell`,
-    `period`); `events` departures to a draw.
-    """
-
-    edges: Array
-    cell: Array
-    period: Array
-    events: int
-    periods: int
-
-
-def _lot(expected: Array, events: int) -> _Lot:
-    flat = np.flatnonzero(expected)
-    cell, period = np.divmod(flat, expected.shape[1])
-    return _Lot(
-        np.cumsum(expected.ravel()[flat], dtype=np.float64), cell, period, events, expected.shape[1]
+def _window(
+    baseline: Baseline,
+    scan: Scan,
+    look: Plan,
+    hit: Hit,
+    also: tuple[dict[str, tuple[str, ...]], ...],
+    explained: Array,
+    top: float,
+) -> Window:
+    segment = _segment(hit)
+    within = _cells_inside(segment, scan)
+    o, e = (np.asarray(t.values[within].sum(axis=0)) for t in (scan.seen, look.due))
+    start, end = _sharpened(o, e, int(hit.best.start[0]), int(hit.best.end[0]), scan.when)
+    now = slice(start, end)
+    seen, level = whole_departures(
+        baseline, members(segment, scan.attributes, explained.shape), explained, now
+    )
+    o1, e1, o_all, e_all = o[now].sum(), e[now].sum(), o.sum(), e.sum()
+    outside = (o_all - o1 + LEVEL_PRIOR) / (e_all - e1 + LEVEL_PRIOR)
+    return Window(
+        segment,
+        start,
+        None if end == scan.when.end else end,
+        seen,
+        level,
+        float(gain_of(o1, e1, o_all + LEVEL_PRIOR, e_all + LEVEL_PRIOR)),
+        float(hit.best.score[0]),
+        float(o1 / e1 / outside),
+        float((1 + (scan.null_scores >= top).sum()) / (1 + len(scan.null_scores))),
+        also,
     )
 
 
-def _draw(
-    lot: _Lot, looked: tuple[Group, ...], count: int, rng: np.random.Generator
-) -> tuple[dict[str, Array], Array]:
-    """Draw `count` times: the code of every attribute, and draw × period, of each departure.
+def _segment(hit: Hit) -> dict[str, tuple[str, ...]]:
+    return {attribute.name: attribute.named(mask) for attribute, mask in hit.sides(0)}
 
-    Running sums of exponential gaps, scaled to end at 1, are uniforms already in order (Devroye
-    1986, V.3), and looking up ordered values is what takes the time otherwise.
+
+def _cells_inside(segment: dict[str, tuple[str, ...]], scan: Scan) -> Array:
+    return members(segment, scan.cells.attributes, (scan.cells.count, 1))[:, 0]
+
+
+def _simplest(
+    hits: list[Hit], scan: Scan, expected: Array
+) -> tuple[Hit, tuple[dict[str, tuple[str, ...]], ...]]:
+    """Of near-equal segments that overlap the best one, that of fewest attributes; and the others.
+
+    Overlap is of clients and time, by departures expected.
     """
-    gaps = rng.standard_exponential((count, lot.events + 1))
-    ordered = np.cumsum(gaps, axis=1)
-    ordered *= lot.edges[-1] / ordered[:, -1:]
-    at = np.searchsorted(lot.edges, ordered[:, :-1].ravel()).clip(0, len(lot.edges) - 1)
-    cell = lot.cell[at]
-    attributes = {x.name: x for g in looked for x in (g.a, g.b) if x is not None}
-    codes = {name: x.codes[cell].astype(np.int64) for name, x in attributes.items()}
-    return codes, np.repeat(np.arange(count), lot.events) * lot.periods + lot.period[at]
+    ranked = sorted(hits, key=lambda h: -float(h.best.score[0]))
+    top = ranked[0]
+    near = [
+        h
+        for h in ranked
+        if h.best.score[0] >= top.best.score[0] - NEAR
+        and _overlap(_inside(top, scan), _inside(h, scan), expected) >= ALIKE
+    ]
+    chosen = min(near, key=lambda h: (h.order, -float(h.best.score[0])))
+    told: list[dict[str, tuple[str, ...]]] = []
+    for hit in near:
+        if hit is not chosen and (segment := _segment(hit)) not in (_segment(chosen), *told):
+            told.append(segment)
+    return chosen, tuple(told[:MOST_ALIKE])
 
 
-def _segment_counts(
-    group: Group, codes: dict[str, Array], moment: Array, count: int, periods: int
-) -> Array:
-    """Departures drawn by segment, draw and period: float32[segments, draws, T]."""
-    width = count * periods
-    at = moment
-    if group.b is not None:
-        at = at + codes[group.b.name] * width
-    if group.a is not None:
-        at = at + codes[group.a.name] * (width * group.masks_b.shape[1])
-    counts = np.bincount(at, minlength=group.n_cells * width).astype(np.float32)
-    return group.add_up(counts.reshape(group.n_cells, width)).reshape(-1, count, periods)
+def _inside(hit: Hit, scan: Scan) -> tuple[Array, slice]:
+    return _cells_inside(_segment(hit), scan), slice(int(hit.best.start[0]), int(hit.best.end[0]))
+
+
+def _overlap(a: tuple[Array, slice], b: tuple[Array, slice], expected: Array) -> float:
+    """Jaccard overlap of two windows by what is expected in them."""
+
+    def total(cells: Array, begin: int, end: int) -> float:
+        return float(expected[cells, begin : max(begin, end)].sum(dtype=np.float64))
+
+    (in_a, t_a), (in_b, t_b) = a, b
+    both = total(in_a & in_b, max(t_a.start, t_b.start), min(t_a.stop, t_b.stop))
+    either = total(in_a, t_a.start, t_a.stop) + total(in_b, t_b.start, t_b.stop) - both
+    return both / either if either > 0 else 0.0
+
+
+def _sharpened(o: Array, e: Array, start: int, end: int, when: Times) -> tuple[int, int]:
+    """The best start and end near those of a window that has passed; an open one as it is."""
+    if end == when.end:
+        return start, end
+    tried = [
+        (
+            float(
+                gain_of(o[s:t].sum(), e[s:t].sum(), o.sum() + LEVEL_PRIOR, e.sum() + LEVEL_PRIOR)
+            ),
+            s,
+            t,
+        )
+        for s in range(max(when.first, start - REACH), min(start + REACH + 1, end - 1))
+        for t in range(max(s + 1, end - REACH), min(end + REACH, when.passed) + 1)
+    ]
+    _, s, t = max(tried, key=lambda x: (x[0], -x[1], -x[2]))
+    return s, t
+
+
+def whole_departures(
+    baseline: Baseline, inside: Array, scale: Array, now: slice
+) -> tuple[float, float]:
+    """Return departures found in a window and those expected at the segment's level outside it."""
+    due = (baseline.hazard * baseline.panel.active * scale * inside).sum(axis=0, dtype=np.float64)
+    seen = (baseline.panel.found * inside).sum(axis=0, dtype=np.float64)
+    found, expected = float(seen[now].sum()), float(due[now].sum())
+    level = (seen.sum() - found + LEVEL_PRIOR) / (due.sum() - expected + LEVEL_PRIOR)
+    return found, float(expected * level)
+
+
+def _null_scores(expected: Array, look: Plan, draws: int, seed: int) -> Array:
+    """Best score of each of `draws` searches on departures drawn from what was expected."""
+    events = round(float(expected.sum(dtype=np.float64)))
+    if events == 0 or not look.when.starts:
+        return np.zeros(0)
+    lot = drawing.lot(expected, events)
+    draws = min(draws, max(FEWEST_DRAWS, MOST_DRAWN // events)) if draws else 0
+    size = max(1, AT_A_TIME // events)
+
+    def scores(begin: int) -> Array:
+        count = min(size, draws - begin)
+        rng = np.random.default_rng([seed, begin])
+        drawn = drawing.draw(lot, look.attributes, count, rng)
+        hits = search(Drawn(drawn, drawn.moment), look)
+        return np.max([h.best.score for h in hits], axis=0)
+
+    return np.concatenate([np.zeros(0), *over_chunks(scores, range(0, draws, size))])

@@ -13,8 +13,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from churnlens import bands
 from churnlens.panel import Panel
-from churnlens.panel.attributes import POOLED, TIER, TIERS, UNKNOWN
+from churnlens.panel.attributes import POOLED, UNKNOWN
+from churnlens.panel.worth import TIER, TIERS
 
 Array = npt.NDArray[Any]
 UNION_UP_TO = 6  # attributes with at most so many values are also looked at in unions of them
@@ -22,7 +24,10 @@ UNION_UP_TO = 6  # attributes with at most so many values are also looked at in 
 
 @dataclass(frozen=True)
 class Attribute:
-    """A segment attribute: `codes` int[n] or int[n, T]; `values` names its codes."""
+    """A segment attribute: `codes` int[n] or int[n, T]; `values` names its codes.
+
+    The values of an `ordered` one are bands of a number, in order.
+    """
 
     name: str
     codes: Array
@@ -32,6 +37,11 @@ class Attribute:
     def at(self, rows: Array, cols: Array) -> Array:
         """Return the codes of given client-periods."""
         return self.codes[rows] if self.codes.ndim == 1 else self.codes[rows, cols]
+
+    def named(self, mask: Array) -> tuple[str, ...]:
+        """Return what a set of values (bool[values]) is called: bands as one wider band."""
+        chosen = [v for v, m in zip(self.values, mask, strict=True) if m]
+        return (bands.joined(chosen),) if self.ordered else tuple(chosen)
 
 
 @dataclass(frozen=True)
@@ -56,6 +66,11 @@ class Group:
         """Number of attributes: 0, 1 or 2."""
         return (self.a is not None) + (self.b is not None)
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the attributes."""
+        return tuple(x.name for x in (self.a, self.b) if x is not None)
+
     def cells(self, rows: Array, cols: Array) -> Array:
         """Return the cell (value of a × value of b) of given client-periods."""
         if self.a is None:
@@ -70,16 +85,15 @@ class Group:
         both = np.einsum("rw,...swt->...srt", self.masks_b.astype(np.float32), by_a)
         return np.asarray(both.reshape(*cells.shape[:-2], self.segments, cells.shape[-1]))
 
+    def sides(self, index: int) -> list[tuple[Attribute, Array]]:
+        """Return the attributes of a segment, each with the set of its values, bool[values]."""
+        i, j = divmod(index, len(self.masks_b))
+        both = ((self.a, self.masks_a[i]), (self.b, self.masks_b[j]))
+        return [(attribute, mask) for attribute, mask in both if attribute is not None]
+
     def segment(self, index: int) -> dict[str, tuple[str, ...]]:
         """Return a segment as attribute -> values."""
-        i, j = divmod(index, len(self.masks_b))
-        out = {}
-        for attribute, mask in ((self.a, self.masks_a[i]), (self.b, self.masks_b[j])):
-            if attribute is not None:
-                out[attribute.name] = tuple(
-                    v for v, m in zip(attribute.values, mask, strict=True) if m
-                )
-        return out
+        return {attribute.name: attribute.named(mask) for attribute, mask in self.sides(index)}
 
     @property
     def static(self) -> bool:
@@ -135,7 +149,10 @@ def collapse(attributes: tuple[Attribute, ...], clients: int) -> Cells:
 
 
 def attributes_of(panel: Panel, *, tiers: bool = True) -> tuple[Attribute, ...]:
-    """Return the attributes of a panel's clients, value tiers by period included."""
+    """Return the attributes of a panel's clients; with `tiers`, also those that change by period.
+
+    These are the value tiers and the main category of products, each as the client's past had it.
+    """
     found = []
     for name in map(str, panel.attributes):
         column = panel.attributes[name].cat
@@ -151,6 +168,9 @@ def attributes_of(panel: Panel, *, tiers: bool = True) -> tuple[Attribute, ...]:
     if tiers and len(present) > 1:
         codes = np.where(panel.tiers < 0, len(TIERS), panel.tiers)
         found.append(Attribute(TIER, codes, (*TIERS, UNKNOWN)))
+    for change in panel.changing if tiers else ():
+        codes = np.where(change.codes < 0, len(change.values), change.codes)
+        found.append(Attribute(change.name, codes, (*change.values, UNKNOWN)))
     return tuple(found)
 
 
@@ -158,29 +178,38 @@ def groups(attributes: tuple[Attribute, ...]) -> tuple[Group, ...]:
     """Return every group of segments: the book, single attributes, pairs of attributes."""
     one = np.ones((1, 1), bool)
     out = [Group(None, None, one, one)]
-    out += [Group(a, None, _masks(a, single=True), one) for a in attributes]
+    out += [Group(a, None, value_sets(a, single=True), one) for a in attributes]
     out += [
-        Group(a, b, _masks(a, single=False), _masks(b, single=False))
+        Group(a, b, value_sets(a, single=False), value_sets(b, single=False))
         for a, b in itertools.combinations(attributes, 2)
     ]
     return tuple(out)
 
 
-def _masks(attribute: Attribute, *, single: bool) -> Array:
+def value_sets(attribute: Attribute, *, single: bool) -> Array:
     """Value sets to look at: each value, and unions where the attribute has few values.
 
-    Pooled and unknown values belong to no segment that is named.
+    A numeric attribute is cut at any edge of its bands: by itself in one or two places, together
+    with another attribute in one. Pooled and unknown values belong to no segment that is named.
     """
     named = [i for i, v in enumerate(attribute.values) if v not in (POOLED, UNKNOWN)]
-    k = len(named)
-    sizes = range(1, k) if single and k <= UNION_UP_TO else (1, 2) if 2 < k <= UNION_UP_TO else (1,)
-    sets = [c for size in sizes for c in itertools.combinations(named, size)]
-    if attribute.ordered:
-        sets = [c for c in sets if c[-1] - c[0] == len(c) - 1]
+    sets = _intervals(named, single) if attribute.ordered else _unions(named, single)
     masks = np.zeros((max(len(sets), 1), len(attribute.values)), bool)
     for i, chosen in enumerate(sets):
         masks[i, list(chosen)] = True
     return masks
+
+
+def _unions(named: list[int], single: bool) -> list[tuple[int, ...]]:
+    k = len(named)
+    sizes = range(1, k) if single and k <= UNION_UP_TO else (1, 2) if 2 < k <= UNION_UP_TO else (1,)
+    return [c for size in sizes for c in itertools.combinations(named, size)]
+
+
+def _intervals(named: list[int], single: bool) -> list[tuple[int, ...]]:
+    k = len(named)
+    cut = [(i, j) for i in range(k) for j in range(i + 1, k + 1) if 0 < j - i < k]
+    return [tuple(named[i:j]) for i, j in cut if single or i == 0 or j == k]
 
 
 def members(
@@ -190,7 +219,7 @@ def members(
     inside = np.ones((1, 1), bool)
     for attribute in attributes:
         if attribute.name in segment:
-            wanted = np.array([v in segment[attribute.name] for v in attribute.values])
+            wanted = bands.belong(attribute.values, segment[attribute.name])
             codes = attribute.codes if attribute.codes.ndim == 2 else attribute.codes[:, None]
             inside = inside & wanted[codes]
     return np.broadcast_to(inside, shape)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from churnlens.panel.attributes import TIERS
+from churnlens.panel.worth import TIERS
 from churnlens.results import Estimate, Skipped, Text, TierRow
 from churnlens.when.rates import departure_rate, informed_part
 from churnlens.which.baseline import Baseline

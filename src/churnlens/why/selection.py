@@ -163,8 +163,8 @@ def _open_window(
 
 def _window_term(baseline: Baseline, scan: Scan, window: Window) -> Term:
     inside = members(window.segment, scan.attributes, baseline.expected.shape)
-    late = np.arange(inside.shape[1]) >= window.start
-    return Term(f"window {window.start}", (inside & late).astype(np.float32), inside)
+    during = window.covers(inside.shape[1])
+    return Term(f"window {window.start}", (inside & during).astype(np.float32), inside)
 
 
 def _one_matter(baseline: Baseline, a: Candidate, b: Candidate) -> bool:

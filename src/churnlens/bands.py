@@ -1,0 +1,109 @@
+"""Numbers cut into bands whose names can be read, joined, and read back.
+
+A band is named "up to 20", "20 to 50" or "above 50"; its low end is outside, its high end inside.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
+_NUMBER = r"(-?\d+(?:\.\d+)?)"
+_UP_TO = re.compile(f"up to {_NUMBER}")
+_ABOVE = re.compile(f"above {_NUMBER}")
+_BETWEEN = re.compile(f"{_NUMBER} to {_NUMBER}")
+_STEPS = (10.0, 5.0, 2.0, 1.0)
+
+
+def edges(values: Array, bands: int) -> Array:
+    """Return where to cut numbers into about equal bands, at numbers that can be remembered.
+
+    `values` is float[n] without missing ones. A quantile gives way to the roundest number within a
+    third of the way to the next one. Fewer edges than `bands` − 1 where values repeat.
+    """
+    shares = np.linspace(0, 1, bands + 1)
+    at = np.unique(np.quantile(values, shares[1:-1], method="lower"))
+    known = np.unique([values.min(), *at, values.max()])
+    cuts = [_round(v, np.abs(known - v)[known != v].min() / 3) for v in at if v < known[-1]]
+    kept = np.unique([c for c in cuts if (values <= c).any() and (values > c).any()])
+    return np.asarray(kept, dtype=float)
+
+
+def _round(value: float, slack: float) -> float:
+    """Return the roundest number within `slack` of a value."""
+    top = np.floor(np.log10(max(abs(value), slack, 1e-12))) + 1
+    for power in np.arange(top, top - 16, -1):
+        for step in _STEPS:
+            unit = step * 10.0**power / 10
+            rounded = float(np.round(value / unit) * unit)
+            if abs(rounded - value) <= slack:
+                return float(f"{rounded:.12g}")
+    return float(value)
+
+
+def names(cuts: Sequence[float]) -> list[str]:
+    """Return the names of the bands that edges (ascending) part."""
+    shown = [_plain(c) for c in cuts]
+    between = [f"{a} to {b}" for a, b in itertools.pairwise(shown)]
+    return [f"up to {shown[0]}", *between, f"above {shown[-1]}"]
+
+
+def _plain(value: float) -> str:
+    return np.format_float_positional(value, precision=10, trim="-")
+
+
+def limits(name: str) -> tuple[float, float] | None:
+    """Return the ends of a band by its name, infinite where open; None where it is no band."""
+    if match := _UP_TO.fullmatch(name):
+        return -np.inf, float(match[1])
+    if match := _ABOVE.fullmatch(name):
+        return float(match[1]), np.inf
+    if match := _BETWEEN.fullmatch(name):
+        return float(match[1]), float(match[2])
+    return None
+
+
+def joined(bands: Sequence[str]) -> str:
+    """Return the name of neighbouring bands taken together, in ascending order."""
+    (low, _), (_, high) = limits(bands[0]) or (-np.inf, np.inf), limits(bands[-1]) or (0, np.inf)
+    if np.isinf(low):
+        return f"up to {_plain(high)}"
+    return f"above {_plain(low)}" if np.isinf(high) else f"{_plain(low)} to {_plain(high)}"
+
+
+def belong(values: Sequence[str], wanted: Sequence[str]) -> Array:
+    """Return which of an attribute's values a segment's values mean, bool[values].
+
+    Text belongs by name. A band belongs to a wider one that holds its middle (its end, where it is
+    open), so that a segment of last quarter is found again though the cuts have moved a little.
+    """
+    spans = [span for w in wanted if (span := limits(w)) is not None]
+    named = np.array([v in wanted for v in values], dtype=bool)
+    if not spans:
+        return named
+    ends = [limits(v) for v in values]
+    held = [e is not None and any(_holds(span, e) for span in spans) for e in ends]
+    return named | np.array(held, dtype=bool)
+
+
+def _holds(span: tuple[float, float], band: tuple[float, float]) -> bool:
+    low, high = band
+    if np.isinf(low) or np.isinf(high):
+        same_side = span[0] == low if np.isinf(low) else span[1] == high
+        return bool(same_side and span[0] <= low and high <= span[1])
+    return span[0] < (low + high) / 2 <= span[1]
+
+
+def inside(numbers: Array, wanted: Sequence[str]) -> Array:
+    """Return which numbers lie in any of some bands, bool[n]."""
+    spans = [span for w in wanted if (span := limits(w)) is not None]
+    out = np.zeros(len(numbers), bool)
+    for low, high in spans:
+        out |= (numbers > low) & (numbers <= high)
+    return out

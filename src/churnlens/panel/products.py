@@ -1,0 +1,116 @@
+"""Which products does a client mostly buy, and how many kinds, by what it ordered before?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from churnlens.panel.attributes import MOST_VALUES, SMALLEST, value_per_client
+from churnlens.panel.cumulative import cumulative
+from churnlens.panel.periods import Calendar, ClientPeriods, period_index
+from churnlens.results import Skipped, Text
+from churnlens.tables import Tables
+
+Array = npt.NDArray[Any]
+
+MAIN_CATEGORY = "main_category"
+
+
+@dataclass(frozen=True)
+class Changing:
+    """An attribute that a client may change: `codes` int8[n, T] index `values`, −1 unknown.
+
+    The code of a period is read from what came before it.
+    """
+
+    name: str
+    codes: Array
+    values: tuple[str, ...]
+
+    def rows(self, keep: Array) -> Changing:
+        """Return the attribute of some clients only."""
+        return Changing(self.name, self.codes[keep], self.values)
+
+
+@dataclass(frozen=True)
+class Products:
+    """The category that each client mostly bought in the year before, and of how many it bought.
+
+    `breadth` is int8[n, T]: the categories with an order in the year before the period.
+    """
+
+    main: Changing
+    breadth: Array
+
+
+def products(tables: Tables, data: ClientPeriods) -> Products | Skipped | None:
+    """Read what clients buy; None where orders have no category.
+
+    Only the 24 categories that most clients buy are told apart, the others are one. `Skipped`
+    where there is nearly a category per client, or one only.
+    """
+    if "category" not in tables.orders.columns:
+        return None
+    rows = _rows(tables, data)
+    names = _names(rows, len(data.clients))
+    if isinstance(names, Skipped):
+        return names
+    shape = (len(data.clients), len(data.calendar.starts))
+    most = np.zeros(shape, np.float32)
+    main, breadth = np.full(shape, -1, np.int8), np.zeros(shape, np.int8)
+    for k, bought in enumerate(_by_category(rows, names, shape, data.calendar)):
+        more = bought > most
+        main[more], most[more] = k, bought[more]
+        breadth += bought > 0
+    main[main == len(names)] = -1
+    return Products(Changing(MAIN_CATEGORY, main, tuple(names)), breadth)
+
+
+def _rows(tables: Tables, data: ClientPeriods) -> Any:
+    """Days with an order by client, category and period, as an Arrow table."""
+    o = tables.orders.filter(~tables.orders.is_return).drop_null("category")
+    o = o.inner_join(data.codes, "client_id")
+    period = period_index(o.order_date, data.calendar)
+    sums = o.group_by("code", "category", period=period).aggregate(n=o.order_date.nunique())
+    return sums.select("code", "category", "period", n=sums.n.cast("float32")).to_pyarrow()
+
+
+def _names(rows: Any, clients: int) -> list[str] | Skipped:
+    """Return the categories to tell apart, those of most clients first."""
+    by_name = rows.group_by("category").aggregate([("code", "count_distinct")])
+    columns = (by_name[name].to_pylist() for name in ("category", "code_count_distinct"))
+    counts: dict[str, int] = dict(zip(*columns, strict=True))
+    reason = None
+    if value_per_client(len(counts), clients):
+        reason = Text(
+            "Orders name nearly a category per client; what clients buy cannot be a segment."
+        )
+    elif len(counts) < 2:
+        reason = Text("Orders name one category only; what clients buy cannot part them.")
+    if reason is not None:
+        return Skipped("attribute", str(reason), reason)
+    common = [name for name, n in counts.items() if n >= SMALLEST]
+    return sorted(common, key=lambda name: (-counts[name], name))[:MOST_VALUES]
+
+
+def _by_category(
+    rows: Any, names: list[str], shape: tuple[int, int], cal: Calendar
+) -> Iterator[Array]:
+    """Days with an order in the year before each period, a category at a time, the rest last."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    place = pc.index_in(rows["category"], value_set=pa.array(names)).fill_null(len(names))
+    category = place.to_numpy()
+    at = rows["code"].to_numpy().astype(np.int64) * shape[1] + rows["period"].to_numpy()
+    days = rows["n"].to_numpy()
+    back = np.maximum(np.arange(shape[1]) - cal.per_year, 0)
+    for k in range(len(names) + 1):
+        of_k = category == k
+        counts = np.bincount(at[of_k], days[of_k], minlength=shape[0] * shape[1])
+        running = cumulative(counts.reshape(shape))
+        yield np.asarray(running[:, :-1] - running[:, back])

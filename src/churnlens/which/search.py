@@ -1,0 +1,311 @@
+"""Look through every segment and window, in the departures observed or in many draws alike.
+
+The whole book, single attributes (with unions of the values of one that has many), pairs, and
+conjunctions of three: the strongest pairs of each search are narrowed by every third attribute. As
+the same is done in every draw, the p-value of what is found pays for all of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import gammaln
+
+from churnlens.panel.attributes import POOLED, UNKNOWN
+from churnlens.which import draws as drawing
+from churnlens.which.segments import UNION_UP_TO, Attribute, Group, value_sets
+from churnlens.which.tables import Tables
+from churnlens.which.windows import (
+    LEVEL_PRIOR,
+    Best,
+    Times,
+    best_closed,
+    best_open,
+    gain_of,
+)
+
+Array = npt.NDArray[Any]
+
+PARENTS = 2  # pairs of each search that are narrowed by a third attribute
+Sides = list[tuple[Attribute, Array]]  # a segment: attributes, each with its set of values
+
+
+class Seen(Protocol):
+    """Departures to be searched, of one or more draws."""
+
+    @property
+    def draws(self) -> int:
+        """How many draws."""
+        ...
+
+    def cells(self, group: Group) -> Array:
+        """Return departures by the group's cell, draw and period, float32[cells, D, T]."""
+        ...
+
+    def narrowed(self, parents: list[tuple[Group, int] | None]) -> Callable[[Attribute], Array]:
+        """Return departures in each draw's own segment by an attribute's value, [values, D, T]."""
+        ...
+
+
+@dataclass(frozen=True)
+class Observed:
+    """The departures as they were: one draw."""
+
+    tables: Tables
+    draws: int = 1
+
+    def cells(self, group: Group) -> Array:
+        """Return departures by cell and period."""
+        return self.tables.cells(group)[:, None, :]
+
+    def narrowed(self, parents: list[tuple[Group, int] | None]) -> Callable[[Attribute], Array]:
+        """Return departures of a segment by an attribute's value."""
+        return lambda attribute: _by_third(self.tables, parents, attribute)
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """Departures drawn, each with its attributes."""
+
+    drawn: drawing.Drawn
+    moment: Array
+
+    @property
+    def draws(self) -> int:
+        """How many draws."""
+        return self.drawn.draws
+
+    def cells(self, group: Group) -> Array:
+        """Return departures by cell, draw and period."""
+        return drawing.cell_counts(group, self.drawn, self.moment)
+
+    def narrowed(self, parents: list[tuple[Group, int] | None]) -> Callable[[Attribute], Array]:
+        """Return departures of each draw's segment by an attribute's value."""
+        places = drawing.inside(self.drawn, parents)
+        return lambda attribute: drawing.counts_of(attribute, self.drawn, self.moment, places)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is looked at, and what each kind of segment and window pays for its number.
+
+    `due` are the sums of what is expected, `segments_due` those of each group's segments,
+    float32[segments, 1, T]; `wide` those of each value of an attribute with many.
+    """
+
+    attributes: tuple[Attribute, ...]
+    groups: tuple[Group, ...]
+    when: Times
+    due: Tables
+    segments_due: tuple[Array, ...]
+    wide: dict[str, Array]
+    thirds: tuple[tuple[Attribute, Array], ...]
+    prices: dict[int, float]
+    passed: float
+
+    @property
+    def segments(self) -> int:
+        """Number of segments looked at in one search."""
+        pairs = sum(g.segments for g in self.groups)
+        wide = sum(len(values) - 2 for values in self.wide.values())
+        return pairs + wide + PARENTS * sum(len(sets) for _, sets in self.thirds)
+
+
+@dataclass(frozen=True)
+class Hit:
+    """The best window of one kind of segment in each draw."""
+
+    order: int  # attributes
+    best: Best
+    sides: Callable[[int], Sides]  # of a draw
+
+
+def plan(
+    attributes: tuple[Attribute, ...], groups: tuple[Group, ...], expected: Array, when: Times
+) -> Plan:
+    """Return the plan of a search; attributes and `expected` (float32[cells, T]) are of cells."""
+    due = Tables(expected)
+    many = [g for g in groups if g.order == 1 and g.a is not None and _has_many(g.a)]
+    thirds = (
+        tuple((a, value_sets(a, single=False)) for a in attributes) if len(attributes) > 2 else ()
+    )
+    return Plan(
+        attributes,
+        groups,
+        when,
+        due,
+        tuple(_segment_sums(g, due.cells(g)[:, None, :]) for g in groups),
+        {g.a.name: due.cells(g)[_named(g.a)][:, None, :] for g in many if g.a is not None},
+        thirds,
+        _prices(groups, thirds),
+        float(np.log1p(when.closed)),
+    )
+
+
+def search(seen: Seen, look: Plan) -> list[Hit]:
+    """Return the best window of every group, of unions, and of conjunctions of three."""
+    hits: list[Hit] = []
+    top = np.full(seen.draws, -np.inf)
+    for group, due in zip(look.groups, look.segments_due, strict=True):
+        cells = seen.cells(group)
+        best = _best(_segment_sums(group, cells), due, look, look.prices[group.order], top)
+        hits.append(_hit(group, best))
+        if group.order == 1 and group.a is not None and group.a.name in look.wide:
+            hits.append(_best_union(group.a, cells, look))
+        top = np.maximum(top, hits[-1].best.score)
+    return hits + _threefold(seen, look, hits, top)
+
+
+def _segment_sums(group: Group, cells: Array) -> Array:
+    """Sums of a group's segments from those of its cells, [cells, D, T] to [segments, D, T]."""
+    flat = group.add_up(cells.reshape(group.n_cells, -1))
+    return flat.reshape(group.segments, *cells.shape[1:])
+
+
+def _best(seen: Array, due: Array, look: Plan, price: float, beat: Array) -> Best:
+    still = best_open(seen, due, look.when, price)
+    past = best_closed(seen, due, look.when, price + look.passed, np.maximum(still.score, beat))
+    return still.or_better(past)
+
+
+def _hit(group: Group, best: Best) -> Hit:
+    return Hit(group.order, best, lambda draw: group.sides(int(best.segment[draw])))
+
+
+def _prices(
+    groups: tuple[Group, ...], thirds: tuple[tuple[Attribute, Array], ...]
+) -> dict[int, float]:
+    """Log of the number of segments with so many attributes."""
+    counts = {k: sum(g.segments for g in groups if g.order == k) for k in (0, 1, 2)}
+    wide = sum(len(sets) for _, sets in thirds)
+    own = sum(
+        g.segments * sum(len(sets) for a, sets in thirds if a.name in g.names)
+        for g in groups
+        if g.order == 2
+    )
+    counts[3] = (counts[2] * wide - own) // 3  # a triple has three pairs
+    return {k: float(np.log1p(c)) if k else 0.0 for k, c in counts.items()}
+
+
+# -- unions of the values of one attribute ---------------------------------------------------------
+
+
+def _named(attribute: Attribute) -> list[int]:
+    return [i for i, v in enumerate(attribute.values) if v not in (POOLED, UNKNOWN)]
+
+
+def _has_many(attribute: Attribute) -> bool:
+    """Whether an attribute has too many values for all their unions to be looked at."""
+    return not attribute.ordered and len(_named(attribute)) > UNION_UP_TO
+
+
+def _best_union(attribute: Attribute, cells: Array, look: Plan) -> Hit:
+    """The best union of values that rose together: of all unions, those of the highest rises.
+
+    Values are put in the order of their rise at each start and the first two, three, … taken: of
+    all sets of a size, the best of many scan statistics is among these (Neill 2012). Every set of
+    the size is paid for.
+    """
+    named = _named(attribute)
+    seen, due, when = cells[named], look.wide[attribute.name], look.when
+    o1, e1 = (np.cumsum(a[..., ::-1], axis=-1)[..., ::-1] for a in (seen, due))
+    o, e = o1[..., :1], e1[..., :1]
+    rise = o1 * (e - e1 + 1) / np.maximum(e1, 1e-6) / (o - o1 + 1)
+    order = np.argsort(-rise[..., when.first : when.last], axis=0, kind="stable")
+    size = np.arange(2, len(named))
+    sums = [
+        np.cumsum(
+            np.take_along_axis(
+                np.broadcast_to(a, seen.shape)[..., when.first : when.last], order, 0
+            ),
+            0,
+        )[1:-1]
+        for a in (o1, e1, np.broadcast_to(o, seen.shape), np.broadcast_to(e, seen.shape))
+    ]
+    gain = gain_of(sums[0], sums[1], sums[2] + LEVEL_PRIOR, sums[3] + LEVEL_PRIOR)
+    price = gammaln(len(named) + 1) - gammaln(size + 1) - gammaln(len(named) - size + 1)
+    price = np.maximum(price, look.prices[1])
+    score = np.where(gain > 0, gain - price[:, None, None], -np.inf)
+    draws, starts = score.shape[1:]
+    flat = score.transpose(1, 0, 2).reshape(draws, -1)
+    at = flat.argmax(axis=1)
+    which, start = np.divmod(at, starts)
+    best = Best(flat[np.arange(draws), at], which, start + when.first, np.full(draws, when.end))
+
+    def sides(draw: int) -> Sides:
+        mask = np.zeros(len(attribute.values), bool)
+        chosen = order[: which[draw] + 2, draw, start[draw]]
+        mask[np.asarray(named)[chosen]] = True
+        return [(attribute, mask)]
+
+    return Hit(1, best, sides)
+
+
+# -- conjunctions of three -------------------------------------------------------------------------
+
+
+def _threefold(seen: Seen, look: Plan, hits: list[Hit], beat: Array) -> list[Hit]:
+    """The best conjunction of three below each of the best pairs."""
+    pairs = [(g, h.best) for g, h in _grouped(look, hits) if g.order == 2]
+    if not look.thirds or not pairs:
+        return []
+    scores = np.stack([best.score for _, best in pairs])
+    ranked = np.argsort(-scores, axis=0, kind="stable")
+    found = []
+    for rank in range(min(PARENTS, len(pairs))):
+        parents = [_parent(pairs, int(k), d) for d, k in enumerate(ranked[rank])]
+        found.append(_narrowed(seen, look, parents, beat))
+    return found
+
+
+def _grouped(look: Plan, hits: list[Hit]) -> list[tuple[Group, Hit]]:
+    of_groups = [h for h in hits if h.order != 1]
+    return list(zip([g for g in look.groups if g.order != 1], of_groups, strict=True))
+
+
+def _parent(pairs: list[tuple[Group, Best]], k: int, draw: int) -> tuple[Group, int] | None:
+    group, best = pairs[k]
+    segment = int(best.segment[draw])
+    return None if segment < 0 else (group, segment)
+
+
+def _narrowed(seen: Seen, look: Plan, parents: list[tuple[Group, int] | None], beat: Array) -> Hit:
+    best, third = Best.none(seen.draws), np.zeros(seen.draws, int)
+    by_value = seen.narrowed(parents)
+    for place, (attribute, sets) in enumerate(look.thirds):
+        values, due = by_value(attribute), _by_third(look.due, parents, attribute)
+        found = _best(
+            _sets_of(sets, values),
+            _sets_of(sets, due),
+            look,
+            look.prices[3],
+            np.maximum(beat, best.score),
+        )
+        third = np.where(found.score > best.score, place, third)
+        best = best.or_better(found)
+
+    def sides(draw: int) -> Sides:
+        parent = parents[draw]
+        assert parent is not None  # a draw without a parent has no window
+        attribute, sets = look.thirds[third[draw]]
+        return [*parent[0].sides(parent[1]), (attribute, sets[int(best.segment[draw])])]
+
+    return Hit(3, best, sides)
+
+
+def _by_third(
+    tables: Tables, parents: list[tuple[Group, int] | None], attribute: Attribute
+) -> Array:
+    """Sums of each draw's own segment by an attribute's value, float32[values, D, T]."""
+    empty = np.zeros((len(attribute.values), tables.periods), np.float32)
+    return np.stack(
+        [empty if p is None else tables.segment(*p, attribute) for p in parents], axis=1
+    )
+
+
+def _sets_of(sets: Array, values: Array) -> Array:
+    return np.asarray(np.einsum("sv,vdt->sdt", sets.astype(np.float32), values))

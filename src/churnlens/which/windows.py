@@ -1,0 +1,208 @@
+"""How much better is a raised rate in a window than one rate all along? For many segments at once.
+
+A window goes from a start to the end of the data (the trouble is still there) or to an end (it has
+passed). With O1, E1 departures observed and expected inside it and O0, E0 in the rest of the time,
+the log-likelihood gain is O1·log(O1/E1) + O0·log(O0/E0) − (O1+O0)·log((O1+O0)/(E1+E0)) where the
+rate was higher inside. A segment is thus held to its own level: a standing difference between
+segments is no rise.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from churnlens.panel.periods import Calendar
+
+Array = npt.NDArray[Any]
+
+LEAST_OBSERVED = 5  # departures in a window
+LEAST_EXPECTED = 1.0  # expected departures in a window
+LEVEL_PRIOR = (
+    2.0  # pseudo-departures that hold a segment's level outside a window near the baseline's
+)
+FIRST_START, LAST_START = 3, 2  # periods kept free at both ends of what can be seen
+# Lengths of windows that have passed, in months: one between two of them is seen by its neighbour.
+LENGTHS = (3, 4, 6, 8, 12, 18)
+QUIET = 3  # months without it after which a trouble may be said to have passed
+
+
+@dataclass(frozen=True)
+class Times:
+    """The windows to look at, in periods.
+
+    Starts run from `first` to before `last`; ends are at most `end`, one past the last period, and
+    those of windows that have passed at most `passed`. `lengths` are of the latter.
+    """
+
+    first: int
+    last: int
+    end: int
+    passed: int
+    lengths: tuple[int, ...]
+
+    @property
+    def starts(self) -> int:
+        """Number of start periods."""
+        return max(self.last - self.first, 0)
+
+    @property
+    def closed(self) -> int:
+        """Number of windows that have passed."""
+        return sum(max(self.passed - length - self.first + 1, 0) for length in self.lengths)
+
+
+@dataclass(frozen=True)
+class Best:
+    """The best window of each draw: score, segment (−1: none), start and end, [draws] each."""
+
+    score: Array
+    segment: Array
+    start: Array
+    end: Array
+
+    @staticmethod
+    def none(draws: int) -> Best:
+        """Return no window for each draw."""
+        nowhere = np.full(draws, -1)
+        return Best(np.full(draws, -np.inf), nowhere, nowhere, nowhere)
+
+    def or_better(self, other: Best) -> Best:
+        """Return the better of two, draw by draw; the first where they are equal."""
+        better = other.score > self.score
+        return Best(
+            np.where(better, other.score, self.score),
+            np.where(better, other.segment, self.segment),
+            np.where(better, other.start, self.start),
+            np.where(better, other.end, self.end),
+        )
+
+
+def times(expected: Array, cal: Calendar) -> Times:
+    """Return the windows that what is expected, float[..., T], leaves room for."""
+    seen = np.flatnonzero(expected.reshape(-1, expected.shape[-1]).sum(axis=0) > 0)
+    if len(seen) < FIRST_START + LAST_START + 2:
+        return Times(0, 0, 0, 0, ())
+    first, end = int(seen[0]) + FIRST_START, int(seen[-1]) + 1
+    passed = end - cal.span(QUIET)
+    lengths = sorted({cal.span(m) for m in LENGTHS if cal.span(m) <= (end - first) // 2})
+    return Times(first, end - LAST_START, end, passed, tuple(lengths))
+
+
+def gains(observed: Array, expected: Array) -> Array:
+    """Return log-likelihood gains for a rise from each period on: [..., T] counts to [..., T]."""
+    o1 = np.cumsum(observed[..., ::-1], axis=-1)[..., ::-1]
+    e1 = np.cumsum(expected[..., ::-1], axis=-1)[..., ::-1]
+    return gain_of(o1, e1, o1[..., :1] + LEVEL_PRIOR, e1[..., :1] + LEVEL_PRIOR)
+
+
+def gain_of(o1: Array, e1: Array, o: Array, e: Array) -> Array:
+    """Return the gain of windows holding o1, e1 of a segment's o, e (the level's prior in both)."""
+    o0, e0 = o - o1, e - e1
+    gain = _part(o1, e1)
+    gain += _part(o0, e0)
+    gain -= _part(o, e)
+    rose = (o1 * e0 > o0 * e1) & (o1 >= LEAST_OBSERVED) & (e1 >= LEAST_EXPECTED)
+    gain *= rose
+    return gain
+
+
+def _part(o: Array, e: Array) -> Array:
+    """o·log(o/e), 0 where nothing was observed; `e` may be smaller and is broadcast."""
+    part = np.log(np.maximum(o, 1e-9))
+    part -= np.log(np.maximum(e, 1e-9))
+    part *= np.maximum(o, 0)
+    return np.asarray(part)
+
+
+def best_open(observed: Array, expected: Array, when: Times, price: float | Array) -> Best:
+    """Return the best window that is still open, over segments: [S, D, T] counts, S segments.
+
+    `expected` is [S, D, T] or [S, 1, T]; `price` is taken from the gain, one or one a segment.
+    """
+    gain = gains(observed, expected)[..., when.first : when.last]
+    segments, draws, starts = gain.shape
+    if not gain.size:
+        return Best.none(draws)
+    gain = gain.transpose(1, 0, 2).reshape(draws, -1)
+    at = gain.argmax(axis=1)
+    found = gain[np.arange(draws), at]
+    segment, start = np.divmod(at, starts)
+    paid = np.broadcast_to(price, segments)[segment]
+    score = np.where(found > 0, found - paid, -np.inf)
+    end = np.full(draws, when.end)
+    return Best(score, np.where(found > 0, segment, -1), start + when.first, end)
+
+
+def best_closed(observed: Array, expected: Array, when: Times, price: float, beat: Array) -> Best:
+    """Return the best window that has passed, where its score beats `beat` (float[D]).
+
+    Only windows of which a quadratic bound says that they may do so are looked at closely: with
+    q = O1/O and p = E1/E, the gain O·KL(q, p) is at most O·(q − p)² / 2p(1 − p) while p ≤ 1/2 and
+    q ≤ 1 − p, as its second derivative in q is 1/q(1 − q). The search is thus whole at little cost.
+    """
+    draws = observed.shape[1]
+    best = Best.none(draws)
+    if not when.closed:
+        return best
+    o, e = _running(observed), _running(expected)
+    o_all, e_all = o[..., -1:] + LEVEL_PRIOR, e[..., -1:] + LEVEL_PRIOR
+    level = o_all / e_all
+    bar = np.float32(2) * level * np.maximum(beat + price, 0)[None, :, None].astype(np.float32)
+    for length in when.lengths:
+        starts = when.passed - length - when.first + 1
+        if starts < 1:
+            continue
+        low, high = (
+            slice(when.first, when.first + starts),
+            slice(when.first + length, when.passed + 1),
+        )
+        e1 = e[..., high] - e[..., low]
+        excess = o[..., high] - o[..., low]
+        excess -= level * e1
+        np.maximum(excess, 0, out=excess)
+        np.square(excess, out=excess)
+        excess *= 1 / np.maximum(e1 * (1 - e1 / e_all), np.float32(1e-9))
+        at = np.nonzero(excess > bar)
+        if len(at[0]):
+            best = best.or_better(_exactly(at, length, o, e, when, price, draws))
+    return best
+
+
+def _running(values: Array) -> Array:
+    out = np.zeros((*values.shape[:-1], values.shape[-1] + 1), np.float32)
+    np.cumsum(values, axis=-1, out=out[..., 1:], dtype=np.float32)
+    return out
+
+
+def _exactly(
+    at: tuple[Array, Array, Array],
+    length: int,
+    o: Array,
+    e: Array,
+    when: Times,
+    price: float,
+    draws: int,
+) -> Best:
+    """The best of some windows of one length (segment, draw, place), draw by draw."""
+    s, d, k = at
+    start = k + when.first
+    of_e = d if e.shape[1] > 1 else np.zeros_like(d)
+    o1, e1 = (
+        o[s, d, start + length] - o[s, d, start],
+        e[s, of_e, start + length] - e[s, of_e, start],
+    )
+    gain = gain_of(o1, e1, o[s, d, -1] + LEVEL_PRIOR, e[s, of_e, -1] + LEVEL_PRIOR)
+    order = np.lexsort((-np.arange(len(d)), gain, d))  # of a draw the best comes last
+    last = order[np.append(d[order][1:] != d[order][:-1], True)]
+    best = Best.none(draws)
+    score, segment, begin, end = (
+        a.copy() for a in (best.score, best.segment, best.start, best.end)
+    )
+    won = last[gain[last] > 0]
+    score[d[won]] = gain[won] - price
+    segment[d[won]], begin[d[won]], end[d[won]] = s[won], start[won], start[won] + length
+    return Best(score, segment, begin, end)
