@@ -20,8 +20,8 @@ import pandas as pd
 
 from churnlens.panel import Book, Panel, build
 from churnlens.panel.activity import measure
-from churnlens.panel.worth import value_tiers
 from churnlens.panel.periods import ClientPeriods, calendar
+from churnlens.panel.worth import value_tiers
 
 TARGET_SECONDS = 10.0
 SEED = 20240601

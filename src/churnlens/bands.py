@@ -89,7 +89,7 @@ def belong(values: Sequence[str], wanted: Sequence[str]) -> Array:
         return named
     ends = [limits(v) for v in values]
     held = [e is not None and any(_holds(span, e) for span in spans) for e in ends]
-    return named | np.array(held, dtype=bool)
+    return np.asarray(named | np.array(held, dtype=bool))
 
 
 def _holds(span: tuple[float, float], band: tuple[float, float]) -> bool:

@@ -220,6 +220,7 @@ class Issue:
     status: Literal["new", "worse", "same", "better"] | None
     recommendation: tuple[str, ...]
     # beyond the contract: what the report draws
+    until: DateEstimate | None = None  # last period of a trouble that has passed; None: it has not
     title_text: Text | None = None
     exposure: str | None = None  # which side of the driver: level, count, a visit level, …
     driver_family: str | None = None  # key into the remedies catalogue, guessed from the name

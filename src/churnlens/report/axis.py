@@ -11,6 +11,7 @@ from churnlens.results import DateEstimate, Text
 
 MOST_TICKS = 5  # labels on an axis, at most
 _SINCE = Text("since {when}")
+_FROM_TO = Text("{when} to {end}")
 
 
 def ticks(periods: Sequence[str], language: Language) -> dict[int, str]:
@@ -37,14 +38,24 @@ def _block(iso: str, months: int) -> tuple[int, int]:
 
 
 def onset_mark(
-    onset: DateEstimate | None, periods: Sequence[str], language: Language
+    onset: DateEstimate | None,
+    periods: Sequence[str],
+    language: Language,
+    until: DateEstimate | None = None,
 ) -> dict[str, Any] | None:
-    """Place an onset and its interval on the axis, with its label; None where there is none."""
+    """Place an onset and its interval on the axis, with its label; None where there is none.
+
+    `until` is the last period of what has passed.
+    """
     if onset is None:
         return None
     at, low, high = (_place(getattr(onset, k), periods) for k in ("date", "low", "high"))
-    label = language.say(_SINCE, when=language.short_date(onset.date))
-    return {"x": at - 0.5, "low": low - 0.5, "high": high + 0.5, "label": label}
+    mark = {"x": at - 0.5, "low": low - 0.5, "high": high + 0.5}
+    when = language.short_date(onset.date)
+    if until is None:
+        return {**mark, "label": language.say(_SINCE, when=when)}
+    label = language.say(_FROM_TO, when=when, end=language.short_date(until.date))
+    return {**mark, "until": _place(until.date, periods) + 0.5, "label": label}
 
 
 def _place(iso: str, periods: Sequence[str]) -> int:

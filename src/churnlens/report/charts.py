@@ -93,7 +93,8 @@ def over_time(
     ticks
         Labels by ``x``.
     onset
-        ``x``, ``low``, ``high`` (in periods, may be fractions) and ``label``; None: no change.
+        ``x``, ``low``, ``high`` (in periods, may be fractions) and ``label``, ``until`` where it
+        has passed; None: no change.
     """
     x = _periods(len(rows), ticks)
     layers: list[Spec] = []
@@ -127,8 +128,9 @@ def _excess(onset: Mapping[str, Any] | None, x: Spec) -> list[Spec]:
         return []
     top = {"y2": {"field": "top"}}
     shade = _mark({"type": "area", "color": ACCENT, "opacity": 0.22}, x, _y("expected"), top)
+    passed = f" && datum.x <= {onset['until'] + 0.5}" if "until" in onset else ""
     since = [
-        {"filter": f"datum.x >= {onset['x'] - 0.5}"},
+        {"filter": f"datum.x >= {onset['x'] - 0.5}{passed}"},
         {"calculate": "max(datum.observed, datum.expected)", "as": "top"},
     ]
     return [{"transform": since, **shade}]
@@ -392,9 +394,16 @@ def _onset(onset: Mapping[str, Any] | None, count: int) -> list[Spec]:
         "x2": {"datum": onset["high"]},
     }
     label = {**at, "y": {"value": 0}, "text": {"value": onset["label"]}}
+    ends = [onset["x"], *([onset["until"]] if "until" in onset else [])]
     return [
         _once({"type": "rect", "color": ONSET, "opacity": 0.75}, band),
-        _once({"type": "rule", "color": INK, "strokeWidth": 1.2}, at),
+        *(
+            _once(
+                {"type": "rule", "color": INK, "strokeWidth": 1.2},
+                {"x": {"datum": x, "type": "quantitative"}},
+            )
+            for x in ends
+        ),
         _once({"type": "text", "baseline": "bottom", "dy": -5, "fontWeight": 600, **side}, label),
     ]
 

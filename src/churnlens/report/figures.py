@@ -31,6 +31,7 @@ _OVER_TIME = Text(
     "expected."
 )
 _PERIOD_WORD = {"week": Text("week"), "month": Text("month"), "quarter": Text("quarter")}
+_UNTIL_SAID = Text("It had passed after {date}; its end lies between {low} and {high} (95%).")
 _ONSET_SAID = Text("The change is dated {date}; it lies between {low} and {high} (95%).")
 
 _INSIDE, _OUTSIDE = Text("These clients"), Text("All others")
@@ -130,8 +131,12 @@ def departures(
     onset: DateEstimate | None,
     language: Language,
     size: tuple[int, int],
+    until: DateEstimate | None = None,
 ) -> Figure | None:
-    """Departures seen against expected, period by period, with the onset and its band."""
+    """Departures seen against expected, period by period, with the onset and its band.
+
+    `until` is the last period of what has passed.
+    """
     if len(points) < 2:
         return None
     say = language.say
@@ -141,7 +146,7 @@ def departures(
     ]
     periods = [p.period for p in points]
     spec = charts.over_time(
-        rows, axis.ticks(periods, language), axis.onset_mark(onset, periods, language), size
+        rows, axis.ticks(periods, language), axis.onset_mark(onset, periods, language, until), size
     )
     said = say(
         _OVER_TIME,
@@ -155,7 +160,7 @@ def departures(
     head += [say(_BETWEEN)] * banded + [say(_AT_RISK)]
     return _figure(
         spec,
-        f"{said} {_onset_said(onset, language)}".strip(),
+        f"{said} {_onset_said(onset, language)} {_until_said(until, language)}".strip(),
         head,
         [_period_row(p, banded, language) for p in points],
         legend=legend + [("band", say(_BAND))] * banded,
@@ -176,6 +181,13 @@ def _onset_said(onset: DateEstimate | None, language: Language) -> str:
         return ""
     when = {name: language.within(getattr(onset, name)) for name in ("date", "low", "high")}
     return language.say(_ONSET_SAID, **when)
+
+
+def _until_said(until: DateEstimate | None, language: Language) -> str:
+    if until is None:
+        return ""
+    when = {name: language.within(getattr(until, name)) for name in ("date", "low", "high")}
+    return language.say(_UNTIL_SAID, **when)
 
 
 def driver(

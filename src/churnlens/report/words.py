@@ -124,6 +124,10 @@ _LEAVE_GOES = Text(
 _LEAVE_UNKNOWN = Text(
     "{who} have left more than expected since {since}, and no record that we keep says why."
 )
+_LEFT_FOR_A_TIME = Text(
+    "From {since} to {end}, {who} left more than expected, and no record that we keep says why; it "
+    "has passed."
+)
 _LEAVE_STANDING = Text("All along, {who} leave because of {driver}.")
 _LEAVE_MIX = Text(
     "More clients leave because the book has changed, not because anyone is served worse."
@@ -239,6 +243,9 @@ def _first_sentence(issue: Issue) -> Text:
     if issue.onset is None:
         return fill(_LEAVE_STANDING, who=who, driver=driver_phrase(issue))
     since = {"type": "date", "value": issue.onset.date}
+    if issue.until is not None:
+        end = {"type": "date", "value": issue.until.date}
+        return fill(_LEFT_FOR_A_TIME, who=who, since=since, end=end)
     if issue.driver is None:
         return fill(_LEAVE_UNKNOWN, who=who, since=since)
     said = _LEAVE_CAUSE if issue.verdict == "cause" else _LEAVE_GOES

@@ -168,7 +168,8 @@ def _segment(hit: Hit) -> dict[str, tuple[str, ...]]:
 
 
 def _cells_inside(segment: dict[str, tuple[str, ...]], scan: Scan) -> Array:
-    return members(segment, scan.cells.attributes, (scan.cells.count, 1))[:, 0]
+    inside = members(segment, scan.cells.attributes, (scan.cells.count, 1))
+    return np.asarray(inside[:, 0])
 
 
 def _simplest(

@@ -179,7 +179,7 @@ def _running(values: Array) -> Array:
 
 
 def _exactly(
-    at: tuple[Array, Array, Array],
+    at: tuple[Array, ...],
     length: int,
     o: Array,
     e: Array,

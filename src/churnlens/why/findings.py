@@ -118,28 +118,29 @@ def unexplained_issue(finding: Finding, baseline: Baseline, settled: Settled) ->
     """Return the issue of a rise that no recorded driver explains."""
     window = finding.part.window
     assert window is not None  # the caller sorts parts by what they are
-    onset = _date_window(baseline, window, finding.term.inside)
-    title = Text(
-        "Since {date}, {segment} leave more often, and nothing on record explains it.",
-        {
-            "date": {"type": "date", "value": onset.date},
-            "segment": {"type": "clients", "value": window.segment},
-        },
-    )
+    onset, until = _date_window(baseline, window, finding.term.inside)
     ratio = finding.attribution.ratio
     return _issue(
         finding,
         settled,
         kind="unexplained",
-        title=title,
+        title=_window_title(window.segment, onset, until),
         segment=window.segment,
         inside=np.broadcast_to(finding.term.inside, settled.panel.active.shape),
         onset=onset,
         driver=None,
         direction=None,
         verdict=None,
-        effect=Effect("risk_ratio", ratio.value, ratio.low, ratio.high, "since the onset"),
+        effect=Effect(
+            "risk_ratio",
+            ratio.value,
+            ratio.low,
+            ratio.high,
+            "while it lasted" if until else "since the onset",
+        ),
         extra={
+            "until": until,
+            "also_matches": window.also,
             "unknown": (
                 Text(
                     "None of the recorded drivers changed for these clients at that time. What "
@@ -147,8 +148,24 @@ def unexplained_issue(finding: Finding, baseline: Baseline, settled: Settled) ->
                     "record from now on what they name (a competitor's offer, prices, people who "
                     "left, service)."
                 ),
-            )
+            ),
         },
+    )
+
+
+def _window_title(segment: Segment, onset: DateEstimate, until: DateEstimate | None) -> Text:
+    values = {
+        "date": {"type": "date", "value": onset.date},
+        "segment": {"type": "clients", "value": segment},
+    }
+    if until is None:
+        return Text(
+            "Since {date}, {segment} leave more often, and nothing on record explains it.", values
+        )
+    return Text(
+        "From {date} to {end}, {segment} left more often than before and after, and nothing on "
+        "record explains it; it has passed.",
+        {**values, "end": {"type": "date", "value": until.date}},
     )
 
 
@@ -271,7 +288,7 @@ def _issue(
         clients=int((settled.panel.active * inside).any(axis=1).sum()),
         accounts=a.accounts,
         p_value=finding.part.p_value,
-        revenue_per_month_of_waiting=_waiting(settled, a),
+        revenue_per_month_of_waiting=None if extra.get("until") else _waiting(settled, a),
         series=segment_series(settled, inside),
         waterfall=waterfall(settled, finding.drivers, inside, finding.place),
         **extra,
@@ -340,21 +357,33 @@ def _unknown(
     return tuple(out)
 
 
-def _date_window(baseline: Baseline, window: Window, inside: Array) -> DateEstimate:
+def _date_window(
+    baseline: Baseline, window: Window, inside: Array
+) -> tuple[DateEstimate, DateEstimate | None]:
+    """Date the rise, and where it has passed its last period: read backwards, an end is a start."""
     cal = baseline.panel.calendar
-    o = (baseline.observed * inside).sum(axis=0, dtype=np.float64)
+    o = (baseline.observed * inside).sum(axis=0, dtype=np.float64).clip(0)
     e = (baseline.expected * inside).sum(axis=0, dtype=np.float64)
-    change = date_counts(o.clip(0), e, rng=np.random.default_rng(0), draws=99)
-    if isinstance(change, ChangeDate) and change.ratio > 1:
-        return DateEstimate(
-            period_start(cal, change.start),
-            period_start(cal, change.low),
-            period_end(cal, change.high),
-        )
-    start = period_start(cal, window.start)
-    return DateEstimate(
-        start, period_start(cal, window.start - 2), period_end(cal, window.start + 2)
+    end = len(o) if window.end is None else window.end
+    onset = _dated(o[:end], e[:end], window.start)
+    start = DateEstimate(
+        period_start(cal, onset[0]), period_start(cal, onset[1]), period_end(cal, onset[2])
     )
+    if window.end is None:
+        return start, None
+    back = _dated(o[window.start :][::-1], e[window.start :][::-1], len(o) - window.end)
+    last, high, low = (len(o) - 1 - k for k in back)
+    return start, DateEstimate(
+        period_start(cal, last), period_start(cal, low), period_end(cal, high)
+    )
+
+
+def _dated(observed: Array, expected: Array, otherwise: int) -> tuple[int, int, int]:
+    """First raised period and its interval, where the counts can be dated."""
+    change = date_counts(observed, expected, rng=np.random.default_rng(0), draws=99)
+    if isinstance(change, ChangeDate) and change.ratio > 1:
+        return change.start, change.low, change.high
+    return otherwise, otherwise - 2, otherwise + 2
 
 
 def _waiting(settled: Settled, a: Attribution) -> Estimate:

@@ -12,6 +12,7 @@ from churnlens.results import Evidence, Issue, Review, Text
 
 _BETWEEN = Text("between {low} and {high}")
 _ALL_ALONG = Text("In every period looked at")
+_PASSED = Text("It has passed; its end lies between {low} and {high}.")
 _RAMP = Text("It came on step by step, not at once.")
 _DRIVER_MOVED = Text("{driver}: from {before} to {after} on average, changed in {date}.")
 _DRIVER_CHANGED = Text("{driver}: from {before} to {after} on average.")
@@ -111,6 +112,9 @@ def _since_more(issue: Issue, language: Language) -> list[str]:
         return [language.say(_ALL_ALONG)] if issue.kind == "standing" else []
     low, high = language.within(issue.onset.low), language.within(issue.onset.high)
     found = [language.say(_BETWEEN, low=low, high=high)] if low != high else []
+    if issue.until is not None:
+        ends = {k: language.within(getattr(issue.until, k)) for k in ("low", "high")}
+        found.append(language.say(_PASSED, **ends))
     return found + ([language.say(_RAMP)] if issue.gradual else [])
 
 
@@ -167,7 +171,7 @@ def _charts(issue: Issue, language: Language) -> list[dict[str, Any]]:
         (
             len(issue.series) > 1,
             language.say(_DEPARTURES, period=period),
-            lambda size: figures.departures(issue.series, issue.onset, language, size),
+            lambda size: figures.departures(issue.series, issue.onset, language, size, issue.until),
         ),
         (
             len(issue.driver_series) > 1,

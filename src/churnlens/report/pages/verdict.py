@@ -6,7 +6,7 @@ from typing import Any
 
 from churnlens.report import charts, figures, words
 from churnlens.report.language import Language
-from churnlens.results import Issue, Review, Text
+from churnlens.results import DateEstimate, Issue, Review, Text
 
 _ALL_ALONG = Text("all along")
 _CLIENTS = Text("clients in the book")
@@ -33,13 +33,14 @@ def verdict(review: Review, language: Language) -> list[dict[str, Any]]:
 
 
 def _chart(review: Review, language: Language, size: tuple[int, int]) -> figures.Figure | None:
-    return figures.departures(review.book.series, _onset(review), language, size)
+    onset, until = _marked(review)
+    return figures.departures(review.book.series, onset, language, size, until)
 
 
-def _onset(review: Review) -> Any:
-    """Mark the onset of the costliest issue that has one, else the book's own change."""
-    dated = [issue.onset for issue in review.issues if issue.onset]
-    return dated[0] if dated else review.book.change
+def _marked(review: Review) -> tuple[DateEstimate | None, DateEstimate | None]:
+    """Onset and end of the costliest issue that has a date, else the book's own change."""
+    dated = [(issue.onset, issue.until) for issue in review.issues if issue.onset]
+    return dated[0] if dated else (review.book.change, None)
 
 
 def _key_figures(review: Review, language: Language) -> list[dict[str, str]]:
@@ -57,7 +58,10 @@ def _key_figures(review: Review, language: Language) -> list[dict[str, str]]:
 
 def _since(issue: Issue, language: Language) -> str:
     if issue.onset:
-        return language.within(issue.onset.date)
+        since = language.within(issue.onset.date)
+        if issue.until is None:
+            return since
+        return language.span(since, language.within(issue.until.date))
     return language.sentence(_ALL_ALONG) if issue.kind == "standing" else "–"
 
 
