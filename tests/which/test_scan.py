@@ -77,7 +77,8 @@ def test_a_standing_difference_is_no_rise(draw, months):
     size = _sizes()
     usual = np.full((CLIENTS, months), 0.01)
     base = draw(usual * np.where(size == "key", 2, 1)[:, None], size=size, usual=usual)
-    assert _strongest(base).p_value > 0.05
+    found = _strongest(base)
+    assert found is None or found.p_value > 0.05
 
 
 def test_p_values_are_even_where_nothing_happened(draw, months):

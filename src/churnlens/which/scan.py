@@ -27,7 +27,8 @@ from churnlens.which.windows import LEVEL_PRIOR, Times, gain_of, times
 
 Array = npt.NDArray[Any]
 
-AT_A_TIME = 200_000  # departures drawn at a time
+AT_A_TIME = 200_000  # departures drawn at a time,
+DRAWS_AT_A_TIME = 64  # and draws, so that their counts stay in the cache
 MOST_DRAWN = 20_000_000  # departures in all draws: a very large book gets fewer draws,
 FEWEST_DRAWS = 199  # but never fewer than this
 NEAR = 1.0  # score by which a segment must beat one of fewer attributes that says much the same
@@ -248,13 +249,13 @@ def _null_scores(expected: Array, look: Plan, draws: int, seed: int) -> Array:
         return np.zeros(0)
     lot = drawing.lot(expected, events)
     draws = min(draws, max(FEWEST_DRAWS, MOST_DRAWN // events)) if draws else 0
-    size = max(1, AT_A_TIME // events)
+    size = min(DRAWS_AT_A_TIME, max(1, AT_A_TIME // events))
 
     def scores(begin: int) -> Array:
         count = min(size, draws - begin)
         rng = np.random.default_rng([seed, begin])
         drawn = drawing.draw(lot, look.attributes, count, rng)
         hits = search(Drawn(drawn, drawn.moment), look)
-        return np.max([h.best.score for h in hits], axis=0)
+        return np.asarray(np.max([h.best.score for h in hits], axis=0))
 
     return np.concatenate([np.zeros(0), *over_chunks(scores, range(0, draws, size))])

@@ -23,8 +23,7 @@ from churnlens.which.windows import (
     LEVEL_PRIOR,
     Best,
     Times,
-    best_closed,
-    best_open,
+    best,
     gain_of,
 )
 
@@ -147,16 +146,23 @@ def plan(
 
 
 def search(seen: Seen, look: Plan) -> list[Hit]:
-    """Return the best window of every group, of unions, and of conjunctions of three."""
+    """Return the best window of every group, of unions, and of conjunctions of three.
+
+    Only scores above 0 and above what has been found already are of interest, but for pairs, of
+    which the best few are wanted.
+    """
     hits: list[Hit] = []
-    top = np.full(seen.draws, -np.inf)
+    top, pairs = np.zeros(seen.draws), np.zeros((PARENTS, seen.draws))
     for group, due in zip(look.groups, look.segments_due, strict=True):
         cells = seen.cells(group)
-        best = _best(_segment_sums(group, cells), due, look, look.prices[group.order], top)
-        hits.append(_hit(group, best))
+        beat = pairs[0] if group.order == 2 else top
+        hits.append(_hit(group, _best(_segment_sums(group, cells), due, look, group.order, beat)))
         if group.order == 1 and group.a is not None and group.a.name in look.wide:
             hits.append(_best_union(group.a, cells, look))
-        top = np.maximum(top, hits[-1].best.score)
+        score = hits[-1].best.score
+        top = np.maximum(top, score)
+        if group.order == 2:
+            pairs = np.sort(np.vstack([pairs, score]), axis=0)[1:]
     return hits + _threefold(seen, look, hits, top)
 
 
@@ -166,14 +172,13 @@ def _segment_sums(group: Group, cells: Array) -> Array:
     return flat.reshape(group.segments, *cells.shape[1:])
 
 
-def _best(seen: Array, due: Array, look: Plan, price: float, beat: Array) -> Best:
-    still = best_open(seen, due, look.when, price)
-    past = best_closed(seen, due, look.when, price + look.passed, np.maximum(still.score, beat))
-    return still.or_better(past)
+def _best(seen: Array, due: Array, look: Plan, order: int, beat: Array) -> Best:
+    price = look.prices[order]
+    return best(seen, due, look.when, (price, price + look.passed), beat)
 
 
-def _hit(group: Group, best: Best) -> Hit:
-    return Hit(group.order, best, lambda draw: group.sides(int(best.segment[draw])))
+def _hit(group: Group, found: Best) -> Hit:
+    return Hit(group.order, found, lambda draw: group.sides(int(found.segment[draw])))
 
 
 def _prices(
@@ -234,7 +239,7 @@ def _best_union(attribute: Attribute, cells: Array, look: Plan) -> Hit:
     flat = score.transpose(1, 0, 2).reshape(draws, -1)
     at = flat.argmax(axis=1)
     which, start = np.divmod(at, starts)
-    best = Best(flat[np.arange(draws), at], which, start + when.first, np.full(draws, when.end))
+    found = Best(flat[np.arange(draws), at], which, start + when.first, np.full(draws, when.end))
 
     def sides(draw: int) -> Sides:
         mask = np.zeros(len(attribute.values), bool)
@@ -242,7 +247,7 @@ def _best_union(attribute: Attribute, cells: Array, look: Plan) -> Hit:
         mask[np.asarray(named)[chosen]] = True
         return [(attribute, mask)]
 
-    return Hit(1, best, sides)
+    return Hit(1, found, sides)
 
 
 # -- conjunctions of three -------------------------------------------------------------------------
@@ -274,27 +279,23 @@ def _parent(pairs: list[tuple[Group, Best]], k: int, draw: int) -> tuple[Group, 
 
 
 def _narrowed(seen: Seen, look: Plan, parents: list[tuple[Group, int] | None], beat: Array) -> Hit:
-    best, third = Best.none(seen.draws), np.zeros(seen.draws, int)
+    top, third = Best.none(seen.draws), np.zeros(seen.draws, int)
     by_value = seen.narrowed(parents)
     for place, (attribute, sets) in enumerate(look.thirds):
         values, due = by_value(attribute), _by_third(look.due, parents, attribute)
         found = _best(
-            _sets_of(sets, values),
-            _sets_of(sets, due),
-            look,
-            look.prices[3],
-            np.maximum(beat, best.score),
+            _sets_of(sets, values), _sets_of(sets, due), look, 3, np.maximum(beat, top.score)
         )
-        third = np.where(found.score > best.score, place, third)
-        best = best.or_better(found)
+        third = np.where(found.score > top.score, place, third)
+        top = top.or_better(found)
 
     def sides(draw: int) -> Sides:
         parent = parents[draw]
         assert parent is not None  # a draw without a parent has no window
         attribute, sets = look.thirds[third[draw]]
-        return [*parent[0].sides(parent[1]), (attribute, sets[int(best.segment[draw])])]
+        return [*parent[0].sides(parent[1]), (attribute, sets[int(top.segment[draw])])]
 
-    return Hit(3, best, sides)
+    return Hit(3, top, sides)
 
 
 def _by_third(

@@ -118,58 +118,54 @@ def _part(o: Array, e: Array) -> Array:
     return np.asarray(part)
 
 
-def best_open(observed: Array, expected: Array, when: Times, price: float | Array) -> Best:
-    """Return the best window that is still open, over segments: [S, D, T] counts, S segments.
+def best(
+    observed: Array, expected: Array, when: Times, prices: tuple[float, float], beat: Array
+) -> Best:
+    """Return the best window of each draw whose score beats `beat` (float[D]).
 
-    `expected` is [S, D, T] or [S, 1, T]; `price` is taken from the gain, one or one a segment.
+    Parameters
+    ----------
+    observed, expected
+        Departures by segment, draw and period, [S, D, T] and [S, D or 1, T].
+    prices
+        What is taken from the gain of a window that goes on to the end, and of one that has passed.
+
+    Notes
+    -----
+    Only windows of which a quadratic bound says that they may beat are looked at closely, so that
+    the search is whole at little cost. With q = O1/O and p = E1/E a gain O·KL(q, p) is at most
+    O·(q − p)² / p(1 − p), by log x ≤ x − 1; and at most 0.7 times that while p ≤ 1/2, as the ratio
+    of the two then is largest at p = 1/2 and q = 1 (log 2).
     """
-    gain = gains(observed, expected)[..., when.first : when.last]
-    segments, draws, starts = gain.shape
-    if not gain.size:
-        return Best.none(draws)
-    gain = gain.transpose(1, 0, 2).reshape(draws, -1)
-    at = gain.argmax(axis=1)
-    found = gain[np.arange(draws), at]
-    segment, start = np.divmod(at, starts)
-    paid = np.broadcast_to(price, segments)[segment]
-    score = np.where(found > 0, found - paid, -np.inf)
-    end = np.full(draws, when.end)
-    return Best(score, np.where(found > 0, segment, -1), start + when.first, end)
-
-
-def best_closed(observed: Array, expected: Array, when: Times, price: float, beat: Array) -> Best:
-    """Return the best window that has passed, where its score beats `beat` (float[D]).
-
-    Only windows of which a quadratic bound says that they may do so are looked at closely: with
-    q = O1/O and p = E1/E, the gain O·KL(q, p) is at most O·(q − p)² / 2p(1 − p) while p ≤ 1/2 and
-    q ≤ 1 − p, as its second derivative in q is 1/q(1 − q). The search is thus whole at little cost.
-    """
-    draws = observed.shape[1]
-    best = Best.none(draws)
-    if not when.closed:
-        return best
     o, e = _running(observed), _running(expected)
-    o_all, e_all = o[..., -1:] + LEVEL_PRIOR, e[..., -1:] + LEVEL_PRIOR
+    o_all, e_all = o[..., -1:] + np.float32(LEVEL_PRIOR), e[..., -1:] + np.float32(LEVEL_PRIOR)
     level = o_all / e_all
-    bar = np.float32(2) * level * np.maximum(beat + price, 0)[None, :, None].astype(np.float32)
-    for length in when.lengths:
-        starts = when.passed - length - when.first + 1
-        if starts < 1:
-            continue
-        low, high = (
-            slice(when.first, when.first + starts),
-            slice(when.first + length, when.passed + 1),
-        )
+    surplus = o - level * e
+    found = Best.none(observed.shape[1])
+    for length, price in [(0, prices[0]), *((n, prices[1]) for n in when.lengths)]:
+        low, high = _ends(when, length)
         e1 = e[..., high] - e[..., low]
-        excess = o[..., high] - o[..., low]
-        excess -= level * e1
-        np.maximum(excess, 0, out=excess)
-        np.square(excess, out=excess)
-        excess *= 1 / np.maximum(e1 * (1 - e1 / e_all), np.float32(1e-9))
-        at = np.nonzero(excess > bar)
-        if len(at[0]):
-            best = best.or_better(_exactly(at, length, o, e, when, price, draws))
-    return best
+        share = e1 / e_all
+        spread = e1 * (1 - share) / np.where(share <= 0.5, np.float32(0.7), np.float32(1))
+        z = surplus[..., high] - surplus[..., low]
+        z *= 1 / np.sqrt(np.maximum(spread, np.float32(1e-9)))
+        bar = np.maximum(np.maximum(beat, found.score) + price, 0).astype(np.float32)
+        at = np.flatnonzero(z > np.sqrt(level * bar[None, :, None]))
+        if len(at):
+            place = np.unravel_index(at, z.shape)
+            found = found.or_better(_exactly(place, length, o, e, when, price))
+    return found
+
+
+def _ends(when: Times, length: int) -> tuple[slice, slice]:
+    """Running sums at the starts and the ends of windows; of no length are those to the end."""
+    if not length:
+        return slice(when.first, when.last), slice(when.end, when.end + 1)
+    starts = max(when.passed - length - when.first + 1, 0)
+    return (
+        slice(when.first, when.first + starts),
+        slice(when.first + length, when.first + length + starts),
+    )
 
 
 def _running(values: Array) -> Array:
@@ -179,30 +175,24 @@ def _running(values: Array) -> Array:
 
 
 def _exactly(
-    at: tuple[Array, ...],
-    length: int,
-    o: Array,
-    e: Array,
-    when: Times,
-    price: float,
-    draws: int,
+    at: tuple[Array, ...], length: int, o: Array, e: Array, when: Times, price: float
 ) -> Best:
-    """The best of some windows of one length (segment, draw, place), draw by draw."""
+    """The best of some windows of one length (segment, draw, place), draw by draw.
+
+    A window of no length goes on to the end.
+    """
     s, d, k = at
     start = k + when.first
+    end = start + length if length else np.full_like(start, when.end)
     of_e = d if e.shape[1] > 1 else np.zeros_like(d)
-    o1, e1 = (
-        o[s, d, start + length] - o[s, d, start],
-        e[s, of_e, start + length] - e[s, of_e, start],
-    )
+    o1, e1 = o[s, d, end] - o[s, d, start], e[s, of_e, end] - e[s, of_e, start]
     gain = gain_of(o1, e1, o[s, d, -1] + LEVEL_PRIOR, e[s, of_e, -1] + LEVEL_PRIOR)
     order = np.lexsort((-np.arange(len(d)), gain, d))  # of a draw the best comes last
     last = order[np.append(d[order][1:] != d[order][:-1], True)]
-    best = Best.none(draws)
-    score, segment, begin, end = (
-        a.copy() for a in (best.score, best.segment, best.start, best.end)
-    )
     won = last[gain[last] > 0]
+    draws = o.shape[1]
+    score, nowhere = np.full(draws, -np.inf), np.full(draws, -1)
+    segment, begin, stop = nowhere.copy(), nowhere.copy(), nowhere.copy()
     score[d[won]] = gain[won] - price
-    segment[d[won]], begin[d[won]], end[d[won]] = s[won], start[won], start[won] + length
-    return Best(score, segment, begin, end)
+    segment[d[won]], begin[d[won]], stop[d[won]] = s[won], start[won], end[won]
+    return Best(score, segment, begin, stop)
