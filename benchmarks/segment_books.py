@@ -21,7 +21,7 @@ from churnlens.panel.periods import Calendar
 
 Array = npt.NDArray[Any]
 
-CLIENTS, MONTHS = 1000, 36
+CLIENTS, MONTHS = 2400, 36
 USUAL = 0.012  # chance of a departure a month
 VALUES = {
     "size": ("key", "mid", "small"),

@@ -316,6 +316,8 @@ class TierRow:
     margin_share: float | None
     departures: int
     rate_per_year: Estimate  # departures per 100 clients and year
+    breadth: float | None = None  # categories that one of them bought in the year, on average
+    trend: float | None = None  # what they brought in the year over the year before; None: unknown
 
 
 @dataclass(frozen=True)
@@ -327,6 +329,7 @@ class Association:
     stayers: float
     leavers: float
     risk_ratio: Estimate
+    evidence: tuple[Evidence, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -421,15 +421,15 @@ def book() -> Book:
         ),
         survival=(
             curve("", "", 0.84, 3120),
-            curve("tier", "top", 0.9, 624),
+            curve("tier", "top fifth", 0.9, 624),
             curve("tier", "middle", 0.85, 1872),
-            curve("tier", "bottom", 0.72, 624),
+            curve("tier", "bottom fifth", 0.72, 624),
             curve("tier", "tiny", 0.5, 3),
         ),
         tiers=(
-            TierRow("top", 624, 0.71, 0.83, 171, Estimate(12.4, 10.6, 14.3)),
+            TierRow("top fifth", 624, 0.71, 0.83, 171, Estimate(12.4, 10.6, 14.3)),
             TierRow("middle", 1872, 0.26, 0.22, 402, Estimate(14.9, 13.5, 16.4)),
-            TierRow("bottom", 624, 0.03, -0.05, 214, Estimate(28.0, 24.4, 31.9)),
+            TierRow("bottom fifth", 624, 0.03, -0.05, 214, Estimate(28.0, 24.4, 31.9)),
         ),
         stay=(
             Association(
@@ -483,7 +483,7 @@ def book() -> Book:
         outlook_method=OutlookMethod("logistic hazard", 0.31, 0.33, 0.97, 0.94, 8),
         outlook=(
             Outlook("all", Estimate(148, 121, 177), Estimate(2_100_000, 1_600_000, 2_700_000)),
-            Outlook("top", Estimate(44, 31, 58), Estimate(1_700_000, 1_200_000, 2_200_000)),
+            Outlook("top fifth", Estimate(44, 31, 58), Estimate(1_700_000, 1_200_000, 2_200_000)),
             Outlook("a1b2c3", Estimate(41, 29, 54), Estimate(1_200_000, 850_000, 1_600_000)),
         ),
     )

@@ -60,7 +60,11 @@ def draw_book(
             Exposure(name, "mean", "orders", values.astype(np.float32))
             for name, values in (drivers or {}).items()
         ),
-        "activity": SimpleNamespace(first=np.maximum(entry, 0)),
+        "activity": SimpleNamespace(
+            first=np.maximum(entry, 0),
+            orders=there.astype(np.float32),
+            exposure=there.astype(np.float32),
+        ),
         "revenue": revenue.astype(np.float32),
         "margin": margin,
         "definition": "silence",

@@ -14,6 +14,7 @@ from typing import Any, TypeGuard
 from babel import Locale, dates, numbers
 from babel.messages import pofile
 
+from churnlens.bands import limits
 from churnlens.results import Estimate, Segment, Text
 
 LOCALES = {"en": "en_GB", "zh": "zh_Hans_CN"}
@@ -36,6 +37,7 @@ _AND = Text("{first} and {last}")
 _MORE = Text("{first} and {count} more")
 _PART = Text("{attribute} {values}")
 _RANGE = Text("{low} to {high}")
+_UP_TO, _ABOVE = Text("up to {high}"), Text("above {low}")
 _WEEK = Text("the week of {day}")
 _JOIN = Text("{first}, {last}")
 
@@ -158,7 +160,7 @@ class Language:
 
     def alternatives(self, values: Sequence[str]) -> str:
         """Return `north, south or east`; beyond a few, `north, south, east and 37 more`."""
-        names = [self.name(v, 40) for v in values]
+        names = [self._value(v) for v in values]
         if len(names) > MOST_VALUES + 1:
             head, rest = self.listed(names[:MOST_VALUES]), len(names) - MOST_VALUES
             return self.say(_MORE, first=head, count=rest)
@@ -166,6 +168,18 @@ class Language:
             return names[0]
         head = self.listed(names[:-1])
         return self.say(_OR, first=head, last=names[-1])
+
+    def _value(self, value: str) -> str:
+        """Return a value of an attribute: a name as it is, a band of a number in words."""
+        ends = limits(value)
+        if ends is None:
+            return self.name(value, 40)
+        if math.isinf(ends[0]):
+            return self.say(_UP_TO, high=value.removeprefix("up to "))
+        if math.isinf(ends[1]):
+            return self.say(_ABOVE, low=value.removeprefix("above "))
+        low, _, high = value.partition(" to ")  # as written: 1995 may be a year
+        return self.span(low, high)
 
     def both(self, first: str, last: str) -> str:
         """Return `first and last`."""

@@ -48,12 +48,12 @@ REMEDY_VERDICTS: Mapping[str, Text] = {
 }
 
 TIERS: Mapping[str, Text] = {
-    "top": Text("The fifth that brings most of the profit"),
+    "top fifth": Text("The fifth that brings most"),
     "middle": Text("The middle"),
-    "bottom": Text("The fifth that costs more than it brings"),
-    "discount": Text("Loyal only to discounts"),
-    "discount_only": Text("Loyal only to discounts"),
-    "one_off": Text("One-off bulk buyers"),
+    "bottom fifth": Text("The fifth that brings least"),
+    "costs more than it brings": Text("Those that cost more than they bring"),
+    "large without margin": Text("Large buyers without margin"),
+    "only at a discount": Text("Loyal only to discounts"),
 }
 
 OUTCOMES: Mapping[str, Text] = {

@@ -30,6 +30,7 @@ from churnlens.which.windows import (
 Array = npt.NDArray[Any]
 
 PARENTS = 2  # pairs of each search that are narrowed by a third attribute
+CLEARLY = 3.0  # log-likelihood by which a conjunction of three must beat a simpler segment
 Sides = list[tuple[Attribute, Array]]  # a segment: attributes, each with its set of values
 
 
@@ -184,7 +185,7 @@ def _hit(group: Group, found: Best) -> Hit:
 def _prices(
     groups: tuple[Group, ...], thirds: tuple[tuple[Attribute, Array], ...]
 ) -> dict[int, float]:
-    """Log of the number of segments with so many attributes."""
+    """Log of the number of segments with so many attributes; three must be clearly better."""
     counts = {k: sum(g.segments for g in groups if g.order == k) for k in (0, 1, 2)}
     wide = sum(len(sets) for _, sets in thirds)
     own = sum(
@@ -193,7 +194,8 @@ def _prices(
         if g.order == 2
     )
     counts[3] = (counts[2] * wide - own) // 3  # a triple has three pairs
-    return {k: float(np.log1p(c)) if k else 0.0 for k, c in counts.items()}
+    prices = {k: float(np.log1p(c)) if k else 0.0 for k, c in counts.items()}
+    return {**prices, 3: prices[3] + CLEARLY}
 
 
 # -- unions of the values of one attribute ---------------------------------------------------------

@@ -1,16 +1,19 @@
 """Say what marks the best clients who stay, against comparable ones who left: an association.
 
-Half a year at a time, each client of the top tier is put into the half that had more of a driver in
-the year before, or the half that had less, among the top clients alike in the two attributes that
-the driver differs most by. Departures of the two halves are compared by a rate ratio pooled over
-those strata (Mantel & Haenszel 1959; variance of Greenland & Robins 1985), over what tenure, season
-and attributes lead to expect. Nothing after a departure began is used, nor anything of the two
-months before it, since it may have begun a little earlier than it shows.
+Half a year at a time, each client of the top tier is put into the half that had more of something
+in the year before (a driver, orders, kinds of product, years as a client), or the half that had
+less, among the top clients alike in the two attributes that it differs most by; or into those with
+a value of an attribute and those without. Departures of the two are compared by a rate ratio pooled
+over those strata (Mantel & Haenszel 1959; variance of Greenland & Robins 1985), over what tenure,
+season and attributes lead to expect (for an attribute: over the time that they were there). Nothing
+after a departure began is used, nor anything of the two months before it, since it may have begun a
+little earlier than it shows.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -18,18 +21,20 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import special
 
+from churnlens.panel.attributes import POOLED, UNKNOWN
 from churnlens.panel.cumulative import cumulative
 from churnlens.panel.exposures import Exposure
-from churnlens.results import Association, Estimate, Skipped, Text
+from churnlens.panel.worth import MIDDLE, TOP
+from churnlens.results import Association, Estimate, Evidence, Skipped, Text
 from churnlens.when.rates import informed_part
 from churnlens.when.survival import holm
 from churnlens.which.baseline import Baseline
 
 Array = npt.NDArray[Any]
 
-TOP = 0  # code of the top fifth in `panel.tiers`
 FEWEST = 20  # departures of top clients that the data tell
 SMALLEST = 20  # client-half-years of a stratum
+SMALL_GROUP = 5  # clients under which a value is not spoken of
 MOST = 3
 LEVEL = 0.05
 BLOCK, GAP = 6, 2  # months that departures are counted over, and left out before them
@@ -38,7 +43,7 @@ Z = 1.959963984540054
 
 @dataclass(frozen=True)
 class _Blocks:
-    """Top clients by half-year, one row each: which spell, which half-year, what came of it.
+    """Clients of a tier by half-year, one row each: which spell, which half-year, what came of it.
 
     `found`, `due` and `active` are departures, those expected, and client-periods, each as far as
     the data tell them.
@@ -51,14 +56,27 @@ class _Blocks:
     active: Array
 
 
-def why_the_best_stay(baseline: Baseline) -> tuple[Association, ...] | Skipped:
-    """Return at most three drivers by which the top fifth's loyal differ from those who left.
+@dataclass(frozen=True)
+class _Mark:
+    """Something that may mark those who stay: its level by block, NaN where not known.
 
-    Each passes after Holm's correction for all drivers tried, and points the same way in both
-    halves of the clients. Empty where nothing marks them; `Skipped` under 20 departures of top
-    clients.
+    `driver` is what it measures; `of` the segment where it is a value of an attribute.
     """
-    blocks = _blocks(baseline)
+
+    name: str
+    driver: str
+    level: Callable[[_Blocks], Array]
+    of: tuple[str, str] | None = None
+
+
+def why_the_best_stay(baseline: Baseline) -> tuple[Association, ...] | Skipped:
+    """Return at most three marks by which the top fifth's loyal differ from those who left.
+
+    Each passes after Holm's correction for all that was tried, and points the same way in both
+    halves of the clients; whether it does so among the middle clients, too, is said with it. Empty
+    where nothing marks them; `Skipped` under 20 departures of top clients.
+    """
+    blocks = _blocks(baseline, TOP)
     told = float(blocks.found.sum())
     if told < FEWEST:
         text = Text(
@@ -67,16 +85,66 @@ def why_the_best_stay(baseline: Baseline) -> tuple[Association, ...] | Skipped:
             {"seen": int(told), "needed": FEWEST},
         )
         return Skipped("too_few_best_left", str(text), text)
-    looked = [e for e in baseline.panel.exposures if e.role == "candidate"]
-    tried = [(e, _compare(baseline, blocks, e)) for e in looked]
-    compared = [(e, c) for e, c in tried if c is not None]
+    tried = [(m, _compare(baseline, blocks, m)) for m in _marks(baseline)]
+    compared = [(m, c) for m, c in tried if c is not None]
     corrected = holm([c.p_value for _, c in compared]) if compared else np.zeros(0)
     passed = [
-        (float(p), e, c)
-        for p, (e, c) in zip(corrected, compared, strict=True)
+        (float(p), m, c)
+        for p, (m, c) in zip(corrected, compared, strict=True)
         if p < LEVEL and c.holds_in_halves
     ]
-    return _strongest_of_each_driver(passed)
+    return _strongest_of_each(baseline, passed)
+
+
+def _marks(baseline: Baseline) -> list[_Mark]:
+    """What is looked at: drivers, how they buy, how long they have been here, attributes."""
+    panel = baseline.panel
+    looked = [e for e in panel.exposures if e.role == "candidate"]
+    marks = [_Mark(e.name, e.driver, _of_driver(baseline, e)) for e in looked]
+    marks.append(_Mark("orders", "orders", lambda b: _orders_before(baseline, b)))
+    marks.append(_Mark("years_as_a_client", "years_as_a_client", lambda b: _tenure(baseline, b)))
+    breadth = panel.breadth
+    if breadth is not None:
+        gap = panel.calendar.span(GAP)
+        marks.append(
+            _Mark("kinds_of_product", "kinds_of_product", lambda b: breadth[b.spell, b.start - gap])
+        )
+    for name in map(str, panel.attributes):
+        column = panel.attributes[name].cat
+        codes = column.codes.to_numpy()
+        if not column.ordered:
+            marks += [
+                _Mark(name, name, _has(codes, code), (name, str(value)))
+                for code, value in enumerate(column.categories)
+                if value not in (POOLED, UNKNOWN)
+            ]
+    return marks
+
+
+def _of_driver(baseline: Baseline, exposure: Exposure) -> Callable[[_Blocks], Array]:
+    return lambda blocks: _level_before(baseline, blocks, exposure)
+
+
+def _has(codes: Array, code: int) -> Callable[[_Blocks], Array]:
+    return lambda blocks: np.asarray(codes[blocks.spell] == code, dtype=float)
+
+
+def _orders_before(baseline: Baseline, blocks: _Blocks) -> Array:
+    """Orders a month over the year up to two months before a half-year, season allowed for."""
+    cal, activity = baseline.panel.calendar, baseline.panel.activity
+    x, e = cumulative(activity.orders), cumulative(activity.exposure)
+    end = blocks.start - cal.span(GAP)
+    begin = np.maximum(end - cal.per_year, 0)
+    orders = x[blocks.spell, end] - x[blocks.spell, begin]
+    due = e[blocks.spell, end] - e[blocks.spell, begin]
+    return np.asarray(orders / np.maximum(due, 1) * cal.per_year / 12)
+
+
+def _tenure(baseline: Baseline, blocks: _Blocks) -> Array:
+    """Years since the first order or signup; not known of who ordered from the start."""
+    panel = baseline.panel
+    years = (blocks.start - panel.entry[blocks.spell]) / panel.calendar.per_year
+    return np.where(panel.known_from_start[blocks.spell], np.nan, years)
 
 
 @dataclass(frozen=True)
@@ -89,13 +157,31 @@ class _Comparison:
     leavers: float
 
 
-def _strongest_of_each_driver(
-    passed: list[tuple[float, Exposure, _Comparison]],
+def _strongest_of_each(
+    baseline: Baseline, passed: list[tuple[float, _Mark, _Comparison]]
 ) -> tuple[Association, ...]:
-    kept: dict[str, Association] = {}
-    for _, exposure, compared in sorted(passed, key=lambda row: (row[0], row[1].name)):
-        kept.setdefault(exposure.driver, _association(exposure, compared))
-    return tuple(kept.values())[:MOST]
+    kept: dict[str, tuple[_Mark, _Comparison]] = {}
+    for _, mark, compared in sorted(passed, key=lambda row: (row[0], row[1].name)):
+        kept.setdefault(mark.driver, (mark, compared))
+    chosen = list(kept.values())[:MOST]
+    others = _blocks(baseline, MIDDLE) if chosen else None
+    return tuple(
+        _association(m, c, _elsewhere(baseline, others, m, c)) for m, c in chosen if others
+    )
+
+
+def _elsewhere(baseline: Baseline, middle: _Blocks, mark: _Mark, compared: _Comparison) -> Evidence:
+    """Say whether the middle clients show the same."""
+    found = _compare(baseline, middle, mark) if middle.found.sum() >= FEWEST else None
+    if found is None:
+        text = Text("Too few of the other clients left to see whether it marks them as well.")
+        return Evidence("elsewhere", "skip", str(text), text)
+    same = (found.ratio.value > 1) == (compared.ratio.value > 1)
+    if same and not found.ratio.low <= 1 <= found.ratio.high:
+        text = Text("The middle clients show the same.")
+        return Evidence("elsewhere", "pass", str(text), text)
+    text = Text("The middle clients do not surely show the same.")
+    return Evidence("elsewhere", "fail", str(text), text)
 
 
 _MORE = (
@@ -106,26 +192,41 @@ _LESS = (
     "Among the best clients, those with less {driver} than comparable clients left less often: "
     "{less} of 100 a year against {more}. It goes with staying and need not cause it."
 )
+_WITH = (
+    "Among the best clients, {segment} left less often than comparable clients: {more} of 100 a "
+    "year against {less}. It goes with staying and need not cause it."
+)
+_WITHOUT = (
+    "Among the best clients, {segment} left more often than comparable clients: {more} of 100 a "
+    "year against {less}. It goes with leaving and need not cause it."
+)
 
 
-def _association(exposure: Exposure, compared: _Comparison) -> Association:
-    less = compared.rate_with_less
-    values = {
-        "driver": {"type": "driver", "value": exposure.name},
+def _association(mark: _Mark, compared: _Comparison, elsewhere: Evidence) -> Association:
+    less, fewer = compared.rate_with_less, compared.ratio.value < 1
+    values: dict[str, Any] = {
         "more": {"type": "number", "value": round(less * compared.ratio.value, 1)},
         "less": {"type": "number", "value": round(less, 1)},
     }
+    halves = Text("Each half of the clients shows it by itself.")
+    if mark.of is None:
+        values["driver"] = {"type": "driver", "value": mark.name}
+        text = Text(_MORE if fewer else _LESS, values)
+    else:
+        values["segment"] = {"type": "clients", "value": {mark.of[0]: (mark.of[1],)}}
+        text = Text(_WITH if fewer else _WITHOUT, values)
     return Association(
-        text=Text(_MORE if compared.ratio.value < 1 else _LESS, values),
-        feature=exposure.name,
+        text=text,
+        feature=mark.name if mark.of is None else ": ".join(mark.of),
         stayers=compared.stayers,
         leavers=compared.leavers,
         risk_ratio=compared.ratio,
+        evidence=(Evidence("held_out", "pass", str(halves), halves), elsewhere),
     )
 
 
-def _blocks(baseline: Baseline) -> _Blocks:
-    """Add up the departures of top clients over half-years, counted back from the end."""
+def _blocks(baseline: Baseline, tier: int) -> _Blocks:
+    """Add up the departures of a tier's clients over half-years, counted back from the end."""
     panel = baseline.panel
     periods, length = panel.active.shape[1], panel.calendar.span(BLOCK)
     least = panel.calendar.span(GAP) + panel.calendar.span(
@@ -134,7 +235,7 @@ def _blocks(baseline: Baseline) -> _Blocks:
     rows = []
     for start in range(periods - length, least - 1, -length):
         part = slice(start, start + length)
-        here = np.flatnonzero((panel.tiers[:, start] == TOP) & (panel.active[:, start] > 0))
+        here = np.flatnonzero((panel.tiers[:, start] == tier) & (panel.active[:, start] > 0))
         active = panel.active[here, part]
         due = (baseline.hazard[here, part] * active).sum(axis=1)
         told = informed_part(float(baseline.expected[here, part].sum()), float(due.sum()))
@@ -148,15 +249,19 @@ def _blocks(baseline: Baseline) -> _Blocks:
     return _Blocks(*(np.concatenate(column) for column in zip(*rows, strict=True)))
 
 
-def _compare(baseline: Baseline, blocks: _Blocks, exposure: Exposure) -> _Comparison | None:
-    """Compare the halves with more and with less of a driver; None where it hardly varies."""
-    level = _level_before(baseline, blocks, exposure)
+def _compare(baseline: Baseline, blocks: _Blocks, mark: _Mark) -> _Comparison | None:
+    """Compare those with more and with less of something; None where it hardly varies."""
+    level = np.asarray(mark.level(blocks), dtype=float)
     known = np.isfinite(level)
     if known.sum() < 2 * SMALLEST:
         return None
-    stratum = _strata(baseline, blocks, level, known)
+    stratum = _strata(baseline, blocks, level, known, mark.name if mark.of else None)
     median = pd.Series(level).groupby(stratum).transform("median").to_numpy()
-    more = level > median
+    more = level > (median if mark.of is None else 0.5)
+    if mark.of is not None:  # what is expected allows for attributes already
+        if min(len(np.unique(blocks.spell[side])) for side in (more, ~more)) < SMALL_GROUP:
+            return None
+        blocks = replace(blocks, due=blocks.active)
     whole = _pooled(blocks, stratum, more, known)
     if whole is None:
         return None
@@ -196,25 +301,31 @@ def _level_before(baseline: Baseline, blocks: _Blocks, exposure: Exposure) -> Ar
     return np.where(seen > 0, mean, np.nan)
 
 
-def _strata(baseline: Baseline, blocks: _Blocks, level: Array, known: Array) -> Array:
+def _strata(
+    baseline: Baseline, blocks: _Blocks, level: Array, known: Array, without: str | None
+) -> Array:
     """Clients alike: the half-year, and the two attributes that the driver differs most by.
 
     Where a stratum is too small, its clients are compared within the half-year alone.
     """
     alone = np.unique(blocks.start, return_inverse=True)[1]
     fine = alone
-    for codes in _most_telling(baseline, blocks, level, known):
+    for codes in _most_telling(baseline, blocks, level, known, without):
         fine = fine * (int(codes.max()) + 1) + codes
     place = np.unique(fine, return_inverse=True)[1]
     small = np.bincount(place, known)[place] < SMALLEST
     return np.where(small, -1 - alone, fine)
 
 
-def _most_telling(baseline: Baseline, blocks: _Blocks, level: Array, known: Array) -> list[Array]:
-    """Codes of the two attributes whose values differ most in a driver's level."""
+def _most_telling(
+    baseline: Baseline, blocks: _Blocks, level: Array, known: Array, without: str | None
+) -> list[Array]:
+    """Codes of the two attributes, one left out, whose values differ most in a level."""
     frame = baseline.panel.attributes
     scored = []
     for name in frame:
+        if name == without:
+            continue
         codes = frame[name].cat.codes.to_numpy().astype(int)[blocks.spell]
         count = np.bincount(codes[known])
         mean = np.bincount(codes[known], level[known]) / np.maximum(count, 1)

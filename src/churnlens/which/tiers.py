@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from churnlens.panel import Panel
 from churnlens.panel.worth import TIERS
 from churnlens.results import Estimate, Skipped, Text, TierRow
 from churnlens.when.rates import departure_rate, informed_part
@@ -23,7 +24,7 @@ SMALLEST = 5  # clients under which a tier is joined with its neighbour
 
 
 def tier_rows(baseline: Baseline) -> tuple[TierRow, ...] | Skipped:
-    """Return one row a value tier: clients, shares of revenue and margin, departures, their rate.
+    """Return one row a value tier: what its clients bring, how wide they buy, how they leave.
 
     All of the last year, or of what there is of it. Tiers of fewer than five clients are joined
     with the next one down (the last with the one above). `Skipped` where no client has a year to
@@ -74,7 +75,28 @@ def _row(baseline: Baseline, group: tuple[int, ...], tier: Array, first: int) ->
         else _share(panel.margin[:, first:], members, counted),
         departures=round(found),
         rate_per_year=_rate(baseline, members, first),
+        breadth=_breadth(panel, members),
+        trend=_trend(panel, members, first),
     )
+
+
+def _breadth(panel: Panel, members: Array) -> float | None:
+    """Categories bought in the last year, on average of those who bought any."""
+    if panel.breadth is None:
+        return None
+    held = panel.breadth[members, -1]
+    return float(held[held > 0].mean()) if (held > 0).any() else None
+
+
+def _trend(panel: Panel, members: Array, first: int) -> float | None:
+    """What the members brought in the last year over what the same brought the year before."""
+    year = panel.calendar.per_year
+    old = members & (panel.entry <= first - year) & (panel.activity.first <= max(first - year, 0))
+    if first < year or old.sum() < SMALLEST:
+        return None
+    worth = panel.revenue if panel.margin is None else panel.margin
+    before = float(worth[old, first - year : first].sum(dtype=np.float64))
+    return float(worth[old, first:].sum(dtype=np.float64)) / before if before > 0 else None
 
 
 def _share(values: Array, members: Array, counted: Array) -> float:

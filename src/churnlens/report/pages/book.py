@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -67,39 +68,46 @@ def stay(review: Review, language: Language) -> list[dict[str, Any]]:
     marks = [_mark(mark, language) for mark in book.stay]
     if not (chart or tiers or marks):
         return []
-    margin = any(tier.margin_share is not None for tier in book.tiers)
+    shown = {
+        "margin": any(tier.margin_share is not None for tier in book.tiers),
+        "breadth": any(tier.breadth is not None for tier in book.tiers),
+        "trend": any(tier.trend is not None for tier in book.tiers),
+    }
     known = any(bar.role == "cause" for bar in book.waterfall)
     steps = figures.waterfall(book.waterfall if known else book.mix, language, charts.HALF)
-    return [
-        {
-            "tiers": tiers,
-            "margin": margin,
-            "marks": marks,
-            "chart": chart,
-            "steps": steps,
-            "by_cause": known,
-        }
-    ]
+    bars = {"steps": steps, "by_cause": known}
+    return [{"tiers": tiers, **shown, "marks": marks, "chart": chart, **bars}]
 
 
 def _tier(tier: TierRow, language: Language) -> dict[str, str]:
-    name = words.TIERS.get(tier.tier)
     return {
-        "name": language.say(name) if name else language.driver(tier.tier),
+        "name": _tier_name(tier.tier, language),
         "clients": language.number(tier.clients),
         "revenue": language.percent(tier.revenue_share),
         "margin": language.percent(tier.margin_share),
         "departures": language.number(tier.departures),
+        "breadth": language.number(tier.breadth, 1),
+        "trend": language.percent(None if tier.trend is None else tier.trend - 1),
         "rate": language.number(tier.rate_per_year.value, 1),
         "interval": language.interval(tier.rate_per_year),
     }
 
 
-def _mark(mark: Association, language: Language) -> dict[str, str]:
+def _tier_name(tier: str, language: Language) -> str:
+    """Name a tier, or several that were joined as too small ("… and …")."""
+    named = [words.TIERS.get(part) for part in tier.split(" and ")]
+    known = [language.say(name) for name in named if name is not None]
+    if len(known) < len(named) or not known:
+        return language.driver(tier)
+    return functools.reduce(language.both, known)
+
+
+def _mark(mark: Association, language: Language) -> dict[str, Any]:
     ratio = mark.risk_ratio
     return {
         "sentence": language.sentence(mark.text),
         "feature": language.driver(mark.feature),
+        "checks": [check(evidence, language) for evidence in mark.evidence],
         "stayers": language.number(mark.stayers),
         "leavers": language.number(mark.leavers),
         "ratio": language.say(
@@ -142,8 +150,7 @@ def remedies(review: Review, language: Language) -> list[dict[str, Any]]:
 def _group(group: str, titles: dict[str, str], language: Language) -> str:
     if group == "all":
         return language.say(_OF_ALL)
-    tier = words.TIERS.get(group)
-    return titles.get(group) or (language.say(tier) if tier else language.driver(group))
+    return titles.get(group) or _tier_name(group, language)
 
 
 def _remedy(remedy: RemedyResult, language: Language) -> dict[str, Any]:
