@@ -158,7 +158,7 @@ def _review(
     written = explained or _mix_issue(base)
     issues = tuple(_with_advice(i, settings) for i in ranked(written))
     matched = identity.match(previous, issues, _sight(base, search))
-    departures = ByClient(base.observed, base.expected, base.hazard * base.panel.active)
+    departures = ByClient(base.observed, base.expected, base.hazard)
     remedied = reached(base.panel, tables.remedies)
     planned, unplanned = _with_plans(base, matched.issues, departures, tables.as_of, remedied)
     outlook = forecast(base.panel, planned, departures=departures, seed=settings.seed)

@@ -22,6 +22,8 @@ from churnlens.remedies import rates, words
 from churnlens.remedies.carried_out import Move, Periods, driver_move
 from churnlens.remedies.effect import NEVER
 from churnlens.remedies.event_study import event_study
+from churnlens.remedies.fading import Fading
+from churnlens.remedies.power import look
 from churnlens.remedies.rates import Booleans, ByClient, Counts
 from churnlens.remedies.reading import Reading, read_change
 from churnlens.remedies.scope import Remedy, first_whole_period, members, read_remedies
@@ -151,22 +153,26 @@ def judge(
     if inside.sum() < FEWEST_CLIENTS:
         return _unread(remedy, aim, words.NOBODY)
     outside = ~inside & ~_reached(panel, others, as_of)
-    counts = rates.count(departures, inside, _peers(panel, outside, aim))
-    due = rates.by_period(departures.due, inside)
-    last = last_countable(counts.expected, due)
+    outside, same_cause = _peers(panel, outside, aim)
+    counts = rates.count(departures, inside, outside)
+    last = last_countable(counts.expected, rates.due(panel, departures, inside))
     windows = lay_out(panel, remedy, aim, counts, last)
     if windows is None:
         return _unread(remedy, aim, words.NO_PAST)
     counts = counts if _comparable(counts, windows) else counts.alone()
     move = _move(panel, inside, windows, aim)
-    active = rates.by_period(panel.active, inside)
-    reading = read_change(panel.periods, counts, windows, aim, move, due, active)
+    compared = (inside,) if counts.outside_seen is None else (inside, outside)
+    seen = [look(panel, departures, w, windows.stretches, windows.start) for w in compared]
+    fading = Fading.of(seen[0].levels, panel, inside, windows.stretches, windows.start)
+    reading = read_change(
+        panel.periods, counts, windows, seen, aim, move, None if same_cause else fading
+    )
     verdict, detail = _verdict(remedy, windows, reading, move, aim)
     return replace(
         _unread(remedy, aim, detail),
         verdict=verdict,
         departures_avoided=reading.avoided,
-        risk_ratio=reading.ratio,
+        risk_ratio=reading.risk_ratio,
         readable_from=_readable_from(reading, verdict, as_of),
         driver_moved=None if move is None else move.moved,
         money_saved=_times(reading.avoided, lost_revenue(panel, inside)),
@@ -184,8 +190,8 @@ def judge(
 
 
 def _readable_from(reading: Reading, verdict: words.Verdict, as_of: dt.date) -> str | None:
-    """Return the date set for the verdict; today where it is plain before."""
-    if verdict == "worked":
+    """Return the date set for the verdict; today where it is plain before or falls due today."""
+    if verdict == "worked" or reading.readable_now:
         return min(reading.readable or as_of, as_of).isoformat()
     return None if reading.readable is None else reading.readable.isoformat()
 
@@ -199,20 +205,19 @@ def _reached(panel: Panel, others: Sequence[Remedy], as_of: dt.date) -> Booleans
     return reached
 
 
-def _peers(panel: Panel, outside: Booleans, aim: Issue | None) -> Booleans:
+def _peers(panel: Panel, outside: Booleans, aim: Issue | None) -> tuple[Booleans, bool]:
     """Prefer clients whom the same cause reaches and the remedy does not, where they suffice."""
     if aim is None or not aim.segment:
-        return outside
+        return outside, False
     peers = outside & members(panel, aim.segment)
-    enough = panel.found[peers].sum() >= 4 * FEWEST_OUTSIDE
-    return peers if enough else outside
+    enough = bool(panel.found[peers].sum() >= 4 * FEWEST_OUTSIDE)
+    return (peers if enough else outside), enough
 
 
 def _comparable(counts: Counts, windows: Windows) -> bool:
-    if counts.outside_seen is None or counts.outside_expected is None:
+    if counts.outside_seen is None:
         return False
-    seen = counts.outside_seen[windows.base].sum()
-    return bool(seen >= FEWEST_OUTSIDE and counts.outside_expected[windows.after].sum() > 0)
+    return bool(counts.outside_seen[windows.base].sum() >= FEWEST_OUTSIDE)
 
 
 def _move(panel: Panel, inside: Booleans, windows: Windows, aim: Issue | None) -> Move | None:

@@ -110,7 +110,8 @@ def forecast(
     """
     departures = departures or rates.by_tenure(panel)
     last = last_countable(
-        *(d.sum(axis=0, dtype=np.float64) for d in (departures.expected, departures.due))
+        departures.expected.sum(axis=0, dtype=np.float64),
+        rates.due(panel, departures, np.ones(len(panel.client), dtype=bool)),
     )
     length, features = panel.calendar.span(3), Features.of(panel)
     begins = list(range(last + 1 - length, length - 1, -length))[:MOST_QUARTERS]

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from churnlens.remedies import rates
-from churnlens.remedies.power import LONGEST, ahead, periods_needed
+from churnlens.remedies.fading import Fading
+from churnlens.remedies.power import FIRST, look, periods_needed
 from churnlens.remedies.rates import Booleans, ByClient, Counts
 from churnlens.remedies.scope import first_whole_period, members
-from churnlens.remedies.windows import last_countable, quarter_length
+from churnlens.remedies.windows import last_countable, last_day, quarter_length
 from churnlens.results import Issue, Skipped, TestPlan, Text
 
 if TYPE_CHECKING:
@@ -78,18 +79,13 @@ def plan_test(
         return _skipped("small_effect", SMALL, issue)
     ratio = max(ratio, SMALLEST_RATIO)
     departures = departures or rates.by_tenure(panel)
-    last = last_countable(
-        rates.by_period(departures.expected, inside), rates.by_period(departures.due, inside)
-    )
     counts = _counts(inside, departures)
-    needed = _periods(panel, counts, issue, ratio, last)
+    needed = _periods(panel, departures, counts, issue, ratio)
     if needed is None:
         return _skipped("never_readable", NEVER_READABLE, issue)
-    quarter = quarter_length(panel.periods)
-    days = float(np.median(np.diff([p.toordinal() for p in panel.periods])))
-    wait = len(panel.periods) - 1 - last
-    readable = as_of + dt.timedelta(days=round((needed + wait) * days))
-    now = _per_quarter(counts, quarter, last)
+    readable = last_day(panel.periods, len(panel.periods) + needed - 1)
+    last = last_countable(counts.expected, rates.due(panel, departures, inside))
+    now = _per_quarter(counts, quarter_length(panel.periods), last)
     return TestPlan(
         text=_text(issue, as_of, readable, ratio, now),
         readable_from=readable.isoformat(),
@@ -109,24 +105,25 @@ def _counts(inside: Booleans, departures: ByClient) -> Counts:
     return counts if enough else counts.alone()
 
 
-def _periods(panel: Panel, counts: Counts, issue: Issue, ratio: float, last: int) -> int | None:
-    span = np.arange(len(panel.periods))
+def _periods(
+    panel: Panel, departures: ByClient, counts: Counts, issue: Issue, ratio: float
+) -> int | None:
+    inside = members(panel, issue.segment)
+    span, quarter = np.arange(len(panel.periods)), quarter_length(panel.periods)
     step = 0
     if issue.onset is not None:
         step = first_whole_period(panel.periods, dt.date.fromisoformat(issue.onset.date))
-        step += round(issue.lag_periods or 0)
-    base = (span >= min(step, last)) & (span <= last)
-    quarter = quarter_length(panel.periods)
-    outside = counts.outside_expected
-    begin = len(span)
+        step = min(step + round(issue.lag_periods or 0), len(span) - 1)
+    stretches = {"base": span >= step} | ({"calm": span < step} if step else {})
+    compared = (inside,) if counts.outside_seen is None else (inside, ~inside)
+    seen = [look(panel, departures, who, stretches, len(span)) for who in compared]
     return periods_needed(
-        counts,
-        base,
-        ahead(counts.expected, begin, last, LONGEST),
-        None if outside is None else ahead(outside, begin, last, LONGEST),
+        seen,
         ratio,
         settling=quarter,
-        inflation=rates.quarterly_inflation(counts, (span < step, base), quarter),
+        power=FIRST,
+        fading=Fading.of(seen[0].levels, panel, inside, stretches, len(span)),
+        inflation=rates.quarterly_inflation(counts, tuple(stretches.values()), quarter),
     )
 
 

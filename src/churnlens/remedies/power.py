@@ -2,81 +2,148 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
 import numpy as np
+import numpy.typing as npt
 
-from churnlens.remedies.rates import Booleans, Counts, Floats
-from churnlens.when import power
+from churnlens.remedies import rates
+from churnlens.remedies.fading import Fading
+from churnlens.remedies.levels import Levels, fit_levels
+from churnlens.remedies.measure import USUAL_DRIFT, drift_variance
+from churnlens.remedies.rates import Booleans, ByClient, Floats
+from churnlens.when.power import chance_seen, one_test
 
-POWER = 0.8
+if TYPE_CHECKING:
+    from churnlens.panel import Panel
+
+FIRST, SURE = 0.8, 0.9  # power when an effect can first be seen, and when not seeing it says much
 LONGEST = 60  # periods looked ahead
+YEAR = 12  # periods whose mean stands for those to come
+
+
+@dataclass(frozen=True)
+class Seen:
+    """How well the level of a group of clients is known, and will be.
+
+    `levels` hold the stretch `base`. `due` (K) are the departures of each period from the start at
+    the base's level, `told` (K) the part of a departure that is told so many periods later, and
+    `worth` what one told departure adds to the information on the level (1: all of it).
+    """
+
+    levels: Levels
+    due: Floats
+    told: Floats
+    worth: float
+
+    @property
+    def variance(self) -> float:
+        """Variance of the base's log level."""
+        return self.levels.variance("base")
+
+    def counted(self, settling: int) -> Floats:
+        """Return settled departures that count, told after each number of periods (K)."""
+        due = np.where(np.arange(len(self.due)) < settling, 0.0, self.due)
+        return self.worth * np.convolve(due, self.told)[: len(due)]
+
+
+def look(
+    panel: Panel,
+    departures: ByClient,
+    who: Booleans,
+    stretches: Mapping[str, Booleans],
+    start: int,
+) -> Seen:
+    """Return how well some clients (bool[n]) are seen from a start on.
+
+    Parameters
+    ----------
+    panel : Panel
+    departures : ByClient
+    who : bool[n]
+    stretches : mapping of name to bool[T]
+        Each with a level of its own; among them `base`.
+    start : int
+        A period, which may lie after the data; what is not known yet is taken to go on as in the
+        last year.
+    """
+    levels = fit_levels(panel, departures.hazard, who, stretches)
+    told = levels.variance("base") * levels.found[stretches["base"]].sum()
+    return Seen(
+        levels=levels,
+        due=levels.level("base") * _ahead(levels.usual, start),
+        told=_told(rates.by_period(departures.expected, who), rates.due(panel, departures, who)),
+        worth=float(1 / max(told, 1.0)),
+    )
 
 
 def periods_needed(
-    counts: Counts,
-    base: Booleans,
-    expected_ahead: Floats,
-    outside_ahead: Floats | None,
+    seen: Sequence[Seen],
     ratio: float,
     *,
     settling: int,
+    power: float,
     inflation: float = 1.0,
+    fading: Fading | None = None,
 ) -> int | None:
-    """Return after how many periods a risk ratio could be seen with 80 % power.
+    """Return how many periods after the start a risk ratio can be seen with some power.
 
     The first `settling` periods are not measured, since those already upset still leave.
 
     Parameters
     ----------
-    counts : Counts
-    base : bool[T]
-        Periods that make the level before.
-    expected_ahead, outside_ahead : array (K,)
-        Baseline departures of the scope, and of the comparison, in each period from the start.
+    seen : sequence of Seen
+        The scope, and its comparison where there is one.
     ratio : float
         Risk ratio of the effect once it is there.
     settling : int
+    power : float
+        `FIRST` or `SURE`.
     inflation : float
         Factor on the standard error.
+    fading : Fading, optional
+        How the scope's rise ebbs by itself, where the comparison does not show it.
 
     Returns
     -------
     int or None
         None when it could not be seen within K periods.
     """
-    due = _level(counts.seen, counts.expected, base) * np.cumsum(expected_ahead[settling:])
-    rest = 1 / (counts.seen[base].sum() + 0.5)
-    if counts.outside_seen is not None and counts.outside_expected is not None:
-        level = _level(counts.outside_seen, counts.outside_expected, base)
-        outside = np.zeros(len(due))
-        if outside_ahead is not None:
-            outside = level * np.cumsum(outside_ahead[settling:])
-        rest = rest + 1 / (counts.outside_seen[base].sum() + 0.5) + 1 / (outside + 0.5)
-    compared = np.broadcast_to(1 / np.asarray(rest), due.shape)
-    critical, dispersion = power.one_test(sides=2), inflation**2
-    for k in range(len(due)):
-        seen = power.chance_seen(
-            float(due[k]),
+    own, *outside = seen
+    counted = own.counted(settling)
+    drift = np.full(len(counted), USUAL_DRIFT**2)
+    for other in outside:
+        theirs = 1 / np.maximum(other.counted(settling), 1e-9)
+        drift = drift_variance(other.variance + theirs)
+    if fading is not None:
+        drift = drift + fading.at((settling + np.arange(len(counted))) / 2)[1] ** 2
+    compared = 1 / (own.variance + drift)
+    critical = one_test(sides=2)
+    for k in range(settling, len(counted)):
+        chance = chance_seen(
+            float(counted[k]),
             ratio,
             compared=float(compared[k]),
             critical=critical,
-            dispersion=dispersion,
+            dispersion=inflation**2,
         )
-        if seen >= POWER:
-            return settling + k + 1
+        if chance >= power:
+            return k + 1
     return None
 
 
-def ahead(by_period: Floats, start: int, last: int, length: int) -> Floats:
-    """Return a by-period figure from `start` on: as it was up to `last`, then its last year's mean.
-
-    The year is the last twelve periods that can be counted; where the start lies after `last`, all
-    of it is projected.
-    """
-    known = by_period[start : last + 1]
-    recent = by_period[max(last - 11, 0) : last + 1]
-    later = np.full(max(length - len(known), 0), recent.mean() if len(recent) else 0.0)
-    return np.concatenate([known, later])[:length]
+def _ahead(by_period: Floats, start: int) -> Floats:
+    """Return a by-period figure from `start` on: as it was, then its last year's mean."""
+    known = by_period[start:]
+    later = np.full(max(LONGEST - len(known), 0), by_period[-YEAR:].mean())
+    return np.concatenate([known, later])[:LONGEST]
 
 
-def _level(seen: Floats, expected: Floats, base: Booleans) -> float:
-    return float((seen[base].sum() + 0.5) / max(expected[base].sum(), 1e-12))
+def _told(expected: Floats, due: Floats) -> Floats:
+    """Return the part of a departure that is told 0, 1, 2, … periods later; it never falls."""
+    share = np.asarray(expected / np.maximum(due, 1e-12))[::-1]
+    usual = float(np.median(share[share > 0])) if (share > 0).any() else 1.0
+    rising: npt.NDArray[np.float64] = np.maximum.accumulate(np.minimum(share / usual, 1.0))
+    return np.concatenate([rising, np.ones(LONGEST)])[:LONGEST]

@@ -34,12 +34,12 @@ class ByClient:
 
     Where an onset is only probable both are effective numbers, so that observed less expected
     varies as a count of the size expected does; where a period can hardly be judged yet both are
-    near nothing. `due` are all departures that the baseline expects, told or not.
+    near nothing. `hazard` is the baseline's, per period.
     """
 
     observed: npt.NDArray[np.floating[Any]]
     expected: npt.NDArray[np.floating[Any]]
-    due: npt.NDArray[np.floating[Any]]
+    hazard: npt.NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True)
@@ -97,8 +97,8 @@ def by_tenure(panel: Panel) -> ByClient:
     active = panel.active.astype(float)
     there = np.bincount(band.ravel(), active.ravel(), minlength=bands)
     left = np.bincount(band.ravel(), panel.found.ravel(), minlength=bands)
-    due = (left / np.maximum(there, 1e-9))[band] * active
-    return ByClient(panel.found, due, due)
+    hazard = (left / np.maximum(there, 1e-9))[band]
+    return ByClient(panel.found, hazard * active, hazard)
 
 
 def count(departures: ByClient, inside: Booleans, outside: Booleans) -> Counts:
@@ -109,6 +109,12 @@ def count(departures: ByClient, inside: Booleans, outside: Booleans) -> Counts:
         outside_seen=by_period(departures.observed, outside),
         outside_expected=by_period(departures.expected, outside),
     )
+
+
+def due(panel: Panel, departures: ByClient, who: Booleans) -> Floats:
+    """Return all departures that the baseline expects of some clients (bool[n]), told or not: T."""
+    hazard, active = departures.hazard[who], panel.active[who]
+    return np.asarray(np.einsum("it,it->t", hazard, active, dtype=np.float64))
 
 
 def by_period(values: npt.NDArray[np.floating[Any]], who: Booleans) -> Floats:

@@ -10,15 +10,16 @@ import numpy as np
 
 from churnlens.remedies import rates
 from churnlens.remedies.carried_out import SMALLEST_SHARE, Move
-from churnlens.remedies.counterfactual import departures_without
-from churnlens.remedies.power import LONGEST, ahead, periods_needed
-from churnlens.remedies.rates import Change, Counts, Floats
-from churnlens.remedies.windows import Windows
+from churnlens.remedies.fading import Fading
+from churnlens.remedies.levels import Levels
+from churnlens.remedies.measure import HALF, measure
+from churnlens.remedies.power import SURE, Seen, periods_needed
+from churnlens.remedies.rates import Change, Counts
+from churnlens.remedies.windows import Windows, last_day
 from churnlens.results import Estimate, Issue
 
 TWO_SIDED = 1.960
 EARLY = 3.0  # standard errors of a fall that is told before its date
-HALF = 0.5  # of a departure, where there was none: a ratio needs something
 USUAL_EFFECT = 0.5  # risk ratio hoped for where neither plan, issue nor earlier level says
 SMALLEST_RATIO, LARGEST_RATIO = 0.2, 0.85  # of an effect hoped for
 
@@ -27,17 +28,18 @@ SMALLEST_RATIO, LARGEST_RATIO = 0.2, 0.85  # of an effect hoped for
 class Reading:
     """The figures behind a verdict.
 
-    `observed` and `without` are departures from the start to the end of the data, with the remedy
-    and without; those too late to be told yet are put at the level measured. `hoped` is the risk
-    ratio that the remedy was to reach. `readable` is the date from which it can be seen with 80 %
-    power, None if never. `trend_before` is the slope of departures over the base, in standard
-    errors, negative when they were falling already. `clear`: the fall is so large that it may be
-    told before the date that was set (three standard errors: Haybittle 1971, Peto et al. 1976).
+    `observed` are departures from the start to the end of the data, `risk_ratio` what they are of
+    those there would have been, `hazard_ratio` the same of the settled hazard, on which the verdict
+    rests. `hoped` is the ratio that the remedy was to reach, `readable` the date from which that
+    can be seen with 90 % power, None if never. `trend_before` is the slope of departures over the
+    base, in standard errors, negative when they were falling already. `clear`: the fall is so large
+    that it may be told before the date that was set (three standard errors: Haybittle 1971, Peto et
+    al. 1976).
     """
 
     observed: float
     hazard_ratio: Estimate | None
-    without: Estimate | None  # departures there would have been without the remedy
+    risk_ratio: Estimate | None
     still_at_stake: Estimate | None
     hoped: float
     readable: dt.date | None
@@ -48,25 +50,17 @@ class Reading:
     alone: bool  # no comparable clients: read against the scope's own past
 
     @property
-    def ratio(self) -> Estimate | None:
-        """Departures since the start over what they would have been."""
-        if self.without is None or self.without.low <= 0:
-            return None
-        value, low, high = (
-            max(self.observed, HALF) / n
-            for n in (self.without.value, self.without.high, self.without.low)
-        )
-        return Estimate(value, low, high)
-
-    @property
     def avoided(self) -> Estimate | None:
         """Departures avoided; negative when there were more."""
-        if self.without is None:
+        if self.risk_ratio is None:
             return None
-        value, low, high = (
-            n - self.observed for n in (self.without.value, self.without.low, self.without.high)
-        )
-        return Estimate(value, low, high)
+        ratio, left = self.risk_ratio, max(self.observed, HALF)
+        return Estimate(*(left * (1 / r - 1) for r in (ratio.value, ratio.high, ratio.low)))
+
+    @property
+    def without(self) -> float:
+        """Departures there would have been without the remedy."""
+        return self.observed + (self.avoided.value if self.avoided else 0.0)
 
     @property
     def fell(self) -> bool:
@@ -86,10 +80,10 @@ def read_change(
     periods: Sequence[dt.date],
     counts: Counts,
     windows: Windows,
+    seen: Sequence[Seen],
     aim: Issue | None,
     move: Move | None,
-    due: Floats,
-    active: Floats,
+    fading: Fading | None = None,
 ) -> Reading:
     """Read the change since a remedy's start.
 
@@ -98,39 +92,37 @@ def read_change(
     periods : sequence of date
         First days of the T periods.
     counts : Counts
+        Effective departures by period, which say how much levels vary by themselves.
     windows : Windows
+    seen : sequence of Seen
+        The scope, and its comparison where there is one.
     aim : Issue or None
         Its test plan, where it has one, says what effect is hoped for.
     move : Move or None
         A remedy carried out in part is hoped to have that part of the effect.
-    due, active : array (T,)
-        Departures that the baseline expects of the scope, and clients there to leave.
+    fading : Fading, optional
+        How the scope's rise would have ebbed by itself, where the comparison does not show it.
     """
-    inflation = _inflation(counts, windows)
-    counted = int(windows.after.sum()) + windows.quarter
+    own, inflation = seen[0].levels, _inflation(counts, windows)
+    others = seen[1].levels if len(seen) > 1 else None
     hoped = _hoped(counts, windows, aim, move)
-    readable, needed = _readable(periods, counts, windows, hoped, inflation)
-    left = _left(counts, windows) * due[windows.since]
-    observed = float(left.sum())
-    hazard_ratio = without = None
-    clear = False
-    if counts.expected[windows.after].sum() > 0:
-        measured = rates.change(counts, windows.base, windows.after)
-        hazard_ratio = _interval(measured, inflation)
-        clear = measured.z <= -EARLY * inflation
-        without = _without(left, active[windows.since], hazard_ratio, windows.quarter)
+    needed = periods_needed(
+        seen, hoped, settling=windows.quarter, power=SURE, inflation=inflation, fading=fading
+    )
+    passed = len(windows.since) - windows.start
+    measured = measure(own, others, windows, fading) if windows.settled.any() else None
     return Reading(
-        observed=observed,
-        hazard_ratio=hazard_ratio,
-        without=without,
-        still_at_stake=_at_stake(counts, windows, inflation, observed),
+        observed=float(own.found[windows.since].sum()),
+        hazard_ratio=None if measured is None else _interval(measured.hazard, inflation),
+        risk_ratio=None if measured is None else _interval(measured.risk, inflation),
+        still_at_stake=_at_stake(own, windows, inflation),
         hoped=hoped,
-        readable=readable,
-        readable_now=needed is not None and counted >= needed,
-        a_year_on=counted >= 4 * windows.quarter,
+        readable=None if needed is None else last_day(periods, windows.start + needed - 1),
+        readable_now=needed is not None and passed >= needed,
+        a_year_on=passed >= 4 * windows.quarter,
         trend_before=rates.trend(counts, windows.base) / inflation,
-        clear=clear,
-        alone=counts.outside_seen is None,
+        clear=measured is not None and measured.hazard.z <= -EARLY * inflation,
+        alone=others is None,
     )
 
 
@@ -148,30 +140,6 @@ def _interval(measured: Change, inflation: float) -> Estimate:
     reach = TWO_SIDED * inflation * float(np.sqrt(measured.variance))
     value = measured.log_ratio
     return Estimate(*(float(np.exp(v)) for v in (value, value - reach, value + reach)))
-
-
-def _left(counts: Counts, windows: Windows) -> Floats:
-    """Return departures over expected in each period since the start: settling, then settled."""
-    periods = np.flatnonzero(windows.since)
-    first = windows.since & (np.arange(len(windows.since)) < windows.start + windows.quarter)
-    settling = counts.level(first)
-    settled = counts.level(windows.after) if windows.after.any() else settling
-    return np.where(periods < windows.start + windows.quarter, settling, settled)
-
-
-def _without(left: Floats, active: Floats, ratio: Estimate, settling: int) -> Estimate:
-    """Return the departures without the remedy; half a one stands for none.
-
-    The effect is taken to grow evenly over the first `settling` periods.
-    """
-    if left.sum() < HALF:
-        left = HALF * active / max(active.sum(), 1e-9)
-    reached = np.clip((np.arange(len(left)) + 0.5) / settling, 0.0, 1.0)
-    value, low, high = (
-        departures_without(left, active, 1 - (1 - r) * reached)
-        for r in (ratio.value, ratio.high, ratio.low)
-    )
-    return Estimate(value, low, high)
 
 
 def _hoped(counts: Counts, windows: Windows, aim: Issue | None, move: Move | None) -> float:
@@ -195,44 +163,12 @@ def _full_effect(counts: Counts, windows: Windows, aim: Issue | None) -> float:
     return USUAL_EFFECT
 
 
-def _readable(
-    periods: Sequence[dt.date], counts: Counts, windows: Windows, hoped: float, inflation: float
-) -> tuple[dt.date | None, int | None]:
-    """Return the date from which the hoped effect can be read, and the periods it takes.
-
-    Departures of a period can be counted only some time after it: as long as the data's last
-    countable period lies before their end.
-    """
-    last = windows.last
-    outside = counts.outside_expected
-    needed = periods_needed(
-        counts,
-        windows.base,
-        ahead(counts.expected, windows.start, last, LONGEST),
-        None if outside is None else ahead(outside, windows.start, last, LONGEST),
-        hoped,
-        settling=windows.quarter,
-        inflation=inflation,
-    )
-    if needed is None:
-        return None, None
-    days = float(np.median(np.diff([p.toordinal() for p in periods])))
-    wait = len(periods) - 1 - last
-    end = windows.start + needed + wait
-    return periods[0] + dt.timedelta(days=round(end * days)), needed
-
-
-def _at_stake(
-    counts: Counts, windows: Windows, inflation: float, observed: float
-) -> Estimate | None:
+def _at_stake(own: Levels, windows: Windows, inflation: float) -> Estimate | None:
     """Return the departures a year that are left above the level before the cause."""
-    since = windows.since.sum()
-    if (
-        not windows.calm.any()
-        or not windows.after.any()
-        or counts.seen[windows.calm].sum() < rates.FEWEST
-    ):
+    if "calm" not in own.names or not windows.settled.any():
         return None
-    left = _interval(rates.change(counts, windows.calm, windows.after), inflation)
-    a_year = observed * 4 * windows.quarter / float(since)
-    return Estimate(*(a_year * (1 - 1 / r) for r in (left.value, left.low, left.high)))
+    if own.found[windows.calm].sum() < rates.FEWEST:
+        return None
+    left = _interval(own.change("calm", "settled"), inflation)
+    a_year = own.found[windows.settled].sum() * 4 * windows.quarter / windows.settled.sum()
+    return Estimate(*(float(a_year * (1 - 1 / r)) for r in (left.value, left.low, left.high)))

@@ -26,16 +26,19 @@ COUNTABLE = 0.75  # of the share of departures that can usually be told; with le
 class Windows:
     """Periods of one remedy, each bool[T]: before the cause, the base, run-up, since the start.
 
-    `since` are all periods with the remedy; `after` those in which its effect is measured: not the
-    first quarter, since those already upset still leave, and only as far as departures can be
-    counted. `step` is where the base level begins, `start` the first period with the remedy,
-    `last` the last period whose departures can be counted, `quarter` the periods of a quarter.
-    `close`: the cause began so shortly before the start that a bad spell would look the same.
+    `since` are all periods with the remedy: `settling` the first quarter, in which those already
+    upset still leave, `settled` the rest, in which its effect is measured, and `after` as much of
+    that as departures can be counted in. `step` is where the base level begins, `start` the first
+    period with the remedy, `last` the last period whose departures can be counted, `quarter` the
+    periods of a quarter. `close`: the cause began so shortly before the start that a bad spell
+    would look the same.
     """
 
     calm: Booleans
     base: Booleans
     run_up: Booleans
+    settling: Booleans
+    settled: Booleans
     after: Booleans
     since: Booleans
     step: int
@@ -44,11 +47,33 @@ class Windows:
     quarter: int
     close: bool
 
+    @property
+    def stretches(self) -> dict[str, Booleans]:
+        """Name the stretches of time that have a level of their own; empty ones are left out."""
+        named = {
+            "calm": self.calm,
+            "base": self.base,
+            "run-up": self.run_up,
+            "settling": self.settling,
+            "settled": self.settled,
+            "ended": self.since.cumsum() * ~self.since > 0,
+        }
+        return {name: periods for name, periods in named.items() if periods.any()}
+
 
 def quarter_length(periods: Sequence[dt.date]) -> int:
     """Return how many periods make a quarter: 13 weeks, 3 months or 1 quarter."""
     days = float(np.median(np.diff([p.toordinal() for p in periods])))
     return max(1, round(QUARTER_DAYS / days))
+
+
+def last_day(periods: Sequence[dt.date], number: int) -> dt.date:
+    """Return the last day of a period; one after the data goes on at their pace."""
+    if number + 1 < len(periods):
+        return periods[number + 1] - dt.timedelta(days=1)
+    pace = (periods[-1] - periods[0]).days / (len(periods) - 1)
+    ahead = number + 2 - len(periods)
+    return periods[-1] + dt.timedelta(days=round(ahead * pace) - 1)
 
 
 def lay_out(
@@ -82,6 +107,8 @@ def lay_out(
         calm=span < step,
         base=(span >= step) & (span < (start if whole else settled)),
         run_up=(span >= settled) & (span < start) & (not whole),
+        settling=(span >= start) & (span < min(start + quarter, end)),
+        settled=(span >= start + quarter) & (span < end),
         after=(span >= start + quarter) & (span < min(end, last + 1)),
         since=(span >= start) & (span < end),
         step=step,

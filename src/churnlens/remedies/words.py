@@ -178,7 +178,7 @@ def _figures(reading: Reading) -> dict[str, object]:
     readable = "" if reading.readable is None else reading.readable.isoformat()
     return {
         "observed": round(reading.observed),
-        "without": round(reading.without.value) if reading.without else 0,
+        "without": round(reading.without),
         "hoped": {"type": "percent", "value": 1 - reading.hoped},
         "date": {"type": "date", "value": readable},
     }

@@ -279,15 +279,14 @@ def _remedy_ratio(
 ) -> float:
     """Return the true risk ratio: departures expected with the remedy over those without it.
 
-    Taken over those of its scope still there at its start, from then to the end of the data;
-    `levels` are the baseline and the store with and without the remedy.
+    Taken over all of its scope from its start to the end of the data, those who came only later
+    too; `levels` are the baseline and the store with and without the remedy.
     """
     if plan.remedy is None:
         return 1.0
     calm, treated, untreated = levels
-    start = np.full(len(limit), plan.remedy.day)
+    start = np.maximum(plan.remedy.day, plan.clients.entry)
     there = there & plan.clients.members(plan.remedy.scope) & (limit > start)
-    there &= plan.clients.entry < start
     quiet = np.exp(_at(calm, start) - _at(calm, limit))
 
     def lost(fill: Floats) -> float:
