@@ -244,3 +244,29 @@ def test_one_in_ten_of_those_called_gone_by_p_alive_is_there_still():
 def test_an_unknown_definition_is_named_with_the_nearest():
     with pytest.raises(ConfigError, match=r"no churn definition 'cadance'.*'cadence'"):
         definition("cadance")
+
+
+def test_who_orders_less_often_but_more_each_time_has_not_left_in_part():
+    """And who orders half as often for the same amount each time has."""
+    rate = np.full((900, MONTHS), 3.0)
+    rate[:300, 18:] *= 0.4
+    orders = order_days(rate, seed=11)
+    larger = (orders["client"] < 150) & (orders["month"] >= 18)
+    orders["amount"] *= np.where(larger, 1 / 0.4, 1.0)
+    act = activity(orders, MONTHS)
+    ids = np.sort(orders["client"].unique())
+    gone = by_client(act, DEFINITIONS["cadence"](act), len(ids)) < MONTHS
+    assert gone[ids < 150].mean() <= 0.1
+    assert gone[(ids >= 150) & (ids < 300)].mean() >= 0.7
+
+
+def test_an_order_split_into_smaller_ones_is_no_departure():
+    rate = np.full((600, MONTHS), 1.5)
+    rate[:100, 18:] *= 2.5
+    orders = order_days(rate, seed=12)
+    smaller = (orders["client"] < 100) & (orders["month"] >= 18)
+    orders["amount"] *= np.where(smaller, 0.4, 1.0)
+    act = activity(orders, MONTHS)
+    ids = np.sort(orders["client"].unique())
+    gone = by_client(act, DEFINITIONS["cadence"](act), len(ids)) < MONTHS
+    assert gone[ids < 100].mean() <= 0.1

@@ -7,6 +7,8 @@ over those courses, each weighted by how common it is in this book (empirical Ba
 prior hazard that gives the posterior of the onset: how probable it is that the client has begun to
 leave in each period, given all it ordered. Silence that is too short to judge simply leaves the
 posterior near the prior, so recent departures of slow clients are neither missed nor invented.
+A client that orders less often but as much more each time (or in smaller parts, more often) has not
+left in part; that is one more way of having stayed.
 
 It extends Pareto/NBD-like models (Schmittlein, Morrison & Colombo 1987), whose customers die at
 once and for good, to fading and partial churn; one change point by likelihood ratio as in Hinkley
@@ -29,6 +31,8 @@ Array = npt.NDArray[Any]
 FADES = (0.0, 1.0, 2.0, 4.0, 6.0)  # months from the first fall to the last
 KEPT = (0.02, 0.2, 0.4)  # parts of the orders that a departing client keeps
 BASKET_FADES, BASKET_KEPT = (0.0, 2.0, 5.0), (0.2, 0.4)
+# Ordering otherwise but not less: so many times as often, with baskets that make up for it.
+REARRANGED = (0.45, 0.65, 2.0)
 LEAST_ORDERS = 3.0  # orders before anybody counts as a client who can leave
 LEAST_MONTHS = 2  # from a client's first order: one purchase may be split over many orders
 CHUNK = 1_000  # clients at a time, so that all their courses stay in the cache
@@ -87,13 +91,14 @@ def onset_likelihood(
         np.unique(np.linspace(0, len(begin) - 1, LEARN).astype(int)) if len(begin) else np.arange(0)
     )
     fits = _course_fits(activity.rows(learn), begin[learn], end[learn], prior, months)
-    share = _course_shares(fits, conceivable[learn])
+    share, hazard = _course_shares(fits, conceivable[learn])
     ratio = np.full(possible.shape, -np.inf, np.float32)
 
     def fill(low: int) -> None:
         rows = slice(low, low + CHUNK)
         fits = _course_fits(activity.rows(rows), begin[rows], end[rows], prior, months)
-        np.copyto(ratio[rows], _log_mixture(fits, share), where=conceivable[rows])
+        log_ratio = _over_staying(fits, share, hazard, conceivable[rows])
+        np.copyto(ratio[rows], log_ratio, where=conceivable[rows])
 
     over_chunks(fill, range(0, len(begin), CHUNK))
     return OnsetLikelihood(ratio, possible)
@@ -188,7 +193,10 @@ def _rate_prior(activity: Activity) -> tuple[float, float]:
 def _course_fits(
     activity: Activity, begin: Array, end: Array, prior: tuple[float, float], months: float
 ) -> Array:
-    """Log-likelihood of every course and onset over a steady rate, float32[courses, m, T]."""
+    """Log-likelihood of every course and onset over a steady rate, float32[courses, m, T].
+
+    Courses of leaving first, then those of a client that stays and orders otherwise.
+    """
     t = np.arange(activity.orders.shape[1])
     live = ((t >= begin[:, None]) & (t < end[:, None])).astype(np.float32)
     rows = np.arange(len(begin))
@@ -203,14 +211,13 @@ def _course_fits(
         [(f / months, k) for f in FADES for k in KEPT],
     )
     basket_scatter = np.maximum(activity.volume_scatter - activity.order_scatter, 0.05)
-    by_basket = _fits(
-        activity.volume * live,
-        activity.orders * live,
-        basket_scatter,
-        (2.0, 2.0),
-        [(f / months, k) for f in BASKET_FADES for k in BASKET_KEPT],
-    )
-    return np.concatenate([by_orders, by_basket])
+    volume, baskets = activity.volume * live, activity.orders * live
+    fading = [(f / months, k) for f in BASKET_FADES for k in BASKET_KEPT]
+    making_up = [(0.0, 1 / k) for k in REARRANGED]
+    by_basket = _fits(volume, baskets, basket_scatter, (2.0, 2.0), fading + making_up)
+    often = _fits(orders, exposure, activity.order_scatter, prior, [(0.0, k) for k in REARRANGED])
+    otherwise = often + by_basket[len(fading) :]
+    return np.concatenate([by_orders, by_basket[: len(fading)], otherwise])
 
 
 def _fits(
@@ -245,8 +252,21 @@ def course_shape(periods: int, fade: float, kept: float) -> Array:
     return np.asarray(1 - (1 - kept) * np.where(since < 0, 0.0, gone), dtype=np.float32)
 
 
-def _course_shares(fits: Array, possible: Array) -> Array:
-    """How common each course is, float[courses], by EM over clients and onsets."""
+def _over_staying(fits: Array, share: Array, hazard: float, conceivable: Array) -> Array:
+    """Log-likelihood of an onset in each period over that of staying, float32[m, T].
+
+    Who stays orders steadily, or began to order otherwise in some period.
+    """
+    leaving = len(fits) - len(REARRANGED)
+    onset = _log_mixture(fits[:leaving], share[:leaving] / share[:leaving].sum())
+    otherwise = _log_mixture(fits[leaving:], hazard * share[leaving:])
+    otherwise = np.where(conceivable, otherwise, -np.inf)
+    stayed = np.logaddexp.reduce(otherwise, axis=1, initial=0.0, keepdims=True)
+    return np.asarray(onset - stayed, dtype=np.float32)
+
+
+def _course_shares(fits: Array, possible: Array) -> tuple[Array, float]:
+    """How common each course is, float[courses], and how common any is a period (EM)."""
     top = np.maximum(np.where(possible, fits, -np.inf).max(axis=(0, 2)), 0)
     likelihood = np.exp(np.minimum(fits - top[None, :, None], 0)) * possible
     share, hazard = np.full(len(fits), 1 / len(fits)), FIRST_HAZARD
@@ -258,7 +278,7 @@ def _course_shares(fits: Array, possible: Array) -> Array:
         member = by_course / np.maximum(total, 1e-30)
         share = (member.sum(axis=1) + 1) / (member.sum() + len(fits))
         hazard = float(np.clip(member.sum() / max(possible.sum() * 0.8, 1), 1e-4, 0.2))
-    return np.asarray(share)
+    return np.asarray(share), hazard
 
 
 def _log_mixture(fits: Array, share: Array) -> Array:

@@ -100,7 +100,8 @@ def fit_levels(
             break
         log = log + step
     found, active, usual = (_by_period(v) for v in (now.found, now.active, due))
-    return Levels(tuple(stretches), log, np.linalg.inv(information), found, active, usual)
+    covariance = np.asarray(np.linalg.inv(information), dtype=np.float64)
+    return Levels(tuple(stretches), log, covariance, found, active, usual)
 
 
 def _by_period(values: npt.NDArray[np.floating[Any]]) -> Floats:
