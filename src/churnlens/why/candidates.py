@@ -15,12 +15,14 @@ from churnlens.which.segments import Attribute, members
 from churnlens.why.dose import change_dose
 from churnlens.why.model import DOSES, Term, gain_alone, tally
 from churnlens.why.moves import Move, find_moves, readable
+from churnlens.why.narrowing import parts_that_mind
 
 Array = npt.NDArray[Any]
 LAGS = (0, 1, 2, 3, 4, 5, 7)  # months from the change to the first departures
 # What a month of lag costs in log-likelihood: beforehand, those who mind are thought to begin to
 # leave two months after a change on average, and the later the less likely (exponential).
 LAG_PRICE = 0.5
+CLEARLY = 3.0  # log-likelihood by which one reading is clearly better: odds of twenty to one
 LENGTHS = (6, 12)  # months a rise goes on where it does not last
 MOST_CLIENTS = 8_000  # clients read; a driver's change needs no more
 Shape = Literal["dose", "flat"]
@@ -33,8 +35,8 @@ class Candidate:
     `shape` tells whether departures follow each client's own dose or hit all members alike; `lag`
     is the number of periods from the change to the first departures, `lasts` how many periods they
     went on (those who mind most leave first, so a rise may ebb though its cause stays); `gain` the
-    log-likelihood gain on its own, less the `price` of what was assumed for it (a lag). `flat_gain`
-    and `dose_gain` are the best of either shape.
+    log-likelihood gain on its own, less the `price` of what was assumed for it (a lag, a part of
+    those it hit). `flat_gain` and `dose_gain` are the best of either shape.
     """
 
     move: Move
@@ -92,7 +94,7 @@ def find_candidates(
         sides = [e for e in baseline.panel.exposures if e.driver == driver]
         mended = [] if untouched is None else moves(sides, untouched)
         clear = _distinct(mended or moves(sides, usable))
-        return [candidate(m, baseline, attributes) for m in clear]
+        return [_minded(candidate(m, baseline, attributes), baseline, attributes) for m in clear]
 
     drivers = sorted({e.driver for e in baseline.panel.exposures})
     return tuple(c for found in over_chunks(of_driver, drivers) for c in found)
@@ -121,8 +123,24 @@ def _same_matter(a: Move, b: Move) -> bool:
     return a.exposure.measure != b.exposure.measure and a.low <= b.high + 3 and b.low <= a.high + 3
 
 
-def candidate(move: Move, baseline: Baseline, attributes: tuple[Attribute, ...]) -> Candidate:
-    """Read a move in every shape, lag and length, and keep what explains departures best."""
+def _minded(whole: Candidate, baseline: Baseline, attributes: tuple[Attribute, ...]) -> Candidate:
+    """Return a change for those who mind it, where some of those it hit clearly do not."""
+    move = whole.move
+    parts = parts_that_mind(baseline, whole.inside, move.segment, move.start, attributes)
+    narrow = [
+        candidate(replace(move, segment=p.segment), baseline, attributes, p.price) for p in parts
+    ]
+    best = max(narrow, key=lambda c: c.gain, default=whole)
+    return best if best.gain > whole.gain + CLEARLY else whole
+
+
+def candidate(
+    move: Move, baseline: Baseline, attributes: tuple[Attribute, ...], price: float = 0.0
+) -> Candidate:
+    """Read a move in every shape, lag and length, and keep what explains departures best.
+
+    `price` is what the search for its segment costs beside that for the move.
+    """
     shape = baseline.expected.shape
     inside = members(move.segment, attributes, shape)
     dose = change_dose(move, move.exposure.values, inside)
@@ -140,10 +158,10 @@ def candidate(move: Move, baseline: Baseline, attributes: tuple[Attribute, ...])
         shape=kind,
         lag=lag,
         lasts=lasts,
-        gain=gain,
+        gain=gain - price,
         dose_gain=by_dose[0],
         flat_gain=by_flat[0],
-        price=_lag_price(baseline, lag),
+        price=_lag_price(baseline, lag) + price,
         dose=dose,
         inside=inside,
     )

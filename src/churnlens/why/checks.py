@@ -15,10 +15,11 @@ from churnlens.results import Evidence, Text
 from churnlens.which.baseline import Baseline
 from churnlens.which.confirm import confirm
 from churnlens.which.segments import Attribute
+from churnlens.why.candidates import CLEARLY
 from churnlens.why.case import Case, Check, say
 from churnlens.why.model import Term, agreeing, fit, gain_alone
 from churnlens.why.second_opinion import second_opinion
-from churnlens.why.selection import CLEARLY, KEEP, driver_p
+from churnlens.why.selection import KEEP, driver_p
 
 Array = npt.NDArray[Any]
 DRAWS = 99

@@ -16,8 +16,8 @@ import numpy.typing as npt
 from scipy import special
 
 from churnlens.which.baseline import Baseline
-from churnlens.why.candidates import Candidate
-from churnlens.why.selection import CLEARLY, KEEP, Explained, at_once, together
+from churnlens.why.candidates import CLEARLY, Candidate
+from churnlens.why.selection import KEEP, Explained, at_once, together
 
 Array = npt.NDArray[Any]
 

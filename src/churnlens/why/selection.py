@@ -19,7 +19,7 @@ from scipy import special
 from churnlens.which.baseline import Baseline
 from churnlens.which.scan import Scan, Window, next_window
 from churnlens.which.segments import Attribute, members
-from churnlens.why.candidates import Candidate
+from churnlens.why.candidates import CLEARLY, Candidate
 from churnlens.why.model import Fit, Term, agreeing, fit
 
 Array = npt.NDArray[Any]
@@ -27,7 +27,6 @@ Array = npt.NDArray[Any]
 DRIVER_ALPHA = 0.01  # error rate over all recorded changes and lags
 SCAN_ALPHA = 0.03  # error rate of the scan over all segments and starts
 TESTS_A_MOVE = 6.0  # lags, lengths and shapes are alike: they count as so many independent tests
-CLEARLY = 3.0  # log-likelihood by which one explanation is clearly better: odds of twenty to one
 # Gain below which an explanation is dropped again once the others are in. A driver's change must
 # reach it for the segment as a whole, not only by each client's own dose: what the firm does to a
 # client because it is leaving follows the client, what it does to everyone shows in everyone.
