@@ -128,9 +128,10 @@ def _other_definitions(
     book: Book, settings: Settings
 ) -> tuple[dict[str, Baseline], tuple[Skipped, ...]]:
     """Return the baseline under each other definition, and why some could not be read."""
+    bare = replace(book, exposures=(), sides=())  # they count departures alone
 
     def weighed(name: str) -> Baseline | Skipped:
-        panel = build(book, name)
+        panel = build(bare, name)
         return panel if isinstance(panel, Skipped) else expectation.fit(panel)
 
     known = dict.fromkeys((*DEFINITIONS, *settings.plugins.definitions))

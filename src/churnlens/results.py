@@ -222,7 +222,8 @@ class Issue:
     # beyond the contract: what the report draws
     until: DateEstimate | None = None  # last period of a trouble that has passed; None: it has not
     title_text: Text | None = None
-    exposure: str | None = None  # which side of the driver: level, count, a visit level, …
+    exposure: str | None = None  # which side of the driver: mean, count, a visit level, …
+    beyond: float | None = None  # of the share of orders beyond a limit: the limit
     driver_family: str | None = None  # key into the remedies catalogue, guessed from the name
     rivals: tuple[str, ...] = ()  # drivers that cannot be told apart from this one
     driver_onset: DateEstimate | None = None  # when the driver itself moved

@@ -9,6 +9,7 @@ from order_histories import START, as_source, order_days, write_source
 
 from churnlens.config import parse
 from churnlens.panel import open_book
+from churnlens.panel.exposures import BEYOND
 from churnlens.tables import open_source
 
 MONTHS = 30
@@ -63,3 +64,37 @@ def test_a_role_for_a_driver_that_is_not_there_is_said(folder):
     assert "Is 'delivery_delay_days' meant?" in said.reason
     (said,) = opened(folder, zzz="outcome").skipped
     assert said.reason.endswith("do not have.")
+
+
+# --- the far tail of an order measure -------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def tailed(tmp_path_factory):
+    """Orders whose delay is even but for a few, and the same with the worst fivefold for some."""
+    rng = np.random.default_rng(5)
+    orders = as_source(order_days(np.full((120, MONTHS), 3.0), seed=5))
+    orders["delay"] = rng.gamma(4, 0.5, len(orders)).round(2)
+    orders["late"] = (rng.random(len(orders)) < 0.2).astype(int)
+    orders["steady"] = 7.0
+    return orders, write_source(tmp_path_factory.mktemp("tails"), orders)
+
+
+def test_the_far_tail_of_a_measure_is_a_share_of_orders(tailed):
+    orders, folder = tailed
+    book = opened(folder)
+    (tail,) = book.sides  # a yes or no, and what never changes, have no tail beside their mean
+    assert (tail.driver, tail.measure) == ("delay", BEYOND)
+    assert tail.limit == pytest.approx(orders["delay"].quantile(0.975), rel=0.05)
+    month = orders["order_date"].dt.to_period("M").rank(method="dense").astype(int) - 1
+    share = (orders["delay"] > tail.limit).groupby([orders["client_id"], month]).mean()
+    row = {c: i for i, c in enumerate(book.data.clients["client_id"])}
+    for (client, period), value in share.items():
+        assert tail.values[row[client], period] == pytest.approx(value)
+    assert np.isnan(tail.values).sum() == tail.values.size - len(share)  # missing is not zero
+
+
+def test_the_tail_of_a_driver_that_is_none_is_none(tailed):
+    assert opened(tailed[1], delay="ignore").sides == ()
+    (tail,) = opened(tailed[1], delay="negative_control").sides
+    assert tail.role == "negative_control"

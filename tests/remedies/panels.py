@@ -73,6 +73,7 @@ def draw(
             }
         ),
         "exposures": (Exposure("approval_days", "mean", "orders", values),),
+        "sides": (),
         "revenue": np.where(at_risk, 100.0, 0.0).astype(np.float32),
         "definition": "cadence",
         "set_apart": 0,

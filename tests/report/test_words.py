@@ -55,3 +55,10 @@ def test_the_verdict_is_two_sentences_with_and_without_issues(review: Review, qu
 def test_every_check_has_its_question():
     checks = pytest.importorskip("churnlens.why.checks", reason="no checks in this checkout")
     assert set(checks.CHECKS) <= set(words.CHECKS)
+
+
+def test_the_side_of_a_driver_that_changed_is_named(review: Review):
+    issue = review.issues[0]
+    assert EN.say(words.measured(issue)) == "approval days"
+    tail = dataclasses.replace(issue, exposure="share beyond", beyond=7.5)
+    assert EN.say(words.measured(tail)) == "share of orders with approval days above 7.5"

@@ -134,6 +134,7 @@ def draw(
             v if isinstance(v, Exposure) else Exposure(k, "mean", "orders", v.astype(np.float32))
             for k, v in given.items()
         ),
+        "sides": (),
         "activity": SimpleNamespace(
             first=np.zeros(clients, int),
             closing=np.full(clients, MONTHS),

@@ -1,9 +1,11 @@
 """A driver's change as an explanation: by dose or alike, its lag, one candidate a matter."""
 
+import dataclasses
+
 import drawn_books
 import numpy as np
 
-from churnlens.panel.exposures import Exposure
+from churnlens.panel.exposures import BEYOND, Exposure
 from churnlens.why.candidates import find_candidates
 
 
@@ -13,7 +15,7 @@ def test_the_cause_is_a_candidate_and_what_stands_still_is_none(hit: drawn_books
     (cause,) = found
     assert cause.gain > 10
     assert cause.gain == max(cause.dose_gain, cause.flat_gain)
-    assert cause.start == cause.move.start + cause.lag + 1
+    assert cause.start == cause.move.start + cause.lag
 
 
 def test_departures_that_follow_the_dose_are_read_by_dose(hit: drawn_books.Drawn) -> None:
@@ -56,3 +58,51 @@ def test_a_driver_measured_in_two_ways_is_one_candidate() -> None:
     (found,) = find_candidates(book.baseline, book.attributes, season=True)
     assert (found.driver, found.move.exposure.measure) == ("visit", "count")
     assert found.move.direction == "less"
+
+
+def with_tails(follow: str = "key", seed: int = 10) -> drawn_books.Drawn:
+    """A book whose driver keeps its mean while its far tail grows, for key clients or for all."""
+
+    def drivers(rng, key, dose, onset):
+        shape = (len(dose), drawn_books.MONTHS)
+        late = np.arange(drawn_books.MONTHS) >= drawn_books.START
+        grown = key[:, None] & late if follow == "key" else late & np.ones(shape, bool)
+        share = 0.02 + 0.1 * grown * np.where(follow == "key", dose, 1.0)[:, None]
+        worst = rng.binomial(4, share.clip(0, 0.9)) / 4
+        mean = Exposure(
+            "delay", "mean", "orders", (2 + rng.standard_normal(shape)).astype(np.float32)
+        )
+        return {"mean": mean, "tail": worst}
+
+    book = drawn_books.draw(clients=1500, excess=3.0, drivers=drivers, seed=seed)
+    mean, worst = book.panel.exposures
+    tail = Exposure("delay", BEYOND, "orders", worst.values, limit=9.0)
+    panel = dataclasses.replace(book.panel, exposures=(mean,), sides=(tail,))
+    return dataclasses.replace(book, baseline=dataclasses.replace(book.baseline, panel=panel))
+
+
+def test_a_tail_that_grew_is_found_where_the_mean_stayed() -> None:
+    book = with_tails()
+    (found,) = find_candidates(book.baseline, book.attributes, season=True)
+    assert (found.driver, found.move.exposure.measure) == ("delay", BEYOND)
+    assert found.move.segment == drawn_books.KEY
+    assert found.gain > 10
+    without = dataclasses.replace(book.panel, sides=())
+    alone = dataclasses.replace(book.baseline, panel=without)
+    assert find_candidates(alone, book.attributes, season=True) == ()
+
+
+def test_a_tail_that_grew_for_everyone_is_a_drift() -> None:
+    book = with_tails("all")
+    assert find_candidates(book.baseline, book.attributes, season=True) == ()
+
+
+def test_the_tail_of_what_follows_the_decline_is_not_read() -> None:
+    book = with_tails()
+    rng = np.random.default_rng(0)
+    reaction = drawn_books.after_onset(rng, book.panel.onset).astype(np.float32)
+    symptom = dataclasses.replace(book.panel.exposures[0], values=reaction)
+    panel = dataclasses.replace(book.panel, exposures=(symptom,))
+    baseline = dataclasses.replace(book.baseline, panel=panel)
+    found = find_candidates(baseline, book.attributes, season=True)
+    assert all(c.move.exposure.measure != BEYOND for c in found)

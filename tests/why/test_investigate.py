@@ -9,6 +9,7 @@ import pytest
 
 from churnlens.config import Settings
 from churnlens.issues.summary import ranked
+from churnlens.panel.exposures import BEYOND, Exposure
 from churnlens.results import Book, DefinitionUsed, Issue, Review, from_json, to_json
 from churnlens.why.findings import dose_points, driver_series
 from churnlens.why.investigate import Answer, answer
@@ -174,3 +175,26 @@ def test_a_negative_control_is_never_blamed(hit: drawn_books.Drawn) -> None:
         marked = [dataclasses.replace(e, role="negative_control") for e in book.panel.exposures]
         found = answered(drawn_books.with_exposures(book, *marked))
         assert all(issue.driver is None for issue in found.issues)
+
+
+def test_a_driver_with_several_sides_stands_once() -> None:
+    """The mean and the far tail of a measure move together, and its far tail once more alone."""
+
+    def drivers(rng, key, dose, onset):
+        t = np.arange(drawn_books.MONTHS)
+        grown = 0.02 + 0.2 * (key[:, None] & (t >= drawn_books.START)) * dose[:, None]
+        north = rng.random(len(dose)) < 0.3
+        grown = grown + 0.2 * (north[:, None] & ~key[:, None] & (t >= 8))
+        tail = rng.binomial(4, grown.clip(0, 0.9)) / 4
+        return {"cause": drawn_books.shifted(rng, key, dose), "tail": tail}
+
+    book = drawn_books.draw(clients=2000, excess=3.0, drivers=drivers, seed=21)
+    mean, tail = book.panel.exposures
+    side = Exposure("cause", BEYOND, "orders", tail.values, limit=6.0)
+    panel = dataclasses.replace(book.panel, exposures=(mean,), sides=(side,))
+    found = answered(
+        dataclasses.replace(book, baseline=dataclasses.replace(book.baseline, panel=panel))
+    )
+    named = [i.driver for i in found.issues] + [r.driver for r in found.ruled_out]
+    assert named == ["cause"]
+    assert found.issues[0].exposure == "mean"

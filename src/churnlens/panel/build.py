@@ -15,7 +15,7 @@ from churnlens.panel.activity import Activity, measure
 from churnlens.panel.attributes import client_attributes
 from churnlens.panel.cumulative import cumulative
 from churnlens.panel.departures import definition
-from churnlens.panel.exposures import Exposure, exposures, unknown_roles
+from churnlens.panel.exposures import Exposure, exposures, further_sides, unknown_roles
 from churnlens.panel.onsets import OnsetLikelihood, book_hazard, established, posterior
 from churnlens.panel.periods import Calendar, ClientPeriods
 from churnlens.panel.products import Changing, Products, products
@@ -38,6 +38,7 @@ class Book:
     attributes: pd.DataFrame  # n rows, categorical
     tiers: Array  # int8[n, T], codes of worth.TIERS, −1 unknown
     exposures: tuple[Exposure, ...]
+    sides: tuple[Exposure, ...]  # further ones of the same drivers, read for changes alone
     signup: Array  # period of signup, may be negative; int[n], first order where unknown
     closed: Array  # period of closing, T where none; int[n]
     skipped: tuple[Skipped, ...]
@@ -71,6 +72,7 @@ class Panel:
     attributes: pd.DataFrame
     tiers: Array
     exposures: tuple[Exposure, ...]
+    sides: tuple[Exposure, ...]
     activity: Activity
     revenue: Array
     margin: Array | None
@@ -130,13 +132,15 @@ def open_book(tables: Tables, settings: Settings) -> Book:
         skipped, bought = (*skipped, bought), None
     signup, closed = _dates(tables, data.clients, cal)
     events = periods.events(tables, data)
+    plain = exposures(data, events, settings)
     return Book(
         calendar=cal,
         data=data,
         activity=measure(data, attributes, closed),
         attributes=attributes,
         tiers=value_tiers(data, cal, find_price_cut(settings.price_cut, data.measures)),
-        exposures=exposures(data, events, settings),
+        exposures=plain,
+        sides=further_sides(data, plain),
         signup=signup,
         closed=closed,
         skipped=(*skipped, *unknown_roles(data, events, settings)),
@@ -206,6 +210,7 @@ def build(book: Book, name: str) -> Panel | Skipped:
         attributes=book.attributes.iloc[c].reset_index(drop=True),
         tiers=book.tiers[c],
         exposures=tuple(e.rows(c) for e in book.exposures),
+        sides=tuple(e.rows(c) for e in book.sides),
         activity=activity,
         revenue=book.data.revenue[c],
         margin=None if book.data.margin is None else book.data.margin[c],

@@ -4,6 +4,9 @@ A driver is a name the report may blame: an order measure or an event type. It h
 exposures (how it is measured: the mean over a period's orders, how many events, their value, a
 visit's level). A period in which a measure was not recorded is missing, never zero; a period in
 which no event was recorded counts none.
+
+Besides, an order measure has a further side, which is only read for its changes: the share of a
+client's orders that lie in its far tail. A mean may stay while the worst gets worse.
 """
 
 from __future__ import annotations
@@ -21,6 +24,8 @@ from churnlens.plugins import load_plugin
 from churnlens.results import Skipped, Text
 
 Array = npt.NDArray[Any]
+BEYOND = "share beyond"
+LEAST_BEYOND, MOST_BEYOND = 0.005, 0.1  # share of orders beyond a limit that can tell anything
 
 
 @dataclass(frozen=True)
@@ -28,10 +33,11 @@ class Exposure:
     """One way to measure a driver: `values` is float32[n, T], NaN where not recorded."""
 
     driver: str
-    measure: str  # "mean", "count", "value", or "level <name>"
+    measure: str  # "mean", "count", "value", "level <name>" or BEYOND
     source: str  # "orders" or "events"
     values: Array
     role: str = "candidate"
+    limit: float | None = None  # of BEYOND: where the measure's far tail begins
 
     @property
     def name(self) -> str:
@@ -94,6 +100,25 @@ def _no_such_driver(name: str, known: list[str]) -> Skipped:
         )
     )
     return Skipped("unknown_driver", str(text), text)
+
+
+def further_sides(data: ClientPeriods, plain: tuple[Exposure, ...]) -> tuple[Exposure, ...]:
+    """Return further sides of the drivers in `plain`, to be read for their changes alone.
+
+    A measure of which hardly any or too many orders are beyond its limit (a yes or no, a few steps)
+    has no tail beside its mean.
+    """
+    roles = {e.driver: e.role for e in plain}
+    return tuple(
+        Exposure(name, BEYOND, "orders", values, roles[name], data.limits[name])
+        for name, values in data.beyond.items()
+        if name in roles and _is_tail(values)
+    )
+
+
+def _is_tail(beyond: Array) -> bool:
+    share = float(np.nanmean(beyond)) if np.isfinite(beyond).any() else 0.0
+    return LEAST_BEYOND <= min(share, 1 - share) <= MOST_BEYOND
 
 
 def _event_exposures(event: EventCounts) -> list[Exposure]:

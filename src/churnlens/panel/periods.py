@@ -7,7 +7,7 @@ columns of integers and floats, one row a client or a client and period with ord
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import ibis
@@ -20,6 +20,8 @@ from churnlens.tables import Tables
 
 Array = npt.NDArray[Any]
 BASKET_DAYS = 6  # days with an order in a category from which a client can be said to give it up
+READ_FOR_LIMITS = 1_000  # clients of whose order days a measure's far tail is read
+FAR = 0.025  # part of all lines that is a measure's far tail
 CAP = 4.0  # a day's amount counts at most this many times the client's median day as volume
 
 
@@ -127,7 +129,8 @@ class ClientPeriods:
     `orders` counts order days, `volume` is gross amount with each day capped at four times the
     client's median day, `revenue` is net of returns, `margin` is net or None; all float32[n, T].
     `measures[name]` is the mean of an order measure over the lines of the period, NaN without
-    orders, float32[n, T].
+    orders, float32[n, T]; `limits[name]` where its far tail begins, and `beyond[name]` the share
+    of the period's lines above that, float32[n, T].
     """
 
     codes: Any  # Ibis table of client_id and code
@@ -139,6 +142,8 @@ class ClientPeriods:
     margin: Array | None
     measures: dict[str, Array]
     baskets: Baskets | None = None
+    limits: dict[str, float] = field(default_factory=dict)
+    beyond: dict[str, Array] = field(default_factory=dict)
 
 
 def aggregate(tables: Tables, cal: Calendar) -> ClientPeriods:
@@ -149,10 +154,13 @@ def aggregate(tables: Tables, cal: Calendar) -> ClientPeriods:
     """
     connection = tables.connection
     codes = connection.create_table(_name("client_codes"), _codes(tables), temp=True)
-    days = connection.create_table(_name("order_days"), _order_days(tables, codes), temp=True)
+    limits = _limits(tables, codes)
+    days = connection.create_table(
+        _name("order_days"), _order_days(tables, codes, limits), temp=True
+    )
     stats = connection.create_table(_name("client_stats"), _client_stats(days), temp=True)
     clients = stats.inner_join(codes, "code").order_by("code").to_pyarrow()
-    rows = _per_period(days, stats, cal, tables).to_pyarrow()
+    rows = _per_period(days, stats, cal, tables, limits).to_pyarrow()
     shape = (len(clients), len(cal.starts))
     at = (rows["code"].to_numpy(), rows["period"].to_numpy())
 
@@ -171,6 +179,8 @@ def aggregate(tables: Tables, cal: Calendar) -> ClientPeriods:
         baskets=_baskets(tables, codes, cal, dense("gross"))
         if "gross" in rows.column_names
         else None,
+        limits=limits,
+        beyond={n: dense(f"b_{i}", np.nan) for i, n in enumerate(tables.measures) if n in limits},
     )
 
 
@@ -194,7 +204,33 @@ def _codes(tables: Tables) -> Any:
     return ids.mutate(code=number.cast("int32"))
 
 
-def _order_days(tables: Tables, codes: Any) -> Any:
+def _limits(tables: Tables, codes: Any) -> dict[str, float]:
+    """Where the far tail of each measure begins: its fortieth part at the end that is farther out.
+
+    Read from the order days of an even sample of clients, so that it costs no pass over all lines
+    and no quantile, which not every engine has.
+    """
+    if not tables.measures:
+        return {}
+    every = -(-int(codes.count().execute()) // READ_FOR_LIMITS)
+    o = tables.orders.inner_join(codes.filter(codes.code % every == 0), "client_id")
+    o = o.filter(~o.is_return)
+    wanted = {f"v_{i}": o[name].cast("float64").mean() for i, name in enumerate(tables.measures)}
+    days = o.group_by("code", "order_date").aggregate(**wanted).to_pandas()
+    found = {name: _far(days[f"v_{i}"].to_numpy(float)) for i, name in enumerate(tables.measures)}
+    return {name: limit for name, limit in found.items() if limit is not None}
+
+
+def _far(values: Array) -> float | None:
+    values = values[np.isfinite(values)]
+    if not len(values):
+        return None
+    low, middle, high = np.quantile(values, (FAR, 0.5, 1 - FAR))
+    # Six digits: an engine adds up in no fixed order, and the last ones would differ by run.
+    return float(f"{high if high - middle >= middle - low else low:.6g}")
+
+
+def _order_days(tables: Tables, codes: Any, limits: dict[str, float]) -> Any:
     """One row a client and day: gross, net, margin, and sum and count of every measure."""
     o = tables.orders.inner_join(codes, "client_id")
     real = ~o.is_return
@@ -208,6 +244,8 @@ def _order_days(tables: Tables, codes: Any) -> Any:
     for i, name in enumerate(tables.measures):
         value = ibis.ifelse(real, o[name], None)
         sums[f"s_{i}"], sums[f"n_{i}"] = value.sum(), value.count()
+        if name in limits:
+            sums[f"t_{i}"] = (value > limits[name]).cast("int32").sum()
     return o.group_by("code", "order_date").aggregate(**sums)
 
 
@@ -231,7 +269,9 @@ def _client_stats(days: Any) -> Any:
     )
 
 
-def _per_period(days: Any, stats: Any, cal: Calendar, tables: Tables) -> Any:
+def _per_period(
+    days: Any, stats: Any, cal: Calendar, tables: Tables, limits: dict[str, float]
+) -> Any:
     known = stats.select("code", "median_day")
     joined = days.inner_join(known, "code").mutate(period=period_index(days.order_date, cal))
     sums = {
@@ -243,8 +283,11 @@ def _per_period(days: Any, stats: Any, cal: Calendar, tables: Tables) -> Any:
         sums["margin"] = joined.margin.sum()
     if "category" in tables.orders.columns:
         sums["gross"] = joined.gross.sum()
-    for i, _ in enumerate(tables.measures):
-        sums[f"m_{i}"] = joined[f"s_{i}"].sum() / joined[f"n_{i}"].sum().nullif(0)
+    for i, name in enumerate(tables.measures):
+        lines = joined[f"n_{i}"].sum().nullif(0)
+        sums[f"m_{i}"] = joined[f"s_{i}"].sum() / lines
+        if name in limits:
+            sums[f"b_{i}"] = joined[f"t_{i}"].sum() / lines
     return joined.group_by("code", "period").aggregate(**sums)
 
 

@@ -231,8 +231,10 @@ def _move(panel: Panel, inside: Booleans, windows: Windows, aim: Issue | None) -
 
 def _exposure(panel: Panel, aim: Issue | None) -> npt.NDArray[np.float32] | None:
     """Return the side of the driver that the issue blames; its first side where it names none."""
-    sides = [e for e in panel.exposures if aim is not None and e.driver == aim.driver]
-    named = [e for e in sides if aim is not None and aim.exposure in (e.name, e.measure)]
+    if aim is None:
+        return None
+    sides = [e for e in (*panel.exposures, *panel.sides) if e.driver == aim.driver]
+    named = [e for e in sides if aim.exposure in (e.name, e.measure)]
     return next((e.values for e in [*named, *sides]), None)
 
 

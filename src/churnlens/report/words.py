@@ -102,6 +102,9 @@ _RARE = Text(
 _ONE_IN = Text(
     "Chance alone would show as much in about 1 of {n} such searches, with all the looking counted."
 )
+_PLAIN = Text("{driver}")
+_BEYOND = Text("share of orders with {driver} above {limit}")
+
 _EFFECT = Text(
     "For each {per}, a client is {times} times as likely to leave ({low} to {high} times)."
 )
@@ -159,6 +162,14 @@ def driver_phrase(issue: Issue) -> Text:
     if issue.direction is None:
         return Text("{driver}", {"driver": driver})
     return fill(_MORE if issue.direction == "more" else _LESS, driver=driver)
+
+
+def measured(issue: Issue) -> Text:
+    """Return the driver by the side of it that changed: itself, or a share of orders."""
+    driver = {"type": "driver", "value": issue.driver or ""}
+    if issue.beyond is not None:
+        return fill(_BEYOND, driver=driver, limit=issue.beyond)
+    return fill(_PLAIN, driver=driver)
 
 
 def how_sure(issue: Issue) -> Text:

@@ -13,6 +13,7 @@ from churnlens.panel.threads import over_chunks
 from churnlens.which.baseline import Baseline
 from churnlens.which.segments import Attribute, members
 from churnlens.why.dose import change_dose
+from churnlens.why.lead_lag import lead_lag
 from churnlens.why.model import DOSES, Term, gain_alone, tally
 from churnlens.why.moves import Move, find_moves, readable
 from churnlens.why.narrowing import parts_that_mind
@@ -93,11 +94,28 @@ def find_candidates(
     def of_driver(driver: str) -> list[Candidate]:
         sides = [e for e in baseline.panel.exposures if e.driver == driver]
         mended = [] if untouched is None else moves(sides, untouched)
-        clear = _distinct(mended or moves(sides, usable))
-        return [_minded(candidate(m, baseline, attributes), baseline, attributes) for m in clear]
+        tails = [e for e in baseline.panel.sides if e.driver == driver]
+        seen = [
+            *(mended or moves(sides, usable)),
+            *_of_tails(moves(tails, usable), sides, baseline),
+        ]
+        found = [candidate(m, baseline, attributes) for m in _distinct(seen)]
+        return [_minded(c, baseline, attributes) for c in found]
 
     drivers = sorted({e.driver for e in baseline.panel.exposures})
     return tuple(c for found in over_chunks(of_driver, drivers) for c in found)
+
+
+def _of_tails(moves: list[Move], plain: list[Exposure], baseline: Baseline) -> list[Move]:
+    """Of the changes of a measure's far tail those that are not the leavers' or a drift's.
+
+    A tail is a few clients, and they are the leavers where the firm reacts to them; a tail that
+    grows for everyone is what any measure shows that drifts.
+    """
+    kept = [m for m in moves if m.segment]
+    if not kept or any(lead_lag(baseline, e, None, 1).is_symptom for e in plain):
+        return []
+    return kept
 
 
 def _read(usable: Array) -> Array:

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
+from churnlens.panel.exposures import BEYOND, Exposure
 from churnlens.panel.periods import Calendar
 from churnlens.results import (
     DateEstimate,
@@ -98,9 +99,10 @@ def shift_issue(
         driver=driver,
         direction=direction,
         verdict=verdict,
-        effect=Effect("risk_ratio", ratio.value, ratio.low, ratio.high, f"{size:.3g} {driver}"),
+        effect=Effect("risk_ratio", ratio.value, ratio.low, ratio.high, _step(move.exposure, size)),
         extra={
             "exposure": move.exposure.measure,
+            "beyond": move.exposure.limit,
             "rivals": rivals,
             "driver_onset": onset,
             "driver_change": (move.before, move.after),
@@ -112,6 +114,13 @@ def shift_issue(
             "unknown": _unknown(case, verdict, rivals, finding.evidence),
         },
     )
+
+
+def _step(exposure: Exposure, size: float) -> str:
+    """A step of a driver as the effect's unit."""
+    if exposure.measure == BEYOND:
+        return f"{100 * size:.3g} % of orders with {exposure.driver} above {exposure.limit:.3g}"
+    return f"{size:.3g} {exposure.driver}"
 
 
 def unexplained_issue(finding: Finding, baseline: Baseline, settled: Settled) -> Issue:

@@ -119,7 +119,7 @@ def _since_more(issue: Issue, language: Language) -> list[str]:
 
 
 def _why_more(issue: Issue, language: Language) -> list[str]:
-    driver = language.driver(issue.driver)
+    driver = language.say(words.measured(issue)) if issue.driver else ""
     found = []
     if issue.driver_change:
         before, after = issue.driver_change
@@ -164,7 +164,7 @@ def _cost_more(issue: Issue, language: Language) -> list[str]:
 
 def _charts(issue: Issue, language: Language) -> list[dict[str, Any]]:
     """Return the charts that the issue has data for, in reading order, sized to fill rows."""
-    name = language.driver(issue.driver, 40) if issue.driver else ""
+    name = language.name(language.say(words.measured(issue)), 80) if issue.driver else ""
     moved = issue.driver_onset or issue.onset
     period = _PERIOD[language.period]
     draw: list[tuple[bool, str, Callable[[tuple[int, int]], figures.Figure | None]]] = [
