@@ -11,8 +11,8 @@ from churnlens.config import Settings
 from churnlens.issues.summary import ranked
 from churnlens.panel.exposures import BEYOND, Exposure
 from churnlens.results import Book, DefinitionUsed, Issue, Review, from_json, to_json
-from churnlens.why.findings import dose_points, driver_series
 from churnlens.why.investigate import Answer, answer
+from churnlens.why.series import dose_points, driver_series
 
 SMALLEST = 5
 

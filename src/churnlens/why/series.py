@@ -1,0 +1,98 @@
+"""What the charts of an issue are drawn from: departures, the driver and doses, in numbers."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy import special
+
+from churnlens.results import DosePoint, DriverPoint, Estimate, PeriodPoint
+from churnlens.when.calendar import period_points
+from churnlens.which.baseline import Baseline
+from churnlens.why.attribution import Settled
+from churnlens.why.candidates import Candidate
+
+Array = npt.NDArray[Any]
+
+DOSE_BANDS = 4
+SMALLEST = 5
+
+
+def segment_series(settled: Settled, inside: Array) -> tuple[PeriodPoint, ...]:
+    """Return departures seen and expected without the explanations, by period, in a segment."""
+    panel = settled.panel
+    due = _due(settled) * inside
+    return period_points(
+        [day.isoformat() for day in panel.periods],
+        (panel.found * inside).sum(axis=0, dtype=np.float64),
+        due.sum(axis=0, dtype=np.float64),
+        (panel.active * inside).sum(axis=0, dtype=np.float64),
+    )
+
+
+def _due(settled: Settled) -> Array:
+    return settled.usual * settled.panel.active
+
+
+def driver_series(baseline: Baseline, candidate: Candidate) -> tuple[DriverPoint, ...]:
+    """Return the driver's mean by period in the segment and outside, groups under five left out."""
+    values, inside = candidate.move.exposure.values, candidate.inside
+    there = np.isfinite(values) & (
+        np.arange(values.shape[1]) >= baseline.panel.activity.first[:, None]
+    )
+    there &= baseline.panel.before_onset
+
+    def mean(where: Array) -> Array:
+        count = where.sum(axis=0)
+        total = np.where(where, values, 0).sum(axis=0, dtype=np.float64)
+        return np.where(count >= SMALLEST, total / np.maximum(count, 1), np.nan)
+
+    ins, outs = mean(there & inside), mean(there & ~inside)
+    return tuple(
+        DriverPoint(day.isoformat(), _or_none(i), _or_none(o))
+        for day, i, o in zip(baseline.panel.periods, ins, outs, strict=True)
+    )
+
+
+def _or_none(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None
+
+
+def dose_points(settled: Settled, candidate: Candidate) -> tuple[DosePoint, ...]:
+    """Return departures a year by how much of the driver clients got since its change."""
+    panel, move = settled.panel, candidate.move
+    late = candidate.inside & (np.arange(panel.active.shape[1]) >= candidate.start)
+    dose = candidate.dose[late]
+    if dose.size == 0 or dose.std() < 0.05:
+        return ()
+    weight, found = panel.active[late], panel.found[late]
+    rows = np.nonzero(late)[0]
+    edges = np.unique(np.quantile(dose, np.linspace(0, 1, DOSE_BANDS + 1)))
+    out = []
+    for low, high in pairwise(edges):
+        here = (dose >= low) & ((dose < high) | (high == edges[-1]))
+        clients = len(np.unique(rows[here & (weight > 0.5)]))
+        if clients < SMALLEST:
+            continue
+        a, b = move.before + low * move.shift, move.before + high * move.shift
+        out.append(
+            DosePoint(
+                float(min(a, b)),
+                float(max(a, b)),
+                clients,
+                round(float(found[here].sum())),
+                _rate(float(found[here].sum()), float(weight[here].sum()), panel.calendar.per_year),
+            )
+        )
+    return tuple(sorted(out, key=lambda p: p.low))
+
+
+def _rate(found: float, active: float, per_year: int) -> Estimate:
+    """Of 100 clients, how many leave within a year at this rate; its gamma (Poisson) interval."""
+    years = max(active, 1e-9) / per_year
+    low = float(special.gammaincinv(found, 0.025)) if found > 0 else 0.0
+    counts = (found, low, float(special.gammaincinv(found + 1, 0.975)))
+    return Estimate(*(float(-100 * np.expm1(-count / years)) for count in counts))
