@@ -87,14 +87,12 @@ def second_opinion(case: Case) -> Evidence:
 
 
 def contradicts(other: Estimate, first: Estimate) -> bool:
-    """Return whether two estimates differ in direction, or each lies outside the other's interval.
+    """Return whether two estimates differ by more than their intervals allow, or in direction.
 
     A direction counts where the other estimate is sure of it.
     """
-    apart = (
-        not first.low <= other.value <= first.high and not other.low <= first.value <= other.high
-    )
-    return other.high < 0 or apart
+    allowed = np.hypot(other.high - other.low, first.high - first.low) / 2
+    return bool(other.high < 0 or abs(other.value - first.value) > allowed)
 
 
 def opinion(case: Case) -> tuple[Estimate, Slope] | None:
