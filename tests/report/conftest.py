@@ -13,6 +13,8 @@ from churnlens.results import (
     Association,
     Bar,
     Book,
+    BookChange,
+    CohortSplit,
     DataFinding,
     DateEstimate,
     DefinitionsAgreeing,
@@ -24,9 +26,13 @@ from churnlens.results import (
     Effect,
     Estimate,
     Evidence,
+    ExitCurve,
     Gone,
     Issue,
     LagPoint,
+    LexisCell,
+    LexisMap,
+    Lifetime,
     Outlook,
     OutlookMethod,
     PeriodPoint,
@@ -38,6 +44,7 @@ from churnlens.results import (
     RuledOut,
     Skipped,
     SurvivalCurve,
+    TenureRisk,
     TestPlan,
     Text,
     TierRow,
@@ -393,6 +400,54 @@ def curve(attribute: str, value: str, yearly: float, clients: int) -> SurvivalCu
     )
 
 
+def lifetime(
+    attribute: str, value: str, own: float, rest: float, money: float, clients: int = 624
+) -> Lifetime:
+    lost = rest - own
+    less = Text(
+        "Of the first {horizon} months a client of {segment} stays {own}, other clients {rest}: "
+        "about {money} less from each.",
+        {
+            "segment": {"type": "segment", "value": {attribute: [value]}},
+            "money": {"type": "money", "value": abs(money)},
+            "horizon": {"type": "number", "value": 36.0},
+            "own": {"type": "number", "value": own},
+            "rest": {"type": "number", "value": rest},
+        },
+    )
+    return Lifetime(
+        attribute,
+        value,
+        clients,
+        36,
+        Estimate(own, own - 1.2, own + 1.2),
+        Estimate(rest, rest - 0.8, rest + 0.8),
+        Estimate(lost, lost - 1.5, lost + 1.5),
+        Estimate(money, 0.5 * money, 1.5 * money),
+        0.0004,
+        less,
+    )
+
+
+def exits(kind: str, yearly: float, clients: int) -> ExitCurve:
+    tenure = tuple(float(m) for m in range(0, 61))
+    share = tuple(1 - yearly ** (m / 12) for m in tenure)
+    low, high = (tuple(max(0.0, s + d) for s in share) for d in (-0.02, 0.02))
+    return ExitCurve(kind, tenure, share, low, high, clients)
+
+
+def lexis_map() -> LexisMap:
+    """Twelve quarters by eleven bands of tenure, the last one open; the rise since September."""
+    periods = tuple(months(36)[::3])
+    cells = tuple(
+        LexisCell(3 * k, period, 4 if (k, t) == (2, 2) else 60 - 4 * k, 3, rate)
+        for k in range(11)
+        for t, period in enumerate(periods)
+        for rate in [12 + 10 * (t >= 7) + 6 * (k < 3) + 2 * ((k * t) % 3)]
+    )
+    return LexisMap(3, 30, periods, cells)
+
+
 def book() -> Book:
     silence = tuple(x / 4 for x in range(0, 41))
     return Book(
@@ -425,6 +480,43 @@ def book() -> Book:
             curve("tier", "middle", 0.85, 1872),
             curve("tier", "bottom fifth", 0.72, 624),
             curve("tier", "tiny", 0.5, 3),
+        ),
+        changes=(
+            BookChange(DateEstimate("2023-09-01", "2023-08-01", "2023-11-01"), 1.42, False, 0.001),
+            BookChange(DateEstimate("2024-06-01", "2024-03-01", "2024-09-01"), 0.81, True, 0.03),
+        ),
+        tenure_risk=(
+            TenureRisk(0, 6, 640, 61, Estimate(19.5, 14.9, 25.1)),
+            TenureRisk(6, 12, 702, 74, Estimate(21.2, 16.6, 26.6)),
+            TenureRisk(12, 24, 1204, 160, Estimate(15.0, 12.7, 17.5)),
+            TenureRisk(24, 48, 1530, 301, Estimate(13.1, 11.7, 14.7)),
+            TenureRisk(48, None, 1410, 322, Estimate(12.2, 10.9, 13.6)),
+            TenureRisk(240, None, 3, 2, Estimate(66.6, 8.0, 240.0)),
+        ),
+        lifetimes=(
+            lifetime("size", "key", 26.1, 30.1, 5_210),
+            lifetime("value_tier", "bottom fifth", 24.2, 29.8, 410),
+            lifetime("size", "mid", 31.4, 27.5, -1_420),
+            lifetime("size", "tiny", 12.0, 29.0, 100, clients=3),
+        ),
+        exits=(
+            exits("lapsed", 0.9, 702),
+            exits("shrunk", 0.94, 461),
+            exits("closed", 0.99, 26),
+        ),
+        lexis=lexis_map(),
+        cohorts=CohortSplit(
+            Estimate(1.03, 1.01, 1.05),
+            Estimate(0.98, 0.96, 1.0),
+            0.001,
+            0.0004,
+            0.41,
+            Text(
+                "At the same tenure, clients leave {share} more often each year. Whether that is "
+                "the times or the newer clients cannot be known: the calendar is always tenure "
+                "plus the date of winning.",
+                {"share": {"type": "percent", "value": 0.12}},
+            ),
         ),
         tiers=(
             TierRow("top fifth", 624, 0.71, 0.83, 171, Estimate(12.4, 10.6, 14.3)),

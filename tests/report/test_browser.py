@@ -161,11 +161,11 @@ def test_arrow_keys_step_through_the_pages(browser, files):
         assert page.evaluate(shown) == ["verdict"]
         page.keyboard.press("ArrowRight")
         assert page.evaluate(shown) == ["issue-1"]
-        assert page.inner_text("#place") == "2 / 13"
+        assert page.inner_text("#place") == "2 / 15"
         page.keyboard.press("ArrowLeft")
         assert page.evaluate(shown) == ["verdict"]
         page.keyboard.press("Escape")
-        assert len(page.evaluate(shown)) == 13
+        assert len(page.evaluate(shown)) == 15
 
 
 @pytest.mark.parametrize("lang", ["en", "zh"])
@@ -200,6 +200,6 @@ def test_reads_without_scripts(browser, files):
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()
     page.goto(files("review", "en").as_uri())
-    assert page.locator(".page").count() == 13
+    assert page.locator(".page").count() == 15
     assert page.locator("svg.drawing").first.is_visible()
     context.close()

@@ -36,7 +36,8 @@ def test_the_context_is_plain(shown):
 def test_pages_stand_in_reading_order(shown):
     assert [p["anchor"] for p in shown["pages"]] == [
         "verdict", "issue-1", "issue-2", "issue-3", "issue-4", "issue-5",
-        "past", "remedies", "ruled-out", "stay", "data", "method", "glossary",
+        "past", "remedies", "ruled-out", "when", "shorter", "stay", "data", "method",
+        "glossary",
     ]  # fmt: skip
 
 
@@ -47,6 +48,26 @@ def test_an_issue_is_one_line_with_who_since_why_how_sure_and_cost(shown):
     assert line["why"] == "Caused by more approval days"
     assert line["sure"] == "Fairly sure"
     assert (line["cost"], line["interval"], line["month"]) == ("€4.2M", "€3.3M to €5M", "€260K")
+
+
+def test_changes_of_the_book_say_whether_they_came_at_once(shown):
+    rise, fall = page(shown, "when")["changes"]
+    assert rise.startswith("Departures of the whole book rose by 42%")
+    assert "all at once" in rise
+    assert "fell by 19%" in fall
+    assert "step by step" in fall
+
+
+def test_shorter_stays_are_said_in_months_and_money(shown):
+    found = page(shown, "shorter")
+    assert found["sentences"][0] == (
+        "Of the first 36 months a client of size key stays 26.1, other clients 30.1: about €5,210 "
+        "less from each."
+    )
+    assert [row["group"] for row in found["lifetimes"]] == [
+        "size key", "The fifth that brings least", "size mid",
+    ]  # fmt: skip
+    assert found["lifetimes"][2]["lost"] == "3.9 more"
 
 
 def test_an_issue_page_holds_every_part(shown):

@@ -41,3 +41,7 @@ def test_no_group_under_five_is_left_anywhere(review: Review):
     assert shown.issues[1].waterfall == ()
     assert all(tier.clients >= 5 for tier in shown.book.tiers)
     assert all(curve.clients >= 5 for curve in shown.book.survival)
+    book = shown.book
+    groups = (*book.tenure_risk, *book.lifetimes, *book.exits, *book.lexis.cells)
+    assert all(group.clients >= 5 for group in groups)
+    assert len(book.lexis.cells) == len(review.book.lexis.cells) - 1

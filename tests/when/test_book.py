@@ -1,29 +1,16 @@
 """The book as a whole: a simulated book described, and what its data cannot bear said."""
 
-import dataclasses
-import datetime as dt
-
 import numpy as np
-import pandas as pd
 import pytest
+from drawn_panels import MONTHS, panel
 
 from churnlens.config import Settings
-from churnlens.panel import Panel, build, open_book
-from churnlens.panel.periods import Calendar
+from churnlens.panel import build, open_book
 from churnlens.results import Skipped
 from churnlens.simulate import write_world
 from churnlens.tables import open_source
-from churnlens.when.book import (
-    book_change,
-    describe,
-    spells,
-    survival_curves,
-    told_until,
-    visible_rise,
-)
+from churnlens.when.book import book_change, book_changes, describe, told_until, visible_rise
 from churnlens.which.baseline import fit
-
-MONTHS = 40
 
 
 @pytest.fixture(scope="module")
@@ -76,63 +63,6 @@ def test_survival_falls_and_stays_within_bounds(described):
         assert curve.clients >= 5
 
 
-def panel(hazard: np.ndarray, entry: np.ndarray, *, size: np.ndarray | None = None, seed=0):
-    """Draw a panel of yes-or-no departures from a monthly hazard [n, T]."""
-    rng = np.random.default_rng(seed)
-    n, t = len(hazard), np.arange(MONTHS)
-    leaves = (rng.random((n, MONTHS)) < hazard) & (t >= entry[:, None])
-    onset = np.where(leaves.any(axis=1), leaves.argmax(axis=1), -1)
-    last = np.where(onset >= 0, onset, MONTHS)[:, None]
-    given = {
-        "calendar": Calendar(
-            "month",
-            tuple(dt.date(2021 + m // 12, m % 12 + 1, 1) for m in range(MONTHS)),
-            np.ones(MONTHS),
-        ),
-        "active": ((t >= entry[:, None]) & (t <= last)).astype(np.float32),
-        "found": (leaves & (t == onset[:, None])).astype(np.float32),
-        "onset": onset,
-        "entry": entry,
-        "known_from_start": np.zeros(n, bool),
-        "tiers": np.ones((n, MONTHS), np.int8),
-        "attributes": pd.DataFrame(
-            {"size": pd.Categorical(np.full(n, "key") if size is None else size)}
-        ),
-    }
-    needed = [f.name for f in dataclasses.fields(Panel) if f.default is dataclasses.MISSING]
-    return Panel(**{name: given.get(name) for name in needed})
-
-
-def test_survival_is_that_of_the_hazard_with_delayed_entry():
-    entry = np.random.default_rng(1).integers(-24, 20, 6000)
-    drawn = panel(np.full((6000, MONTHS), 0.03), entry)
-    curve = survival_curves(drawn, MONTHS)[0]
-    at = [np.searchsorted(curve.tenure, k, side="right") - 1 for k in (6, 12, 24)]
-    for place, k in zip(at, (6, 12, 24), strict=True):
-        assert curve.survival[place] == pytest.approx(0.97**k, abs=0.025)
-
-
-def test_clients_of_unknown_age_are_left_out():
-    drawn = panel(np.full((50, MONTHS), 0.05), np.full(50, 2))
-    unknown = dataclasses.replace(drawn, known_from_start=np.arange(50) < 20)
-    assert len(spells(unknown, MONTHS).rows) == 30
-
-
-def test_an_undecided_departure_is_not_counted():
-    drawn = panel(np.full((400, MONTHS), 0.03), np.zeros(400, int))
-    seen = spells(drawn, 30)
-    assert seen.event.sum() == ((drawn.onset >= 0) & (drawn.onset < 30)).sum()
-    assert seen.leaving.max() == 30
-
-
-def test_attributes_that_differ_are_drawn():
-    key = np.arange(2000) < 600
-    hazard = np.where(key, 0.05, 0.02)[:, None] * np.ones(MONTHS)
-    drawn = panel(hazard, np.zeros(2000, int), size=np.where(key, "key", "mid"))
-    shown = {(c.attribute, c.value) for c in survival_curves(drawn, MONTHS)}
-    assert shown == {("", ""), ("size", "key"), ("size", "mid")}
-
-
 def test_recent_months_that_tell_little_are_cut_off():
     drawn = panel(np.full((400, MONTHS), 0.02), np.zeros(400, int))
     usual = np.full((400, MONTHS), 0.02)
@@ -153,13 +83,31 @@ def test_change_is_dated_in_the_periods_of_the_data():
     assert len(change.chances) == MONTHS
 
 
+def test_several_changes_of_the_book_are_told_apart():
+    expected = np.full((400, MONTHS), 0.2)
+    observed = expected.copy()
+    observed[:, 12:] *= 1.8
+    observed[:, 28:] *= 0.4
+    days = [f"{2021 + m // 12}-{m % 12 + 1:02d}-01" for m in range(MONTHS)]
+    rise, fall = book_changes(observed, expected, days)
+    assert (rise.date.date, fall.date.date) == (days[12], days[28])
+    assert rise.ratio > 1.5 > 0.6 > fall.ratio
+    assert not rise.gradual
+    assert book_changes(expected, expected, days) == ()
+
+
+def test_a_rise_that_comes_in_by_and_by_is_told_from_a_step():
+    expected = np.full((400, MONTHS), 0.2)
+    ramp = np.clip((np.arange(MONTHS) - 19) / 6, 0, 1)
+    days = [f"{2021 + m // 12}-{m % 12 + 1:02d}-01" for m in range(MONTHS)]
+    (slow,) = book_changes(expected * (1 + 1.5 * ramp), expected, days)
+    (step,) = book_changes(expected * (1 + 1.5 * (ramp > 0)), expected, days)
+    assert slow.gradual
+    assert not step.gradual
+
+
 def test_too_few_departures_have_no_date():
     assert isinstance(book_change(np.full((5, MONTHS), 0.01), np.full((5, MONTHS), 0.01)), Skipped)
-
-
-def test_nobody_left_is_said():
-    drawn = panel(np.zeros((50, MONTHS)), np.zeros(50, int))
-    assert isinstance(survival_curves(drawn, MONTHS), Skipped)
 
 
 def test_a_larger_book_shows_a_smaller_rise():

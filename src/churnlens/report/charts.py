@@ -318,14 +318,17 @@ def dash_of(number: int) -> list[int]:
 
 
 def steps(
-    curves: Sequence[tuple[str, Rows]], ticks: Mapping[float, str], size: tuple[int, int]
+    curves: Sequence[tuple[str, Rows]],
+    ticks: Mapping[float, str],
+    size: tuple[int, int],
+    top: float = 1.0,
 ) -> Spec:
-    """Several falling shares over a span, told apart by dash and by the name at their end.
+    """Several shares over a span, told apart by dash and by the name at their end.
 
     Parameters
     ----------
     curves
-        Name and points (``x``, ``y`` in 0 to 1) of each.
+        Name and points (``x``, ``y`` in 0 to ``top``) of each.
     """
     rows = [{**p, "curve": n} for n, (_, points) in enumerate(curves) for p in points]
     axis = {"values": list(ticks), "labelExpr": _labels(ticks)}
@@ -335,7 +338,7 @@ def steps(
             "field": "y",
             "type": "quantitative",
             "axis": {"format": "%", "tickCount": 4},
-            "scale": {"domain": [0, 1]},
+            "scale": {"domain": [0, top]},
         }
     }
     layers: list[Spec] = []

@@ -112,9 +112,10 @@ _RETURNS_NOTE = Text(
 _TIMES_RHYTHM = Text("{n}×")
 
 
-def _figure(
+def figure(
     spec: charts.Spec, said: str, head: list[str], rows: list[list[str]], **more: Any
 ) -> Figure:
+    """Return a chart, what it says in words, and its figures as a table."""
     return {
         "spec": spec,
         "said": said,
@@ -158,7 +159,7 @@ def departures(
     legend = [("line", say(_LEFT)), ("dash", say(_EXPECTED))]
     head = [say(_PERIOD[language.period]), say(_LEFT), say(_EXPECTED)]
     head += [say(_BETWEEN)] * banded + [say(_AT_RISK)]
-    return _figure(
+    return figure(
         spec,
         f"{said} {_onset_said(onset, language)} {_until_said(until, language)}".strip(),
         head,
@@ -207,7 +208,7 @@ def driver(
         rows, axis.ticks(periods, language), axis.onset_mark(onset, periods, language), size
     )
     words = {"driver": name, "period": _PERIOD_WORD[language.period]}
-    return _figure(
+    return figure(
         spec,
         f"{say(_DRIVER_SAID, **words)} {_onset_said(onset, language)}".strip(),
         [say(_PERIOD[language.period]), say(_INSIDE), say(_OUTSIDE)],
@@ -245,7 +246,7 @@ def dose(
         high=bands[-1],
         driver=name,
     )
-    return _figure(
+    return figure(
         charts.dose(rows, size),
         said,
         [say(t) for t in (_DOSE_BAND, _DOSE_CLIENTS, _DOSE_LEFT, _DOSE_RATE, _DOSE_INTERVAL)],
@@ -297,7 +298,7 @@ def _around(
         lag: language.number(lag) if lag <= 0 else f"+{language.number(lag)}"
         for lag in range(-(-min(lags) // step) * step, max(lags) + 1, step)
     }
-    return _figure(
+    return figure(
         charts.around(rows, ticks, size, words[1]),
         words[0],
         [language.say(t) for t in (*head, _DOSE_INTERVAL, _AT_RISK)],
@@ -340,7 +341,7 @@ def waterfall(bars: Sequence[Bar], language: Language, size: tuple[int, int]) ->
     said = language.say(
         _WATERFALL_SAID, start=rows[0]["amount"], end=rows[-1]["amount"], steps=steps
     )
-    return _figure(
+    return figure(
         charts.waterfall(rows, size[0]),
         said,
         [language.say(_STEP), language.say(_AMOUNT)],
@@ -372,17 +373,16 @@ def survival(
     longest = max(curve.tenure[-1] for curve in curves)
     step = max(1, round(longest / a_year / axis.MOST_TICKS))
     ticks: dict[float, str] = {
-        years * a_year: _years(years, language)
-        for years in range(0, int(longest // a_year) + 1, step)
+        n * a_year: years(n, language) for n in range(0, int(longest // a_year) + 1, step)
     }
     named = [
         (
-            _curve_name(curve, language),
+            group_name(curve.attribute, curve.value, language),
             [{"x": x, "y": y} for x, y in zip(curve.tenure, curve.survival, strict=True)],
         )
         for curve in curves
     ]
-    return _figure(
+    return figure(
         charts.steps(named, ticks, size),
         language.say(_SURVIVAL_SAID),
         [language.say(t) for t in (_GROUP, _TENURE, _STILL_HERE, _DOSE_INTERVAL, _AT_RISK)],
@@ -391,27 +391,29 @@ def survival(
     )
 
 
-def _years(years: int, language: Language) -> str:
-    return language.say(_YEAR) if years == 1 else language.say(_YEARS, n=years)
+def years(count: int, language: Language) -> str:
+    """Write a number of years."""
+    return language.say(_YEAR) if count == 1 else language.say(_YEARS, n=count)
 
 
-def _curve_name(curve: SurvivalCurve, language: Language) -> str:
-    if not curve.attribute:
+def group_name(attribute: str, value: str, language: Language) -> str:
+    """Name a group of clients by an attribute's value; all clients without."""
+    if not attribute:
         return language.say(_EVERYONE)
-    if "tier" in curve.attribute.casefold() and curve.value in TIERS:
-        return language.say(TIERS[curve.value])
-    return language.segment({curve.attribute: (curve.value,)})
+    if "tier" in attribute.casefold() and value in TIERS:
+        return language.say(TIERS[value])
+    return language.segment({attribute: (value,)})
 
 
 def _curve_rows(curve: SurvivalCurve, a_year: int, language: Language) -> list[list[str]]:
     rows = []
-    for years in range(1, int(curve.tenure[-1] // a_year) + 1):
-        at = max(n for n, tenure in enumerate(curve.tenure) if tenure <= years * a_year)
+    for count in range(1, int(curve.tenure[-1] // a_year) + 1):
+        at = max(n for n, tenure in enumerate(curve.tenure) if tenure <= count * a_year)
         low, high = (language.percent(v[at]) for v in (curve.low, curve.high))
         rows.append(
             [
-                _curve_name(curve, language),
-                _years(years, language),
+                group_name(curve.attribute, curve.value, language),
+                years(count, language),
                 language.percent(curve.survival[at]),
                 language.span(low, high),
                 language.number(curve.clients),
@@ -430,7 +432,7 @@ def returns(curve: ReturnCurve | None, language: Language) -> Figure | None:
     said = language.say(
         _RETURNS_SAID, threshold=curve.threshold, level={"type": "percent", "value": curve.level}
     )
-    return _figure(
+    return figure(
         charts.falling(points, ticks, curve.threshold, charts.HALF),
         said,
         [language.say(t) for t in (_SILENCE, _CHANCE, _DOSE_INTERVAL)],

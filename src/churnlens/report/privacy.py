@@ -11,6 +11,7 @@ from churnlens.results import (
     Estimate,
     Issue,
     LagPoint,
+    LexisMap,
     PeriodPoint,
     RemedyResult,
     Review,
@@ -62,8 +63,19 @@ def _book(book: Book, smallest: int) -> Book:
         book,
         series=_periods(book.series, smallest),
         survival=tuple(curve for curve in book.survival if curve.clients >= smallest),
+        tenure_risk=tuple(band for band in book.tenure_risk if band.clients >= smallest),
+        lifetimes=tuple(row for row in book.lifetimes if row.clients >= smallest),
+        exits=tuple(curve for curve in book.exits if curve.clients >= smallest),
+        lexis=_map(book.lexis, smallest),
         tiers=tuple(tier for tier in book.tiers if tier.clients >= smallest),
     )
+
+
+def _map(found: LexisMap | None, smallest: int) -> LexisMap | None:
+    if found is None:
+        return None
+    cells = tuple(cell for cell in found.cells if cell.clients >= smallest)
+    return dataclasses.replace(found, cells=cells) if cells else None
 
 
 def _periods(points: Iterable[PeriodPoint], smallest: int) -> tuple[PeriodPoint, ...]:

@@ -16,7 +16,7 @@ from typing import Any
 from churnlens.errors import ConfigError
 from churnlens.plugins import load_plugin
 from churnlens.report.language import Language
-from churnlens.report.pages import book, issue, verdict
+from churnlens.report.pages import book, issue, verdict, when
 from churnlens.results import Review, Text
 
 Build = Callable[[Review, Language], list[dict[str, Any]]]
@@ -50,6 +50,8 @@ SECTIONS: tuple[Section, ...] = (
     Section("past", Text("Last time"), book.past, "past.html"),
     Section("remedies", Text("Remedies"), book.remedies, "remedies.html"),
     Section("ruled-out", Text("Ruled out"), book.ruled_out, "ruled_out.html"),
+    Section("when", Text("When"), when.when, "when.html"),
+    Section("shorter", Text("Shorter stays"), when.shorter, "shorter.html"),
     Section("stay", Text("Who stays"), book.stay, "stay.html"),
     Section("data", Text("Data"), book.data, "data.html"),
     Section("method", Text("Method"), book.method, "method.html"),

@@ -12,24 +12,19 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from churnlens import results
 from churnlens.panel import Book, Panel
-from churnlens.panel.attributes import POOLED, UNKNOWN
 from churnlens.panel.returns import silence_threshold
-from churnlens.panel.worth import TIER, TIERS
-from churnlens.results import DateEstimate, PeriodPoint, ReturnCurve, Skipped, SurvivalCurve, Text
+from churnlens.results import BookChange, DateEstimate, PeriodPoint, ReturnCurve, Skipped
 from churnlens.when.calendar import period_points
-from churnlens.when.change import ChangeDate, date_counts
+from churnlens.when.change import ChangeDate, date_changes, date_counts
 from churnlens.when.power import one_test, smallest_rise
-from churnlens.when.survival import compare, curves
+from churnlens.when.tenure import describe_stay
 
 Array = npt.NDArray[Any]
 
 LEVEL = 0.05
-ATTRIBUTES_SHOWN = 3
-MOST_VALUES = 6  # an attribute with more values gives no readable chart
 TOLD = 0.7  # part of the usual information from which a period's departures can be told by client
 
 
@@ -39,19 +34,6 @@ class Described:
 
     book: results.Book
     skipped: tuple[Skipped, ...]
-
-
-@dataclass(frozen=True)
-class Spells:
-    """Tenure at which each spell came under observation and left or was last seen, in periods.
-
-    `event` is True where it left; `rows` are the panel's rows that they belong to.
-    """
-
-    rows: Array
-    entry: Array
-    leaving: Array
-    event: Array
 
 
 def describe(
@@ -89,7 +71,7 @@ def describe(
     days = [day.isoformat() for day in panel.periods]
     change = book_change(observed, expected, seed=seed)
     dated = None if isinstance(change, Skipped) else change
-    survival = survival_curves(panel, told_until(panel, usual, expected))
+    stay_view = describe_stay(panel, told_until(panel, usual, expected))
     rise = visible_rise(panel, expected, dated, critical)
     view = results.Book(
         clients=len(clients),
@@ -101,7 +83,13 @@ def describe(
         change=_change_date(dated, days),
         change_p=dated.p_value if dated else None,
         mix=mix,
-        survival=() if isinstance(survival, Skipped) else survival,
+        changes=book_changes(observed, expected, days, seed=seed),
+        survival=stay_view.survival,
+        tenure_risk=stay_view.risk,
+        lifetimes=stay_view.lifetimes,
+        exits=stay_view.exits,
+        lexis=stay_view.lexis,
+        cohorts=stay_view.cohorts,
         tiers=tiers,
         stay=stay,
         returns=return_curve(book),
@@ -112,7 +100,8 @@ def describe(
         revenue_last_year=float(money[-panel.calendar.per_year :].sum()),
         revenue_by_period=tuple(zip(days, money.tolist(), strict=True)),
     )
-    return Described(view, tuple(s for s in (change, survival) if isinstance(s, Skipped)))
+    undated = (change,) if isinstance(change, Skipped) else ()
+    return Described(view, (*undated, *stay_view.skipped))
 
 
 def book_change(observed: Array, expected: Array, *, seed: int = 0) -> ChangeDate | Skipped:
@@ -120,13 +109,41 @@ def book_change(observed: Array, expected: Array, *, seed: int = 0) -> ChangeDat
 
     `Skipped` under 20 departures or 8 periods.
     """
+    seen, due, first = _by_period(observed, expected)
+    found = date_counts(seen, due, rng=np.random.default_rng(seed))
+    return found if isinstance(found, Skipped) else _moved(found, first)
+
+
+def book_changes(
+    observed: Array, expected: Array, days: list[str], *, seed: int = 0
+) -> tuple[BookChange, ...]:
+    """Date every change in the departures of the whole book, rises and falls, by date.
+
+    Parameters are those of `book_change`, and the first day of each period, ISO.
+    """
+    seen, due, first = _by_period(observed, expected)
+    found = date_changes(seen, due, rng=np.random.default_rng(seed), level=LEVEL)
+    return tuple(
+        BookChange(
+            DateEstimate(*(days[first + t] for t in (c.start, c.low, c.high))),
+            ratio=c.ratio,
+            gradual=c.ramp > 0,
+            p_value=c.p_value,
+        )
+        for c in found
+    )
+
+
+def _by_period(observed: Array, expected: Array) -> tuple[Array, Array, int]:
+    """Departures and those expected by period, from the first with any expected, and which it is.
+
+    float[T − first] both.
+    """
     seen = observed.sum(axis=0, dtype=np.float64)
     due = expected.sum(axis=0, dtype=np.float64)
     there = np.flatnonzero(due > 0)
     first = int(there[0]) if len(there) else len(due)
-    rng = np.random.default_rng(seed)
-    found = date_counts(np.maximum(seen[first:], 0.0), due[first:], rng=rng)
-    return found if isinstance(found, Skipped) else _moved(found, first)
+    return np.maximum(seen[first:], 0.0), due[first:], first
 
 
 def _moved(change: ChangeDate, periods: int) -> ChangeDate:
@@ -200,59 +217,3 @@ def told_until(panel: Panel, usual: Array, expected: Array) -> int:
     usually = np.median(told[due > 0]) if (due > 0).any() else 0.0
     enough = np.flatnonzero((due > 0) & (told >= TOLD * usually))
     return int(enough[-1]) + 1 if len(enough) else 0
-
-
-def spells(panel: Panel, until: int) -> Spells:
-    """Return when each spell came under observation and left, by tenure.
-
-    A client is under observation from its first period at risk on (after its third order, or the
-    start of the data: delayed entry) up to its departure, closing, or period `until`. Clients who
-    were there before the data began and whose age is not known are left out.
-    """
-    there = panel.active[:, :until] > 0
-    rows = np.flatnonzero(there.any(axis=1) & ~panel.known_from_start)
-    first = there[rows].argmax(axis=1)
-    last = until - 1 - there[rows, ::-1].argmax(axis=1)
-    onset = panel.onset[rows]
-    event = (onset >= first) & (onset < until)
-    end = np.where(event, onset, last)
-    entry = panel.entry[rows]
-    return Spells(rows, first - entry, end - entry + 1, event)
-
-
-def survival_curves(panel: Panel, until: int) -> tuple[SurvivalCurve, ...] | Skipped:
-    """Draw how long clients stay: all, by value tier, and by the attributes that differ most.
-
-    At most three attributes are shown, those whose groups differ by log-rank after Holm's
-    correction. `Skipped` where nobody's departure was seen.
-    """
-    seen = spells(panel, until)
-    if not seen.event.any():
-        text = Text("No departure of a client of known age was seen, so no curve of stay is drawn.")
-        return Skipped("no_survival", str(text), text)
-    attributes = _labels(panel, seen.rows)
-    tests = compare(seen.entry, seen.leaving, seen.event, attributes)
-    ranked = sorted(tests, key=lambda test: (test.corrected, -test.statistic))
-    shown = [t.attribute for t in ranked if t.corrected < LEVEL][:ATTRIBUTES_SHOWN]
-    groups = _tiers(panel, seen.rows) | {name: attributes[name] for name in shown}
-    return curves(seen.entry, seen.leaving, seen.event, groups)
-
-
-def _tiers(panel: Panel, rows: Array) -> dict[str, pd.Series[Any]]:
-    """Value tier when each spell came under observation."""
-    there = panel.active[rows] > 0
-    code = np.asarray(panel.tiers[rows, there.argmax(axis=1)], dtype=np.int64)
-    if len(np.unique(code[code >= 0])) < 2:
-        return {}
-    return {TIER: pd.Series(pd.Categorical.from_codes(code, pd.Index(TIERS)))}
-
-
-def _labels(panel: Panel, rows: Array) -> dict[str, pd.Series[Any]]:
-    """Values of each attribute with few of them; pooled and unknown ones are missing."""
-    labels: dict[str, pd.Series[Any]] = {}
-    for name in panel.attributes:
-        column = panel.attributes[name].iloc[rows].cat
-        unnamed = [v for v in column.categories if v in (POOLED, UNKNOWN)]
-        if 2 <= len(column.categories) - len(unnamed) <= MOST_VALUES:
-            labels[str(name)] = column.remove_categories(unnamed)
-    return labels

@@ -109,8 +109,8 @@ def period_points(
 
 
 def lexis(
-    at_risk: npt.NDArray[np.bool_],
-    onset: npt.NDArray[Any],
+    at_risk: npt.NDArray[Any],
+    departures: npt.NDArray[Any],
     entry: npt.NDArray[Any],
     *,
     width: int = 1,
@@ -119,10 +119,9 @@ def lexis(
 
     Parameters
     ----------
-    at_risk
-        Spells × periods.
-    onset
-        Period of each spell's departure, −1 for none.
+    at_risk, departures
+        How much of each spell was there to leave, and left, in each period (a probability, or yes
+        and no); spells × periods.
     entry
         Period in which each became a client; below 0 for clients older than the data.
     width
@@ -131,16 +130,18 @@ def lexis(
     periods = at_risk.shape[1]
     entry = np.asarray(entry, dtype=np.int64)
     depth = int(periods - min(entry.min(initial=0), 0))
-    exposed, gone = np.zeros((depth, periods)), np.zeros((depth, periods))
+    exposed, gone, there = (np.zeros((depth, periods)) for _ in range(3))
     for period in range(periods):
         tenure = np.maximum(period - entry, 0)
-        exposed[:, period] = np.bincount(tenure[at_risk[:, period]], minlength=depth)
-        gone[:, period] = np.bincount(tenure[np.asarray(onset) == period], minlength=depth)
+        here = at_risk[:, period]
+        exposed[:, period] = np.bincount(tenure, here, minlength=depth)
+        gone[:, period] = np.bincount(tenure, departures[:, period], minlength=depth)
+        there[:, period] = np.bincount(tenure[here > 0], minlength=depth)
     return Lexis(
         width=width,
         at_risk=_banded(exposed, width, np.add),
         departures=_banded(gone, width, np.add),
-        clients=_banded(_banded(exposed, width, np.add, axes=(0,)), width, np.maximum, axes=(1,)),
+        clients=_banded(_banded(there, width, np.add, axes=(0,)), width, np.maximum, axes=(1,)),
     )
 
 

@@ -118,7 +118,7 @@ def unexplained_issue(finding: Finding, baseline: Baseline, settled: Settled) ->
     """Return the issue of a rise that no recorded driver explains."""
     window = finding.part.window
     assert window is not None  # the caller sorts parts by what they are
-    onset, until = _date_window(baseline, window, finding.term.inside)
+    onset, until, gradual = _date_window(baseline, window, finding.term.inside)
     ratio = finding.attribution.ratio
     return _issue(
         finding,
@@ -139,6 +139,7 @@ def unexplained_issue(finding: Finding, baseline: Baseline, settled: Settled) ->
             "while it lasted" if until else "since the onset",
         ),
         extra={
+            "gradual": gradual,
             "until": until,
             "also_matches": window.also,
             "unknown": (
@@ -359,8 +360,11 @@ def _unknown(
 
 def _date_window(
     baseline: Baseline, window: Window, inside: Array
-) -> tuple[DateEstimate, DateEstimate | None]:
-    """Date the rise, and where it has passed its last period: read backwards, an end is a start."""
+) -> tuple[DateEstimate, DateEstimate | None, bool | None]:
+    """Date the rise, and where it has passed its last period: read backwards, an end is a start.
+
+    The last says whether the rise came in over several periods (None: not told).
+    """
     cal = baseline.panel.calendar
     o = (baseline.observed * inside).sum(axis=0, dtype=np.float64).clip(0)
     e = (baseline.expected * inside).sum(axis=0, dtype=np.float64)
@@ -369,21 +373,21 @@ def _date_window(
     start = DateEstimate(
         period_start(cal, onset[0]), period_start(cal, onset[1]), period_end(cal, onset[2])
     )
+    gradual = onset[3]
     if window.end is None:
-        return start, None
+        return start, None, gradual
     back = _dated(o[window.start :][::-1], e[window.start :][::-1], len(o) - window.end)
-    last, high, low = (len(o) - 1 - k for k in back)
-    return start, DateEstimate(
-        period_start(cal, last), period_start(cal, low), period_end(cal, high)
-    )
+    last, high, low = (len(o) - 1 - k for k in back[:3])
+    until = DateEstimate(period_start(cal, last), period_start(cal, low), period_end(cal, high))
+    return start, until, gradual
 
 
-def _dated(observed: Array, expected: Array, otherwise: int) -> tuple[int, int, int]:
-    """First raised period and its interval, where the counts can be dated."""
+def _dated(observed: Array, expected: Array, otherwise: int) -> tuple[int, int, int, bool | None]:
+    """First raised period and its interval, and whether it came in over several (None: untold)."""
     change = date_counts(observed, expected, rng=np.random.default_rng(0), draws=99)
     if isinstance(change, ChangeDate) and change.ratio > 1:
-        return change.start, change.low, change.high
-    return otherwise, otherwise - 2, otherwise + 2
+        return change.start, change.low, change.high, change.ramp > 0
+    return otherwise, otherwise - 2, otherwise + 2, None
 
 
 def _waiting(settled: Settled, a: Attribution) -> Estimate:

@@ -80,7 +80,7 @@ def select(
     """Return what explains the departures together.
 
     `others` are the baselines under the other churn definitions: a rise that no driver explains and
-    that none of them shows is more likely a flaw in how silence or season is read.
+    that few of them show is more likely a flaw in how silence or season is read.
     """
     parts: list[Explanation] = []
     for _ in range(MOST):
@@ -149,13 +149,13 @@ def _open_window(
     taken: list[Candidate],
     now: Fit,
 ) -> Window | None:
-    """The strongest rise left, if it is sure, new, and seen under another definition."""
+    """The strongest rise left, if it is sure, new, and seen under half of the other definitions."""
     window = next_window(baseline, scan, explained_risk(baseline, now))
     if window is None or window.p_value > SCAN_ALPHA:
         return None
     if any(_same(baseline, c, window, scan.attributes) for c in taken):
         return None  # what a driver's dose leaves over in its own segment is the same matter
-    if others and not agreeing(_window_term(baseline, scan, window), others):
+    if 2 * agreeing(_window_term(baseline, scan, window), others) < len(others):
         return None
     return window
 

@@ -59,24 +59,21 @@ def _ruled_out(driver: RuledOut, language: Language) -> dict[str, Any]:
 
 
 def stay(review: Review, language: Language) -> list[dict[str, Any]]:
-    """Return the page on what marks the loyal, and how long clients stay."""
+    """Return the page on what marks the loyal, and what each tier brings."""
     book = review.book
-    whole = [c for c in book.survival if not c.attribute]
-    parts = [c for c in book.survival if c.attribute]
-    chart = figures.survival([*whole[:1], *parts[:4]], language, charts.HALF)
     tiers = [_tier(tier, language) for tier in book.tiers]
     marks = [_mark(mark, language) for mark in book.stay]
-    if not (chart or tiers or marks):
+    known = any(bar.role == "cause" for bar in book.waterfall)
+    steps = figures.waterfall(book.waterfall if known else book.mix, language, charts.HALF)
+    if not (steps or tiers or marks):
         return []
     shown = {
         "margin": any(tier.margin_share is not None for tier in book.tiers),
         "breadth": any(tier.breadth is not None for tier in book.tiers),
         "trend": any(tier.trend is not None for tier in book.tiers),
     }
-    known = any(bar.role == "cause" for bar in book.waterfall)
-    steps = figures.waterfall(book.waterfall if known else book.mix, language, charts.HALF)
     bars = {"steps": steps, "by_cause": known}
-    return [{"tiers": tiers, **shown, "marks": marks, "chart": chart, **bars}]
+    return [{"tiers": tiers, **shown, "marks": marks, **bars}]
 
 
 def _tier(tier: TierRow, language: Language) -> dict[str, str]:

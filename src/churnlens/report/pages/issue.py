@@ -14,6 +14,7 @@ _BETWEEN = Text("between {low} and {high}")
 _ALL_ALONG = Text("In every period looked at")
 _PASSED = Text("It has passed; its end lies between {low} and {high}.")
 _RAMP = Text("It came on step by step, not at once.")
+_STEP = Text("It came at once, not step by step.")
 _DRIVER_MOVED = Text("{driver}: from {before} to {after} on average, changed in {date}.")
 _DRIVER_CHANGED = Text("{driver}: from {before} to {after} on average.")
 _LAG = {
@@ -115,7 +116,9 @@ def _since_more(issue: Issue, language: Language) -> list[str]:
     if issue.until is not None:
         ends = {k: language.within(getattr(issue.until, k)) for k in ("low", "high")}
         found.append(language.say(_PASSED, **ends))
-    return found + ([language.say(_RAMP)] if issue.gradual else [])
+    if issue.gradual is None:
+        return found
+    return [*found, language.say(_RAMP if issue.gradual else _STEP)]
 
 
 def _why_more(issue: Issue, language: Language) -> list[str]:

@@ -1,0 +1,129 @@
+"""The page on time: since when the whole book changed, and how long its clients stay."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from churnlens.report import charts, figures, tenure
+from churnlens.report.language import Language
+from churnlens.results import BookChange, CohortSplit, Lifetime, Review, Text
+
+_ROSE = Text(
+    "Departures of the whole book rose by {share} over what was expected in {date}, all at once "
+    "({low} to {high})."
+)
+_ROSE_SLOWLY = Text(
+    "Departures of the whole book rose by {share} over what was expected from {date} on, step by "
+    "step ({low} to {high})."
+)
+_FELL = Text(
+    "Departures of the whole book fell by {share} against what was expected in {date}, all at once "
+    "({low} to {high})."
+)
+_FELL_SLOWLY = Text(
+    "Departures of the whole book fell by {share} against what was expected from {date} on, step "
+    "by step ({low} to {high})."
+)
+_UNCHANGED = Text("No change in the departures of the whole book stands out from chance.")
+_POWER = Text(
+    "Over the last year, a rise of {rise} or more in the whole book would have been seen in four "
+    "of five cases."
+)
+_COHORT = Text("Clients won at some times leave more often than those won before and after them.")
+_NO_COHORT = Text("No year of winning stands out from those before and after it.")
+_RARE, _ONE_OF = Text("fewer than 1 of 1,000"), Text("1 of {n}")
+_MONTHS = Text("{n} months")
+_FEWER, _MORE = Text("{n} fewer"), Text("{n} more")
+MOST_SENTENCES = 3
+
+
+def when(review: Review, language: Language) -> list[dict[str, Any]]:
+    """Return the page on since when and how long; none where nothing can be said of either."""
+    book = review.book
+    whole = [c for c in book.survival if not c.attribute]
+    parts = [c for c in book.survival if c.attribute]
+    drawn = {
+        "survival": figures.survival([*whole[:1], *parts[:4]], language, charts.HALF),
+        "risk": tenure.risk(book.tenure_risk, language),
+        "lexis": tenure.lexis(book.lexis, language),
+        "exits": tenure.exits(book.exits, language),
+    }
+    if not any(drawn.values()) and not book.changes:
+        return []
+    said = [_change(change, language) for change in book.changes]
+    return [{**drawn, "changes": said or _unchanged(book.smallest_visible_rise, language)}]
+
+
+def shorter(review: Review, language: Language) -> list[dict[str, Any]]:
+    """Return the page on which groups stay shorter, what that costs, and what cohorts do."""
+    book = review.book
+    if not book.lifetimes and book.cohorts is None:
+        return []
+    return [
+        {
+            "cohorts": _cohorts(book.cohorts, language),
+            "sentences": [language.sentence(row.text) for row in _telling(book.lifetimes)],
+            "lifetimes": [_lifetime(row, language) for row in book.lifetimes],
+        }
+    ]
+
+
+def _unchanged(rise: float | None, language: Language) -> list[str]:
+    said = [language.say(_UNCHANGED)]
+    if rise is None:
+        return said
+    return [*said, language.say(_POWER, rise=language.percent(rise - 1))]
+
+
+def _change(change: BookChange, language: Language) -> str:
+    rose = change.ratio >= 1
+    text = (_ROSE_SLOWLY if rose else _FELL_SLOWLY) if change.gradual else _ROSE if rose else _FELL
+    return language.say(
+        text,
+        share=language.percent(abs(change.ratio - 1)),
+        **{k: language.within(getattr(change.date, k)) for k in ("date", "low", "high")},
+    )
+
+
+def _cohorts(split: CohortSplit | None, language: Language) -> list[str]:
+    if split is None:
+        return []
+    return [
+        language.sentence(split.text),
+        language.say(_COHORT if split.cohort_p < 0.05 else _NO_COHORT),
+    ]
+
+
+def _telling(rows: tuple[Lifetime, ...]) -> list[Lifetime]:
+    """Return the groups whose shorter stay costs most in all, and surely costs something."""
+    sure = [row for row in rows if row.lost.low > 0 and row.money.value > 0]
+    return sorted(sure, key=lambda row: -row.clients * row.money.value)[:MOST_SENTENCES]
+
+
+def _lifetime(row: Lifetime, language: Language) -> dict[str, str]:
+    months = 12 / tenure.A_YEAR[language.period]
+    return {
+        "group": figures.group_name(row.attribute, row.value, language),
+        "clients": language.number(row.clients),
+        "horizon": language.say(_MONTHS, n=round(row.horizon * months)),
+        "stay": language.number(row.stay.value * months, 1),
+        "others": language.number(row.others.value * months, 1),
+        "lost": _signed(row.lost.value * months, language),
+        "interval": _interval(row, months, language),
+        "money": language.money(row.money.value),
+        "chance": _chance(row.p_value, language),
+    }
+
+
+def _signed(lost: float, language: Language) -> str:
+    return language.say(_FEWER if lost >= 0 else _MORE, n=language.number(abs(lost), 1))
+
+
+def _interval(row: Lifetime, months: float, language: Language) -> str:
+    ends = (row.lost.low, row.lost.high) if row.lost.value >= 0 else (-row.lost.high, -row.lost.low)
+    low, high = (language.number(v * months, 1) for v in ends)
+    return language.span(low, high)
+
+
+def _chance(p_value: float, language: Language) -> str:
+    return language.say(_RARE if p_value < 0.001 else _ONE_OF, n=round(1 / max(p_value, 1e-9)))
