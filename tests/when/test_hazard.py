@@ -1,5 +1,7 @@
 """The discrete-time hazard against published fits, statsmodels, and its own promises."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -84,6 +86,52 @@ def test_stanford_heart_needs_the_transplant_dated():
     ever = heart.groupby("id")["transplant"].transform("max")
     fixed = hazard.fit(*_person_days(heart, ever), link="cloglog").coefficients[-1]
     assert fixed < -1.0
+
+
+def _bladder():
+    """Intervals between recurrences, at most four a patient (Wei, Lin & Weissfeld 1989)."""
+    patients = pd.read_csv(Path(__file__).with_name("bladder.csv"), dtype={"recurrences": str})
+    rows = []
+    for patient in patients.itertuples():
+        stops = [float(s) for s in str(patient.recurrences).split() if s != "nan"]
+        ends = [*stops, patient.watched] if len(stops) < 4 else stops
+        for nth, (start, stop) in enumerate(zip([0.0, *ends], ends, strict=False), 1):
+            given = (patient.patient, patient.thiotepa, patient.size, patient.number)
+            rows.append((*given, nth, start, stop, float(nth <= len(stops))))
+    names = ["patient", "thiotepa", "size", "number", "nth", "start", "stop", "event"]
+    found = pd.DataFrame(rows, columns=names)
+    return found[found["stop"] > found["start"]]
+
+
+def _person_months(rows, start, stop):
+    """One row a month of a recurrence for all then at risk, months as the baseline."""
+    months = np.unique(stop[rows["event"] == 1])
+    row, month = np.nonzero((start[:, None] < months) & (stop[:, None] >= months))
+    event = (rows["event"].to_numpy()[row] == 1) & (stop[row] == months[month])
+    baseline = (month[:, None] == np.arange(len(months))).astype(float)
+    covariates = rows[["thiotepa", "size", "number"]].to_numpy(float)[row]
+    return np.hstack((baseline, covariates)), event.astype(float), row
+
+
+def test_bladder_recurrences_are_all_counted_and_patients_kept_together():
+    """Andersen–Gill: a patient counts as often as it recurs, its errors as one patient's."""
+    rows = _bladder()
+    assert (len(rows), rows["event"].sum()) == (178, 112)
+    X, event, row = _person_months(rows, rows["start"].to_numpy(), rows["stop"].to_numpy())
+    fit = hazard.fit(X, event, link="cloglog", clusters=rows["patient"].to_numpy()[row])
+    assert fit.coefficients[-3] == pytest.approx(-0.4598, abs=0.03)
+    assert fit.standard_errors[-3] == pytest.approx(0.2580, abs=0.02)
+    alone = hazard.fit(X, event, link="cloglog")
+    assert alone.standard_errors[-3] < fit.standard_errors[-3] - 0.03
+
+
+def test_bladder_second_recurrence_by_the_time_since_the_first():
+    rows = _bladder()
+    second = rows[rows["nth"] == 2]
+    gap = (second["stop"] - second["start"]).to_numpy()
+    X, event, _ = _person_months(second, np.zeros(len(second)), gap)
+    fit = hazard.fit(X, event, link="cloglog")
+    assert fit.coefficients[-3] == pytest.approx(-0.259, abs=0.03)
 
 
 def _simulated(seed=1, rows=4_000, clients=200):
