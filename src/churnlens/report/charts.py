@@ -357,13 +357,15 @@ def steps(
 def falling(
     points: Rows, ticks: Mapping[float, str], threshold: float, size: tuple[int, int]
 ) -> Spec:
-    """Show a share (``y`` in 0 to 1) that falls along ``x``, with a threshold marked."""
+    """Show a share that falls along ``x`` (``y``, ``low``, ``high``), a threshold marked."""
     axis = {"values": list(ticks), "labelExpr": _labels(ticks)}
     x = {"x": {"field": "x", "type": "quantitative", "axis": axis, "scale": {"nice": False}}}
     share: Spec = {"axis": {"format": "%", "tickCount": 4}, "scale": {"domain": [0, 1]}}
     y = {"y": {"field": "y", "type": "quantitative", **share}}
     at = {"x": {"datum": threshold, "type": "quantitative"}}
+    band = {"y": {**y["y"], "field": "low"}, "y2": {"field": "high"}}
     layers = [
+        _mark({"type": "area", "color": BAND}, x, band),
         _once({"type": "rule", "color": INK, "strokeDash": [2, 3]}, at),
         _mark({"type": "line", "color": ACCENT, "strokeWidth": 2.2}, x, y),
     ]

@@ -106,8 +106,8 @@ _RETURNS_SAID = Text(
     "times the client’s own rhythm it falls to {level}."
 )
 _RETURNS_NOTE = Text(
-    "Across: silence, in multiples of the client’s own rhythm. Beyond the upright line it counts "
-    "as leaving."
+    "Across: silence, in multiples of the client’s own rhythm. Beyond the upright line, "
+    "{threshold} times, it counts as leaving: {level} of those silent so long came back."
 )
 _TIMES_RHYTHM = Text("{n}×")
 
@@ -426,12 +426,14 @@ def returns(curve: ReturnCurve | None, language: Language) -> Figure | None:
     """Chance that a silent client orders again, by length of silence."""
     if curve is None or len(curve.silence) < 2:
         return None
-    points = [{"x": x, "y": y} for x, y in zip(curve.silence, curve.chance, strict=True)]
+    points = [
+        {"x": x, "y": y, "low": low, "high": high}
+        for x, y, low, high in zip(curve.silence, curve.chance, curve.low, curve.high, strict=True)
+    ]
     whole = range(0, int(curve.silence[-1]) + 1, max(1, int(curve.silence[-1]) // axis.MOST_TICKS))
     ticks: dict[float, str] = {n: language.say(_TIMES_RHYTHM, n=n) for n in whole}
-    said = language.say(
-        _RETURNS_SAID, threshold=curve.threshold, level={"type": "percent", "value": curve.level}
-    )
+    level = {"type": "percent", "value": curve.level}
+    said = language.say(_RETURNS_SAID, threshold=curve.threshold, level=level)
     return figure(
         charts.falling(points, ticks, curve.threshold, charts.HALF),
         said,
@@ -446,5 +448,5 @@ def returns(curve: ReturnCurve | None, language: Language) -> Figure | None:
                 curve.silence, curve.chance, curve.low, curve.high, strict=True
             )
         ],
-        note=language.say(_RETURNS_NOTE),
+        note=language.say(_RETURNS_NOTE, threshold=curve.threshold, level=level),
     )
