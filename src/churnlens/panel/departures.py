@@ -33,7 +33,7 @@ from churnlens.results import Skipped
 
 Array = npt.NDArray[Any]
 CLEAR = 3.0  # standard deviations that a fall must be beyond the scatter of a steady client
-SURE = 0.7  # probability of having left from which a client is counted as gone
+SURE = 0.5  # probability of having left beyond which a client is counted as gone: likelier than not
 
 Definition = Callable[[Activity], Departures | Skipped]
 
@@ -42,8 +42,8 @@ def cadence(activity: Activity) -> Departures:
     """Orders fell by more than half against the client's own rhythm, and stayed down.
 
     Every possible onset is weighed by how well a fall there explains what the client ordered, whole
-    or partial, at once or fading; a client counts as gone where the odds are better than seven to
-    three. A silence from which three in four never return ends a spell; who comes back starts anew.
+    or partial, at once or fading; a client counts as gone where that is likelier than not. A
+    silence from which three in four never return ends a spell; who comes back starts anew.
     """
     limit = silence_threshold(activity).threshold
     client, begin, end = spells(activity, limit)
@@ -125,12 +125,20 @@ def definition(name: str) -> Definition:
 
 
 def most_probable(found: Array) -> tuple[Array, Array, Array]:
-    """Return onset (posterior median, −1 where leaving is not sure), and its 95 % interval."""
+    """Return onset (−1 where staying is as likely), and its 95 % interval.
+
+    The onset is the period that, with its two neighbours, is most likely to hold it: a date is of
+    use where it is right to within one period.
+    """
     cdf = np.cumsum(found, axis=1)
     total = cdf[:, -1:]
-    gone = total[:, 0] >= SURE
+    gone = total[:, 0] > SURE
 
     def quantile(q: float) -> Array:
-        return np.where(gone, np.argmax(cdf >= q * total, axis=1), -1)
+        return np.asarray(np.argmax(cdf >= q * total, axis=1))
 
-    return quantile(0.5), quantile(0.025), quantile(0.975)
+    low, high = quantile(0.025), quantile(0.975)
+    edge = np.pad(found, ((0, 0), (1, 1)))
+    likeliest = (edge[:, :-2] + found + edge[:, 2:]).argmax(axis=1)
+    onset = np.clip(likeliest, low, high)
+    return np.where(gone, onset, -1), np.where(gone, low, -1), np.where(gone, high, -1)
