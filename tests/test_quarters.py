@@ -12,6 +12,7 @@ import pytest
 from churnlens.config import Settings
 from churnlens.issues.compare import compare, to_text
 from churnlens.pipeline import investigate
+from churnlens.report import render
 from churnlens.results import Issue, Review
 from churnlens.simulate import Truth, read_truth, write_world
 
@@ -110,3 +111,38 @@ def test_ids_stay_over_eight_quarters(tmp_path: Path) -> None:
                     assert before.id not in {g.id for g in new.gone if g.reason == "gone"}
     assert len(kept) >= 12
     assert sum(kept) >= 0.98 * len(kept)
+
+
+ODD_REMEDIES = """action,start_date,end_date,size,region,issue_id
+everyone,2024-10-02,,,,
+two attributes,2024-10-02,,key,south,
+one value nobody has,2024-10-02,,key|gigantic,,
+a value nobody has,2024-10-02,,gigantic,,
+an issue nobody knows,2024-10-02,,key,,no-such-issue
+over already,2024-03-01,2024-09-30,key,,
+over at once,2024-03-01,2024-04-15,key,,
+over before it began,2024-09-01,2024-03-01,key,,
+where nothing is wrong,2024-06-05,,small,,
+before there is a level,2022-02-01,,small,,
+begun today,2025-12-31,,key,,
+after the data,2026-06-01,,key,,
+"""
+
+
+def test_every_odd_remedy_gets_an_answer_and_a_report(tmp_path: Path) -> None:
+    for name in ("orders", "clients", "events"):
+        for file in SAMPLE.glob(f"{name}.*"):
+            (tmp_path / file.name).symlink_to(file)
+    (tmp_path / "remedies.csv").write_text(ODD_REMEDIES, encoding="utf-8")
+    outcome = investigate(tmp_path, QUICK, as_of=REVIEWS[-1])
+    said = {remedy.action: remedy for remedy in outcome.review.remedies}
+    assert len(said) == 11  # all but the one dated after the data
+    assert outcome.tables.rows["remedies"].after_as_of == 1
+    for name in ("a value nobody has", "over at once", "over before it began"):
+        assert (said[name].verdict, said[name].risk_ratio) == ("cannot_tell", None)
+    assert said["over already"].verdict == "did_not"
+    assert said["begun today"].verdict in ("too_early", "cannot_tell")
+    assert said["where nothing is wrong"].verdict != "worked"
+    for lang in ("en", "zh"):
+        page = render(outcome.review, lang=lang)
+        assert "one value nobody has" in page

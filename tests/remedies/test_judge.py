@@ -54,6 +54,7 @@ def verdict(panel: Panel, aim: Issue | None = None, **more: object) -> RemedyRes
     remedy = Remedy(
         "Two approvals only",
         more.get("start", day(START)),
+        more.get("end"),
         segment=more.get("scope", KEY),
         issue_id=aim.id if aim else None,
     )
@@ -249,3 +250,69 @@ def test_a_remedy_that_has_not_begun_is_too_early() -> None:
     panel = draw(np.random.default_rng(0), relative=CAUSE, driver=RAISED)
     result = verdict(panel, issue(), start=day(MONTHS + 2))
     assert (result.verdict, result.risk_ratio, result.driver_moved) == ("too_early", None, None)
+
+
+def test_a_remedy_that_ended_at_once_or_before_it_began_is_not_judged() -> None:
+    panel = draw(np.random.default_rng(0), relative=CURED, driver=UNDONE)
+    for end in (day(START + 2), day(START - 6)):
+        result = verdict(panel, issue(), end=end)
+        assert (result.verdict, result.risk_ratio) == ("cannot_tell", None)
+        assert "ended within a quarter" in str(result.detail)
+    planned = verdict(panel, issue(), start=day(MONTHS - 2), end=day(MONTHS + 3))
+    assert planned.verdict == "too_early"
+
+
+def test_a_remedy_that_ended_is_judged_by_the_time_it_was_on() -> None:
+    came_back = step((ONSET, 2.5), (START, 1.0), (START + 12, 2.5))
+    raised_again = 10 * step((ONSET, 1.5), (START, 1.0), (START + 12, 1.5))
+    found, held = verdicts(
+        lambda g: verdict(
+            draw(g, relative=came_back, driver=raised_again), issue(), end=day(START + 12)
+        ),
+        20,
+        0.44,
+    )
+    assert found["worked"] >= 17
+    assert held >= 0.8
+
+
+def test_a_remedy_that_works_late_is_not_said_to_have_failed() -> None:
+    late = step((ONSET, 2.5), (START + 6, 1.0))
+    found, _ = verdicts(lambda g: verdict(draw(g, relative=late, driver=UNDONE), issue()), 20, 0.44)
+    assert found["did_not"] <= 1
+    assert found["worked"] >= 14
+
+
+def test_a_driver_that_moved_while_departures_did_not_fall_did_not_work() -> None:
+    found, held = verdicts(
+        lambda g: verdict(draw(g, relative=CAUSE, driver=UNDONE), issue()), 20, 1.0
+    )
+    assert found["did_not"] >= 18
+    assert found["worked"] == 0
+    assert held >= 0.85
+
+
+def test_a_remedy_for_everybody_at_the_same_time_does_not_take_the_comparison_away() -> None:
+    panel = draw(np.random.default_rng(1), relative=CURED, driver=UNDONE)
+    mine = Remedy("Two approvals only", day(START), segment=KEY)
+    theirs = Remedy("A new web shop", day(START))
+    both = judge(panel, mine, as_of=day(MONTHS), aim=issue(), others=[theirs])
+    alone = judge(panel, mine, as_of=day(MONTHS), aim=issue())
+    assert both.risk_ratio == alone.risk_ratio
+    assert any("A new web shop" in str(note.values) for note in both.notes)
+
+
+def test_an_issue_that_is_not_known_is_said_and_departures_alone_are_read() -> None:
+    panel = draw(np.random.default_rng(1), relative=CURED, driver=UNDONE)
+    table = pd.DataFrame(
+        {
+            "action": ["Simplify"],
+            "start_date": pd.to_datetime([day(START)]),
+            "size": ["key|gigantic"],
+            "issue_id": ["no-such-issue"],
+        }
+    )
+    (found,) = judge_remedies(panel, table, [issue()], as_of=day(MONTHS))
+    assert (found.issue_id, found.driver_moved) == ("no-such-issue", None)
+    assert found.verdict == "worked"
+    assert "no-such-issue" in str(found.notes[0])

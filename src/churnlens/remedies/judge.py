@@ -152,13 +152,15 @@ def judge(
     inside = members(panel, remedy.segment)
     if inside.sum() < FEWEST_CLIENTS:
         return _unread(remedy, aim, words.NOBODY)
-    outside = ~inside & ~_reached(panel, others, as_of)
+    outside = ~inside & ~_reached(panel, inside, others, as_of)
     outside, same_cause = _peers(panel, outside, aim)
     counts = rates.count(departures, inside, outside)
     last = last_countable(counts.expected, rates.due(panel, departures, inside))
     windows = lay_out(panel, remedy, aim, counts, last)
     if windows is None:
         return _unread(remedy, aim, words.NO_PAST)
+    if windows.brief:
+        return _unread(remedy, aim, words.ENDED)
     counts = counts if _comparable(counts, windows) else counts.alone()
     move = _move(panel, inside, windows, aim)
     compared = (inside,) if counts.outside_seen is None else (inside, outside)
@@ -180,11 +182,14 @@ def judge(
         observed=round(reading.observed),
         driver_change=None if move is None else (move.before, move.after),
         still_at_stake=reading.still_at_stake,
-        notes=words.notes(
-            counts,
-            windows,
-            _shares_scope(panel, inside, others, windows),
-            _newcomers(panel, inside, windows),
+        notes=(
+            *((words.no_such_issue(remedy),) if remedy.issue_id and aim is None else ()),
+            *words.notes(
+                counts,
+                windows,
+                _shares_scope(panel, inside, others, windows),
+                _newcomers(panel, inside, windows),
+            ),
         ),
     )
 
@@ -196,12 +201,16 @@ def _readable_from(reading: Reading, verdict: words.Verdict, as_of: dt.date) -> 
     return None if reading.readable is None else reading.readable.isoformat()
 
 
-def _reached(panel: Panel, others: Sequence[Remedy], as_of: dt.date) -> Booleans:
-    """Return the clients that another remedy has reached by now, as bool[n]."""
+def _reached(panel: Panel, inside: Booleans, others: Sequence[Remedy], as_of: dt.date) -> Booleans:
+    """Return the clients that another remedy has reached by now and the scope has not: bool[n].
+
+    One that reached all of the scope as well makes no difference between the two.
+    """
     reached = np.zeros(len(panel.attributes), dtype=bool)
     for other in others:
-        if other.start <= as_of:
-            reached |= members(panel, other.segment)
+        theirs = members(panel, other.segment)
+        if other.start <= as_of and not theirs[inside].all():
+            reached |= theirs
     return reached
 
 

@@ -29,9 +29,9 @@ class Windows:
     `since` are all periods with the remedy: `settling` the first quarter, in which those already
     upset still leave, `settled` the rest, in which its effect is measured, and `after` as much of
     that as departures can be counted in. `step` is where the base level begins, `start` the first
-    period with the remedy, `last` the last period whose departures can be counted, `quarter` the
-    periods of a quarter. `close`: the cause began so shortly before the start that a bad spell
-    would look the same.
+    period with the remedy, `end` one past its last in the data, `last` the last period whose
+    departures can be counted, `quarter` the periods of a quarter. `close`: the cause began so
+    shortly before the start that a bad spell would look the same.
     """
 
     calm: Booleans
@@ -43,9 +43,15 @@ class Windows:
     since: Booleans
     step: int
     start: int
+    end: int
     last: int
     quarter: int
     close: bool
+
+    @property
+    def brief(self) -> bool:
+        """The remedy ended before its effect could settle."""
+        return self.end < len(self.since) and self.end - self.start <= self.quarter
 
     @property
     def stretches(self) -> dict[str, Booleans]:
@@ -113,6 +119,7 @@ def lay_out(
         since=(span >= start) & (span < end),
         step=step,
         start=start,
+        end=end,
         last=last,
         quarter=quarter,
         close=start - step < 3 * quarter,

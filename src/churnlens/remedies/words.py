@@ -24,10 +24,23 @@ NO_PAST = Text(
     "The data reach back less than nine months before the remedy began, so there is no level to"
     " measure it against."
 )
+ENDED = Text(
+    "This remedy ended within a quarter of its beginning, before an effect could settle, so nothing"
+    " is said of it."
+)
 TOO_FEW = Text(
     "Too few clients leave in the scope of this remedy: even the full effect would not stand out"
     " from chance within five years."
 )
+
+
+def no_such_issue(remedy: Remedy) -> Text:
+    """Say that the issue it names is in neither review."""
+    return Text(
+        "It names the issue {id}, which is not among the issues of this review or the last one, so"
+        " it is judged by departures alone.",
+        {"id": remedy.issue_id},
+    )
 
 
 def worked(reading: Reading) -> Text:
@@ -175,13 +188,14 @@ def _composition(newcomers: float) -> Text | None:
 
 
 def _figures(reading: Reading) -> dict[str, object]:
-    readable = "" if reading.readable is None else reading.readable.isoformat()
-    return {
+    figures: dict[str, object] = {
         "observed": round(reading.observed),
         "without": round(reading.without),
         "hoped": {"type": "percent", "value": 1 - reading.hoped},
-        "date": {"type": "date", "value": readable},
     }
+    if reading.readable is not None:
+        figures["date"] = {"type": "date", "value": reading.readable.isoformat()}
+    return figures
 
 
 def _driver(issue: Issue, move: Move) -> dict[str, object]:
