@@ -51,6 +51,7 @@ def test_the_samples_remedy_is_judged_by_the_test_written_before_it(sample: list
     (early,), (late,) = sample[1].remedies, sample[2].remedies
     assert (early.verdict, late.verdict) == ("too_early", "worked")
     assert early.plan == late.plan == plan
+    assert any("asked for" in str(note) for note in late.notes)
     assert early.issue_id == late.issue_id == sample[0].issues[0].id
     assert early.driver_moved
     assert late.driver_moved

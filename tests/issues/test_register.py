@@ -21,7 +21,8 @@ import sys
 from pathlib import Path
 from churnlens.issues.register import record
 from churnlens.results import RegisterEntry
-place, who, count = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
+place, who, count = sys.argv[1], sys.argv[2], int(sys.argv[3])
+place = place if "://" in place else Path(place)
 print("ready", flush=True)
 sys.stdin.readline()
 for n in range(count):
@@ -35,7 +36,7 @@ def entry(as_of: str, issue: str = "a", **more: object) -> RegisterEntry:
     )
 
 
-def writer(place: Path, who: str, count: int) -> subprocess.Popen[str]:
+def writer(place: Path | str, who: str, count: int) -> subprocess.Popen[str]:
     process = subprocess.Popen(
         [sys.executable, "-c", WRITER, str(place), who, str(count)],
         stdin=subprocess.PIPE,
@@ -68,13 +69,15 @@ def test_entries_are_added_once_and_come_back_as_they_were(tmp_path: Path, kind:
     assert read(place) == (first, second)
 
 
-def test_two_runs_at_once_both_get_in(tmp_path: Path) -> None:
-    place = tmp_path / FILE
-    runs = [writer(place, who, 40) for who in ("left", "right")]
+@pytest.mark.parametrize(("kind", "count"), [(0, 40), (1, 10)], ids=["file", "table"])
+def test_two_runs_at_once_both_get_in(tmp_path: Path, kind: int, count: int) -> None:
+    place = places(tmp_path)[kind]
+    runs = [writer(place, who, count) for who in ("left", "right")]
     for run in runs:
         go(run)
-    assert [run.wait(30) for run in runs] == [0, 0]
-    assert len({e.issue_id for e in read(place)}) == 80
+    assert [run.wait(60) for run in runs] == [0, 0]
+    history = read(place)
+    assert len(history) == len({e.issue_id for e in history}) == 2 * count
 
 
 def test_a_kill_leaves_a_whole_register_and_no_stale_lock(tmp_path: Path) -> None:

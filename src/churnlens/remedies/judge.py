@@ -182,15 +182,30 @@ def judge(
         observed=round(reading.observed),
         driver_change=None if move is None else (move.before, move.after),
         still_at_stake=reading.still_at_stake,
-        notes=(
-            *((words.no_such_issue(remedy),) if remedy.issue_id and aim is None else ()),
-            *words.notes(
-                counts,
-                windows,
-                _shares_scope(panel, inside, others, windows),
-                _newcomers(panel, inside, windows),
-            ),
-        ),
+        notes=_notes(panel, remedy, aim, counts, windows, reading, others),
+    )
+
+
+def _notes(
+    panel: Panel,
+    remedy: Remedy,
+    aim: Issue | None,
+    counts: Counts,
+    windows: Windows,
+    reading: Reading,
+    others: Sequence[Remedy],
+) -> tuple[Text, ...]:
+    """Return what a reader of the verdict should know of how it came about."""
+    inside = members(panel, remedy.segment)
+    sharing = _shares_scope(panel, inside, others, windows)
+    return tuple(
+        text
+        for text in (
+            words.no_such_issue(remedy) if remedy.issue_id and aim is None else None,
+            words.answer(reading) if aim is not None and aim.test_plan is not None else None,
+            *words.notes(counts, windows, sharing, _newcomers(panel, inside, windows)),
+        )
+        if text is not None
     )
 
 

@@ -43,6 +43,21 @@ def no_such_issue(remedy: Remedy) -> Text:
     )
 
 
+def answer(reading: Reading) -> Text | None:
+    """Say how what was measured stands beside what the test written beforehand asked for."""
+    reached = reading.hazard_ratio
+    if reached is None:
+        return None
+    names = ("reached", "high", "low")
+    measured = zip(names, (reached.value, reached.low, reached.high), strict=True)
+    return Text(
+        "The test written beforehand asked for {asked} fewer departures. Measured so far, once the"
+        " effect had set in: {reached} fewer; anything from {low} to {high} is possible.",
+        {name: {"type": "percent", "value": 1 - ratio} for name, ratio in measured}
+        | {"asked": {"type": "percent", "value": 1 - reading.hoped}},
+    )
+
+
 def worked(reading: Reading) -> Text:
     """Say that departures fell by more than chance."""
     return Text(
