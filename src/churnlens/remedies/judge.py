@@ -271,9 +271,10 @@ def _verdict(
         return "did_not", words.announced(aim, move)
     if reading.clear and move is not None and move.moved:
         return "worked", words.worked(reading)
-    if reading.readable is None and not (reading.fell and reading.a_year_on):
+    plain = reading.fell and reading.a_year_on
+    if reading.readable is None and not plain:
         return "cannot_tell", words.TOO_FEW
-    if reading.readable is not None and not reading.readable_now:
+    if not reading.readable_now and not plain:
         return "too_early", words.too_early(reading)
     if reading.fell and reading.trend_before <= FALLING:
         return "cannot_tell", words.falling_before(reading)

@@ -13,7 +13,7 @@ from churnlens.remedies.carried_out import SMALLEST_SHARE, Move
 from churnlens.remedies.fading import Fading
 from churnlens.remedies.levels import Levels
 from churnlens.remedies.measure import HALF, measure
-from churnlens.remedies.power import SURE, Seen, periods_needed
+from churnlens.remedies.power import FIRST, SURE, Seen, periods_needed
 from churnlens.remedies.rates import Change, Counts
 from churnlens.remedies.windows import Windows, last_day
 from churnlens.results import Estimate, Issue
@@ -106,9 +106,8 @@ def read_change(
     own, inflation = seen[0].levels, _inflation(counts, windows)
     others = seen[1].levels if len(seen) > 1 else None
     hoped = _hoped(counts, windows, aim, move)
-    needed = periods_needed(
-        seen, hoped, settling=windows.quarter, power=SURE, inflation=inflation, fading=fading
-    )
+    needed = _needed(seen, hoped, windows, inflation, fading)
+    readable = _readable(periods, windows, needed, aim)
     passed = len(windows.since) - windows.start
     measured = measure(own, others, windows, fading) if windows.settled.any() else None
     return Reading(
@@ -117,13 +116,37 @@ def read_change(
         risk_ratio=None if measured is None else _interval(measured.risk, inflation),
         still_at_stake=_at_stake(own, windows, inflation),
         hoped=hoped,
-        readable=None if needed is None else last_day(periods, windows.start + needed - 1),
-        readable_now=needed is not None and passed >= needed,
+        readable=readable,
+        readable_now=readable is not None and readable <= last_day(periods, len(periods) - 1),
         a_year_on=passed >= 4 * windows.quarter,
         trend_before=rates.trend(counts, windows.base) / inflation,
         clear=measured is not None and measured.hazard.z <= -EARLY * inflation,
         alone=others is None,
     )
+
+
+def _needed(
+    seen: Sequence[Seen], hoped: float, windows: Windows, inflation: float, fading: Fading | None
+) -> int | None:
+    """Return after how many periods the effect hoped for is seen: surely, or at all."""
+    tries = (
+        periods_needed(
+            seen, hoped, settling=windows.quarter, power=power, inflation=inflation, fading=fading
+        )
+        for power in (SURE, FIRST)
+    )
+    return next((needed for needed in tries if needed is not None), None)
+
+
+def _readable(
+    periods: Sequence[dt.date], windows: Windows, needed: int | None, aim: Issue | None
+) -> dt.date | None:
+    """Return the date from which to judge; that of the test plan where none can be reckoned now."""
+    if needed is not None:
+        return last_day(periods, windows.start + needed - 1)
+    if aim is not None and aim.test_plan is not None:
+        return dt.date.fromisoformat(aim.test_plan.readable_from)
+    return None
 
 
 def _inflation(counts: Counts, windows: Windows) -> float:

@@ -114,6 +114,9 @@ def spells(panel: Panel, until: int) -> Spells:
     """
     there = panel.active[:, :until] > 0
     rows = np.flatnonzero(there.any(axis=1) & ~panel.known_from_start)
+    if len(rows) == 0:
+        nobody = np.zeros(0, dtype=bool)
+        return Spells(rows, rows, rows, nobody, nobody)
     first = there[rows].argmax(axis=1)
     last = until - 1 - there[rows, ::-1].argmax(axis=1)
     onset = panel.onset[rows]
