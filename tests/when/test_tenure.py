@@ -122,3 +122,11 @@ def test_a_rise_of_the_times_is_a_drift_that_no_cohort_explains():
     assert found.drift.low <= 1.02**3 <= found.drift.high
     assert found.drift.low > 1
     assert found.cohort_p > 0.01
+
+
+def test_a_book_in_which_no_age_is_known_has_no_curve():
+    drawn = panel(np.full((50, MONTHS), 0.05), np.full(50, 2))
+    nobody = dataclasses.replace(drawn, known_from_start=np.ones(50, dtype=bool))
+    stay = describe_stay(nobody, MONTHS)
+    assert stay.survival == ()
+    assert [s.code for s in stay.skipped] == ["no_survival"]
