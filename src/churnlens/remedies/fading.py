@@ -4,7 +4,8 @@ A cause that goes on meets fewer and fewer of those whom it drives away, so the 
 are left falls without any remedy (selection by frailty: Vaupel, Manton and Stallard 1979; Hernan
 2010). Clients whom the same cause reaches and the remedy does not show how much. Where there are
 none it is reckoned from how many had to leave already, with a gamma frailty whose variance may be
-anything from 0 (all alike) to 1; half of it is taken and the rest is put in the error.
+anything from 0 (all alike) to one half, since damage also builds up while clients thin out; the
+middle is taken and the rest is put in the error. See docs/adr/0006-remedy-effects.md.
 """
 
 from __future__ import annotations
