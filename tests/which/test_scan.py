@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 
+from churnlens import bands
 from churnlens.which.scan import next_window, prepare
 from churnlens.which.segments import attributes_of
-from churnlens.which.windows import gains
+from churnlens.which.windows import LEVEL_PRIOR, Times, best, gain_of, gains
 
 CLIENTS = 4000
 
@@ -113,3 +115,96 @@ def test_gain_is_the_likelihood_ratio_of_two_levels():
     by_hand = 30 * np.log(30 / 20) + 12 * np.log(12 / 22) - 42 * np.log(42 / 42)
     assert gains(observed, expected)[0, 1] == pytest.approx(by_hand)
     assert gains(observed[:, ::-1], expected)[0, 1] == 0  # a fall is no rise
+
+
+def _hit_where(inside, months, begin, end=None, ratio=4.0):
+    t = np.arange(months)
+    usual = np.full((len(inside), months), 0.01)
+    during = (t >= begin) & (t < (months if end is None else end))
+    return usual, usual * np.where(inside[:, None] & during, ratio, 1)
+
+
+def test_a_trouble_that_has_passed_is_found_with_its_end(draw, months):
+    size = _sizes()
+    usual, hazard = _hit_where(size == "key", months, 14, 21)
+    found = _strongest(draw(hazard, size=size, usual=usual))
+    assert found.segment == {"size": ("key",)}
+    assert abs(found.start - 14) <= 1
+    assert abs(found.end - 21) <= 1
+    assert found.p_value <= 0.01
+    assert found.covers(months).sum() == found.end - found.start
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_rise_that_lasts_is_not_said_to_have_passed(draw, months, seed):
+    size = _sizes()
+    usual, hazard = _hit_where(size == "key", months, 20)
+    assert _strongest(draw(hazard, size=size, usual=usual, seed=seed), draws=0).end is None
+
+
+def _with_third(base, channel):
+    base.panel.attributes["channel"] = pd.Categorical(channel)
+    return base
+
+
+def test_three_attributes_are_found_as_one_conjunction(draw, months):
+    rng = np.random.default_rng(5)
+    size, region = _sizes(), rng.choice(["north", "south"], CLIENTS)
+    channel = rng.choice(["web", "direct"], CLIENTS)
+    inside = (size == "middle") & (region == "north") & (channel == "web")
+    usual, hazard = _hit_where(inside, months, 18, ratio=6.0)
+    base = _with_third(draw(hazard, size=size, region=region, usual=usual), channel)
+    found = _strongest(base)
+    assert found.segment == {"size": ("middle",), "region": ("north",), "channel": ("web",)}
+    assert found.p_value <= 0.01
+
+
+def test_the_third_attribute_is_left_out_where_it_says_nothing(draw, months):
+    rng = np.random.default_rng(6)
+    size, region = _sizes(), rng.choice(["north", "south"], CLIENTS)
+    inside = (size == "middle") & (region == "north")
+    usual, hazard = _hit_where(inside, months, 18)
+    base = draw(hazard, size=size, region=region, usual=usual)
+    found = _strongest(_with_third(base, rng.choice(["web", "direct", "partner"], CLIENTS)))
+    assert found.segment == {"size": ("middle",), "region": ("north",)}
+
+
+def test_values_that_rose_together_are_one_segment(draw, months):
+    manager = np.array([f"M{k:02d}" for k in range(12)])[np.arange(CLIENTS) % 12]
+    usual, hazard = _hit_where(np.isin(manager, ["M01", "M05", "M09"]), months, 20)
+    found = _strongest(draw(hazard, size=manager, usual=usual))
+    assert found.segment == {"size": ("M01", "M05", "M09")}
+
+
+def test_a_number_is_cut_where_the_data_have_it(draw, months):
+    rng = np.random.default_rng(7)
+    staff = np.round(rng.lognormal(3.5, 1, CLIENTS))
+    cuts = bands.edges(staff, 10).tolist()
+    usual, hazard = _hit_where(staff > cuts[6], months, 20)
+    base = draw(hazard, usual=usual)
+    names = bands.names(cuts)
+    base.panel.attributes["staff"] = pd.cut(staff, [-np.inf, *cuts, np.inf], labels=names)
+    found = _strongest(base)
+    assert found.segment == {"staff": (f"above {cuts[6]:g}",)}
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_search_is_whole_though_few_windows_are_looked_at(seed):
+    """By hand over every segment and window, against what the bound lets through."""
+    rng = np.random.default_rng(seed)
+    due = rng.gamma(2, 0.5, (30, 1, 36)).astype(np.float32)
+    seen = rng.poisson(due * np.where(rng.random((30, 1, 1)) < 0.2, 2.0, 1.0)).astype(np.float32)
+    seen = np.concatenate([seen, rng.poisson(due).astype(np.float32)], axis=1)
+    when = Times(3, 34, 36, 33, (3, 6, 12))
+    found = best(seen, due, when, (1.0, 3.0), np.zeros(2))
+    for draw_ in range(2):
+        top = 0.0
+        for s in range(30):
+            o, e = seen[s, draw_], due[s, 0]
+            windows = [(b, 36, 1.0) for b in range(3, 34)]
+            windows += [(b, b + n, 3.0) for n in (3, 6, 12) for b in range(3, 33 - n + 1)]
+            whole = np.float64(o.sum() + LEVEL_PRIOR), np.float64(e.sum() + LEVEL_PRIOR)
+            for b, end, price in windows:
+                gain = gain_of(np.float64(o[b:end].sum()), np.float64(e[b:end].sum()), *whole)
+                top = max(top, float(gain) - price)
+        assert max(found.score[draw_], 0.0) == pytest.approx(top, abs=1e-3)
