@@ -192,7 +192,7 @@ def case(book: Drawn, c: Candidate, **more: object) -> Case:
         "attribution": attribute(book.baseline, explained(book, c)).parts[0],
         "beside": (),
         "rivals": (),
-        "timing": lead_lag(book.baseline, c.move.exposure, c.inside, sign),
+        "timing": lead_lag(book.baseline, c.move.exposure, (c.inside,), sign),
         "others": {},
         "controls": (),
         "seed": 0,

@@ -136,7 +136,7 @@ def test_the_dose_is_refuted_where_all_were_hit_alike() -> None:
 
 
 def test_a_symptom_fails_lead_lag(hit: drawn_books.Drawn, clear: Case) -> None:
-    late = drawn_books.lead_lag(hit.baseline, hit.exposure("symptom"), None, 1)
+    late = drawn_books.lead_lag(hit.baseline, hit.exposure("symptom"), (), 1)
     assert CHECKS["lead_lag"](dataclasses.replace(clear, timing=late)).outcome == "fail"
 
 

@@ -123,7 +123,7 @@ def _cases(
             continue
         who = resolved[id(part)]
         c = who.candidate
-        timing = lead_lag(baseline, c.move.exposure, c.inside, 1 if c.move.shift > 0 else -1)
+        timing = lead_lag(baseline, c.move.exposure, (c.inside,), 1 if c.move.shift > 0 else -1)
         seed = settings.seed + zlib.crc32(c.driver.encode())
         cases[k] = Case(
             baseline,

@@ -1,9 +1,9 @@
 """Did the driver come before the departure or after it?
 
 For each period from eight months before to six months after an onset, the driver's level among
-those who left less that of comparable clients who did not (same period, same side of the segment),
-in standard deviations. A cause stands out before; a symptom crowds around the onset and goes on
-after it.
+those who left less that of comparable clients who did not (same period, in and out of the same
+segments), in standard deviations. A cause stands out before; a symptom crowds around the onset and
+goes on after it.
 """
 
 from __future__ import annotations
@@ -40,18 +40,21 @@ class LeadLag:
         return self.after_z >= CLEAR and self.after > 0 and self.before < 0.5 * self.after
 
 
-def lead_lag(baseline: Baseline, exposure: Exposure, inside: Array | None, sign: int) -> LeadLag:
+def lead_lag(
+    baseline: Baseline, exposure: Exposure, scopes: tuple[Array, ...], sign: int
+) -> LeadLag:
     """Return the driver's excess among leavers by lag from the onset.
 
     Parameters
     ----------
-    inside
-        Client-periods of a segment to compare within, bool[n, T]; None: the whole book.
+    scopes
+        Client-periods of segments, bool[n, T] each: a leaver is held against those who are in and
+        out of the same ones. None: against the whole book.
     sign
         1 where more of the driver is the trouble, −1 where less of it is.
     """
     panel = baseline.panel
-    excess = _excess(exposure.values, panel.onset < 0, inside)
+    excess = _excess(exposure.values, panel.onset < 0, scopes)
     leavers = np.flatnonzero(panel.onset >= 0)
     periods = excess.shape[1]
     step = panel.calendar.span(1)
@@ -76,11 +79,17 @@ def lead_lag(baseline: Baseline, exposure: Exposure, inside: Array | None, sign:
     return LeadLag(tuple(points), before, before_z, after, after_z)
 
 
-def _excess(values: Array, stayed: Array, inside: Array | None) -> Array:
-    """Each value less the mean of those who stayed in the same period and side, over their SD."""
+def _excess(values: Array, stayed: Array, scopes: tuple[Array, ...]) -> Array:
+    """Each value less the mean of those who stayed in the same period and cell, over their SD.
+
+    Cells are what the scopes cut the book into.
+    """
     out = np.full(values.shape, np.nan, np.float32)
-    sides = [np.ones(values.shape, bool)] if inside is None else [inside, ~inside]
-    for side in sides:
+    cell = np.zeros(values.shape, np.int64)
+    for k, inside in enumerate(scopes):
+        cell += inside.astype(np.int64) << k
+    for code in np.unique(cell):
+        side = cell == code
         peers = np.where(side & stayed[:, None] & np.isfinite(values), values, np.nan)
         count = np.isfinite(peers).sum(axis=0)
         mean = np.nansum(peers, axis=0) / np.maximum(count, 1)

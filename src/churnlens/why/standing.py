@@ -73,7 +73,7 @@ def find_standing(
     found: dict[str, Standing] = {}
     for exposure in looked:
         best = _test(baseline, explained, attributes, exposure, len(looked))
-        if best is not None and lead_lag(baseline, exposure, None, 1).is_symptom:
+        if best is not None and lead_lag(baseline, exposure, (), 1).is_symptom:
             continue  # what follows the decline of slow leavers leaks into their past
         if best is not None and best.score > getattr(found.get(exposure.driver), "score", 0.0):
             found[exposure.driver] = best

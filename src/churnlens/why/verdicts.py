@@ -15,7 +15,9 @@ The rules, in this order:
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
+
+import numpy.typing as npt
 
 from churnlens.results import RuledOut, Text
 from churnlens.which.baseline import Baseline
@@ -26,6 +28,8 @@ from churnlens.why.lead_lag import LeadLag, lead_lag
 from churnlens.why.model import fit
 from churnlens.why.rivals import Rival, rivals
 from churnlens.why.selection import Explained, Explanation
+
+Array = npt.NDArray[Any]
 
 NEAR = 6.0  # months between a driver's change and a rise that happened "at the time"
 
@@ -98,7 +102,7 @@ def rule_out(
 
     `candidates` are its own changes; `starts` the periods in which rises began.
     """
-    timing = symptom_timing(baseline, driver)
+    timing = symptom_timing(baseline, driver, _scopes(candidates, named))
     relation = {r.candidate.driver: (r.relation, n) for n in named for r in n.rivals}
     if driver in relation:
         kind, of = relation[driver]
@@ -167,14 +171,24 @@ def _out(
     return RuledOut(driver, verdict, str(text), text, (), timing.points if timing else ())
 
 
-def symptom_timing(baseline: Baseline, driver: str) -> LeadLag | None:
-    """Return the driver's lead and lag over the whole book, the clearest of its measures.
+def _scopes(candidates: tuple[Candidate, ...], named: tuple[Resolved, ...]) -> tuple[Array, ...]:
+    """Segments in which a driver itself moved, or something else did that made clients leave."""
+    return tuple(c.inside for c in (*candidates, *(n.candidate for n in named)))
+
+
+def symptom_timing(
+    baseline: Baseline, driver: str, scopes: tuple[Array, ...] = ()
+) -> LeadLag | None:
+    """Return the driver's lead and lag, the clearest of its measures.
+
+    Leavers are held against those who stayed in and out of the same `scopes` (bool[n, T] each):
+    what the firm changed for a whole segment, some of whom left, is no reaction to their leaving.
 
     Fewer events after an onset are no sign of anything where events come with orders; only more of
     a driver can be a reaction of the firm or of the client.
     """
     found = [
-        lead_lag(baseline, e, None, 1)
+        lead_lag(baseline, e, scopes, 1)
         for e in baseline.panel.exposures
         if e.driver == driver and e.measure in ("mean", "count")
     ]
