@@ -1,5 +1,7 @@
 """How much of a change each client got: shrunk by its noise, read from the past alone."""
 
+from dataclasses import replace
+
 import drawn_books
 import numpy as np
 import pytest
@@ -25,7 +27,7 @@ def test_there_is_none_outside_the_segment_or_before_the_change(
     hit: drawn_books.Drawn, cause
 ) -> None:
     assert not cause.dose[~hit.key].any()
-    assert not cause.dose[:, : drawn_books.START + 1].any()
+    assert not cause.dose[:, : drawn_books.START].any()
     assert cause.dose.max() <= WIDEST
 
 
@@ -68,3 +70,14 @@ def test_noise_alone_makes_no_doses_apart() -> None:
     book = drawn_books.draw(drivers=alike, seed=5)
     dose = book.candidate("cause").dose[book.key, LATE]
     assert dose.std() < 0.15  # the plain differences of means scatter by more
+
+
+def test_a_dose_stays_what_was_lived_through_when_a_change_has_passed(
+    hit: drawn_books.Drawn, cause
+) -> None:
+    values, move = hit.exposure("cause").values, replace(cause.move, end=drawn_books.START + 6)
+    dose = change_dose(move, values, cause.inside)
+    later = values.copy()
+    later[:, move.end :] = 0.0
+    np.testing.assert_array_equal(dose, change_dose(move, later, cause.inside))
+    np.testing.assert_allclose(dose[:, LATE], dose[:, move.end], atol=1e-6)

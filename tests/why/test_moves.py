@@ -77,3 +77,23 @@ def test_contrasts_are_later_less_earlier_means_with_their_precision() -> None:
     assert weight[0, 3] == pytest.approx(2 * 1 / 3)
     assert difference[1, 2] == pytest.approx(0)
     assert weight[1, 1] == 0  # nothing was recorded before
+
+
+def test_a_change_that_passes_is_found_with_its_end() -> None:
+    def passing(rng, key, dose, onset):
+        values = drawn_books.shifted(rng, key, dose)
+        t = np.arange(drawn_books.MONTHS)
+        over = key[:, None] & (t >= drawn_books.START + 8)
+        return {"delay": values - 2.0 * np.where(over, dose[:, None], 0)}
+
+    (move,) = moves_of(drawn_books.draw(clients=600, drivers=passing, seed=5), "delay")
+    assert move.segment == drawn_books.KEY
+    assert abs(move.start - drawn_books.START) <= 1
+    assert move.end is not None
+    assert abs(move.end - drawn_books.START - 8) <= 1
+    assert move.after - move.before == pytest.approx(2.0, abs=0.4)
+
+
+def test_a_change_that_stays_has_no_end(hit: drawn_books.Drawn) -> None:
+    (move,) = moves_of(hit, "cause")
+    assert move.end is None

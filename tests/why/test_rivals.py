@@ -6,6 +6,7 @@ import pytest
 from scipy.stats import spearmanr
 
 from churnlens.panel.exposures import Exposure
+from churnlens.why.candidates import find_candidates
 from churnlens.why.rivals import rivals, same_dose_p, spearman_p
 from churnlens.why.verdicts import resolve
 
@@ -104,3 +105,25 @@ def test_rank_correlation_is_that_of_scipy(clients: int) -> None:
     assert spearman_p(x, y) == pytest.approx(spearmanr(x, y, alternative="greater").pvalue)
     assert spearman_p(x, x) == 0
     assert np.isnan(spearman_p(np.ones(clients), y))
+
+
+def test_one_level_for_another_makes_two_rivals_of_one_driver() -> None:
+    def visits(rng, key, dose, onset):
+        ones = np.ones_like(dose)
+        sides = {"level leadership": -1.0, "level technical": 1.0}
+        return {
+            m: drawn_books.Exposure(
+                "visit",
+                m,
+                "events",
+                drawn_books.shifted(rng, key, ones, size=s).astype(np.float32),
+            )
+            for m, s in sides.items()
+        }
+
+    book = drawn_books.draw(clients=1500, excess=4.0, follow="flat", drivers=visits, seed=8)
+    found = find_candidates(book.baseline, book.attributes, season=True)
+    assert {c.move.exposure.subject for c in found} == {"leadership visit", "technical visit"}
+    taken, other = found
+    (rival,) = rivals(book.baseline, taken, drawn_books.explained(book, taken, left=(other,)))
+    assert rival.relation == "inseparable"

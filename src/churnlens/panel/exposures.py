@@ -46,6 +46,12 @@ class Exposure:
             self.driver if self.measure in ("mean", "count") else f"{self.driver} ({self.measure})"
         )
 
+    @property
+    def subject(self) -> str:
+        """What to call it in a sentence: `leadership visit` for that level of visits."""
+        level = self.measure.removeprefix("level ")
+        return self.driver if level == self.measure else f"{level} {self.driver}"
+
     def rows(self, keep: Array) -> Exposure:
         """Return the exposure of some clients only."""
         return replace(self, values=self.values[keep])

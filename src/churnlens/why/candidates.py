@@ -42,7 +42,7 @@ class Candidate:
 
     move: Move
     term: Term
-    lasting: Term  # the same, going on to the end of the data
+    lasting: Term  # the same, going on for as long as the change itself did
     shape: Shape
     lag: int
     lasts: int
@@ -138,7 +138,13 @@ def _distinct(moves: list[Move]) -> list[Move]:
 
 
 def _same_matter(a: Move, b: Move) -> bool:
-    return a.exposure.measure != b.exposure.measure and a.low <= b.high + 3 and b.low <= a.high + 3
+    """Whether two measures of a driver show one change; opposite ones are two (see `rivals`)."""
+    return (
+        a.exposure.measure != b.exposure.measure
+        and a.direction == b.direction
+        and a.low <= b.high + 3
+        and b.low <= a.high + 3
+    )
 
 
 def _minded(whole: Candidate, baseline: Baseline, attributes: tuple[Attribute, ...]) -> Candidate:
@@ -168,7 +174,7 @@ def candidate(
     gain, lag, lasts = by_dose if kind == "dose" else by_flat
     shaped = dose if kind == "dose" else flat
     term = Term(move.exposure.name, _during(shaped, move, lag, lasts), inside)
-    lasting = replace(term, dose=_during(shaped, move, lag, shape[1]))
+    lasting = replace(term, dose=_during(shaped, move, lag, _longest(move, shape[1])))
     return Candidate(
         move=move,
         term=term,
@@ -188,6 +194,7 @@ def candidate(
 def _best(baseline: Baseline, move: Move, dose: Array, inside: Array) -> tuple[float, int, int]:
     """Gain less the lag's price, lag and length that explain departures best."""
     cal = baseline.panel.calendar
+    longest = _longest(move, dose.shape[1])
     observed, expected = tally(baseline, dose, inside)
     doses = np.broadcast_to(DOSES[:, None], observed.shape)
     tried = [
@@ -198,9 +205,14 @@ def _best(baseline: Baseline, move: Move, dose: Array, inside: Array) -> tuple[f
             lasts,
         )
         for lag in sorted({cal.span(m) if m else 0 for m in LAGS})
-        for lasts in (dose.shape[1], *(cal.span(m) for m in LENGTHS))
+        for lasts in (longest, *(cal.span(m) for m in LENGTHS if cal.span(m) < longest))
     ]
     return max(tried, key=lambda x: x[0])
+
+
+def _longest(move: Move, periods: int) -> int:
+    """Periods that departures may go on: those of the change itself, once its lag is over."""
+    return periods if move.end is None else move.end - move.start
 
 
 def _during(dose: Array, move: Move, lag: int, lasts: int) -> Array:

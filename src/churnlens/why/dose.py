@@ -34,16 +34,18 @@ def change_dose(move: Move, values: Array, inside: Array) -> Array:
     -------
     float32[n, T]: 0 outside the segment and until the change has begun, about 1 for a typical
     client of the segment once the change is complete; a client's own dose in t is known before t.
+    Where the change has passed, the dose stays what was lived through by then.
     """
     there = np.isfinite(values)
     member = np.asarray(inside.any(axis=1))
     sums, counts = cumulative(np.where(there, values, 0)), cumulative(there.astype(np.float32))
-    since_s = sums[:, :-1] - sums[:, [move.start]]
-    since_n = counts[:, :-1] - counts[:, [move.start]]
+    t = np.arange(values.shape[1])
+    lived = t if move.end is None else np.minimum(t, move.end)
+    since_s = sums[:, lived] - sums[:, [move.start]]
+    since_n = counts[:, lived] - counts[:, [move.start]]
     before, spread, noise = _before(
         sums[:, move.start], counts[:, move.start], values, member, move
     )
-    t = np.arange(values.shape[1])
     started = t >= move.start
     change = since_s / np.maximum(since_n, 1) - before[:, None]
     error = noise / np.maximum(since_n, 1) + spread[:, None]

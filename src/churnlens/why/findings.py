@@ -75,8 +75,10 @@ def shift_issue(
     )
     driver = case.candidate.driver
     direction: Literal["more", "less"] = "more" if move.shift > 0 else "less"
-    title = _shift_title(driver, direction, move.segment, onset, verdict)
-    rivals = tuple(r.candidate.driver for r in case.rivals if r.relation == "inseparable")
+    subject = move.exposure.subject
+    title = _shift_title(subject, direction, move.segment, onset, verdict)
+    apart = (r.candidate for r in case.rivals if r.relation == "inseparable")
+    rivals = tuple(c.move.exposure.subject for c in apart)
     size = abs(move.shift)
     ratio = finding.attribution.ratio
     return _issue(
@@ -111,7 +113,7 @@ def _step(exposure: Exposure, size: float) -> str:
     """A step of a driver as the effect's unit."""
     if exposure.measure == BEYOND:
         return f"{100 * size:.3g} % of orders with {exposure.driver} above {exposure.limit:.3g}"
-    return f"{size:.3g} {exposure.driver}"
+    return f"{size:.3g} {exposure.subject}"
 
 
 def unexplained_issue(finding: Finding, baseline: Baseline, settled: Settled) -> Issue:

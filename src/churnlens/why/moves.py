@@ -17,7 +17,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from churnlens.panel.cumulative import cumulative
 from churnlens.panel.exposures import Exposure
+from churnlens.panel.periods import Calendar
 from churnlens.when.change import ChangeDate, date_series
 from churnlens.which.baseline import Baseline
 from churnlens.which.segments import (
@@ -38,7 +40,13 @@ LEAST_T = 5.0  # t statistic of a shift against the differences between the segm
 FARTHEST = 3.0  # standard deviations at which a client's own difference is cut for that
 LEAST_CLIENTS = 10
 MOST_MOVES = 3
+MOST_TRIES = 5  # shifts looked at for that: some turn out to be too small, or to have no date
 BEFORE = 4  # months of data needed before a change
+# Months for which a change that passes is looked for; one of another length shows in the nearest.
+LENGTHS = (3, 6, 12)
+SHORTEST = 3  # months a change that passes must last, and data needed after it
+PASSED = 0.3  # part of a change that may be left after its end
+ENDS = 10.0  # log-likelihood by which an end must explain a segment's series better than none
 BUFFER = 2  # months before an onset that are not read
 ROUNDS = 25  # of alternating between the means of periods and of clients
 
@@ -48,7 +56,8 @@ class Move:
     """A change of an exposure in a segment.
 
     `start` is the first period of the change, with its 95 % interval `low`, `high`; `ramp` how many
-    periods it took. `before` and `after` are the segment's mean levels in the exposure's own unit.
+    periods it took; `end` the first period in which it had passed, None while it lasts. `before`
+    and `after` are the segment's mean levels in the exposure's own unit.
     """
 
     exposure: Exposure
@@ -61,6 +70,7 @@ class Move:
     after: float
     score: float
     clients: int
+    end: int | None = None
 
     @property
     def direction(self) -> str:
@@ -114,25 +124,29 @@ def find_moves(
     prices = {k: np.log1p(sum(g.segments for g in looked if g.order == k)) for k in (1, 2)} | {
         0: 0.0
     }
-    moves = []
-    for _ in range(MOST_MOVES):
-        best = _strongest(values, cells, looked, prices, cal.span(BEFORE))
-        if best is None:
+    moves: list[Move] = []
+    for _ in range(MOST_TRIES):
+        best = _strongest(values, cells, looked, prices, cal)
+        if best is None or best[0] < LEAST_SCORE or len(moves) == MOST_MOVES:
             break
-        score, segment, _ = best
+        score, segment = best
         inside = members(segment, attributes, values.shape)
-        move, profile = _dated(
-            exposure, rest, inside, segment, score, cal.season if season else None
-        )
+        move, profile = _dated(exposure, rest, inside, segment, score, cal, season)
         if season:  # a change that many share passes for season in part, until it is taken out
             values = rest - _season(rest - np.where(inside, profile, 0).astype(np.float32), cal)
-        if score < LEAST_SCORE or abs(move.shift) < LEAST_SIZE * spread:
-            break
-        if not _drifts(values, inside, profile):
+        if abs(move.shift) < LEAST_SIZE * spread:  # no change to speak of, but others may be
+            profile = _common_course(values, inside)
+        elif not _drifts(values, inside, profile):
             moves.append(move)
         taken = np.where(inside, profile, 0).astype(np.float32)
         rest, values = rest - taken, values - taken
     return tuple(moves)
+
+
+def _common_course(values: Array, inside: Array) -> Array:
+    """All that a segment's clients have in common over time, float[T]."""
+    series, _ = _against_the_rest(values, inside)
+    return np.where(np.isfinite(series), series - np.nanmean(series), 0)
 
 
 def _season(values: Array, cal: Any) -> Array:
@@ -157,18 +171,20 @@ def _season(values: Array, cal: Any) -> Array:
     return np.asarray((effect - effect.mean())[seasons][None, :])
 
 
-def contrasts(values: Array) -> tuple[Array, Array]:
-    """Return each client's mean from a period on less its mean before, and its weight, [n, T].
+def contrasts(values: Array, lasts: int | None = None) -> tuple[Array, Array]:
+    """Return each client's mean from a period on less its mean otherwise, and its weight, [n, T].
 
-    The weight is n₀n₁/(n₀+n₁) of the periods recorded before and after: the precision of the
+    `lasts` is how many periods a change goes on before it has passed; None: to the end of the data.
+    The weight is n₀n₁/(n₀+n₁) of the periods recorded without and with it: the precision of the
     difference for noise that is alike in all periods. 0 where either side is missing.
     """
     there = np.isfinite(values)
-    v = np.where(there, values, 0)
-    sums, counts = np.cumsum(v, axis=1), np.cumsum(there, axis=1, dtype=np.float32)
-    s0 = np.concatenate([np.zeros((len(v), 1)), sums[:, :-1]], axis=1)
-    n0 = np.concatenate([np.zeros((len(v), 1)), counts[:, :-1]], axis=1)
-    s1, n1 = sums[:, -1:] - s0, counts[:, -1:] - n0
+    sums, counts = cumulative(np.where(there, values, 0)), cumulative(there.astype(np.float32))
+    periods = values.shape[1]
+    until = np.arange(periods) + (periods if lasts is None else lasts)
+    until = np.minimum(until, periods)
+    s1, n1 = sums[:, until] - sums[:, :-1], counts[:, until] - counts[:, :-1]
+    s0, n0 = sums[:, -1:] - s1, counts[:, -1:] - n1
     both = (n0 > 0) & (n1 > 0)
     difference = np.where(both, s1 / np.maximum(n1, 1) - s0 / np.maximum(n0, 1), 0)
     weight = np.where(both, n0 * n1 / np.maximum(n0 + n1, 1), 0)
@@ -180,10 +196,31 @@ def _strongest(
     cells: Cells,
     looked: tuple[Group, ...],
     prices: dict[int, float],
-    first: int,
-) -> tuple[float, dict[str, tuple[str, ...]], int] | None:
-    """Score, segment and start of the clearest shift from period `first` on."""
-    difference, weight = contrasts(values)
+    cal: Calendar,
+) -> tuple[float, dict[str, tuple[str, ...]]] | None:
+    """Score and segment of the clearest shift, to the end of the data or for a time."""
+    first, periods = cal.span(BEFORE), values.shape[1]
+    spans = [cal.span(m) for m in LENGTHS]
+    fitting = [k for k in spans if first + k + cal.span(SHORTEST) <= periods]
+    found = [_shifted(contrasts(values), cells, looked, prices, slice(first, periods - 1))]
+    for lasts in fitting:
+        where = slice(first, periods - lasts - cal.span(SHORTEST) + 1)
+        best = _shifted(contrasts(values, lasts), cells, looked, prices, where)
+        # Every length is one more search, and an end one more date to choose.
+        price = np.log(len(fitting) * periods)
+        found.append(None if best is None else (best[0] - float(price), best[1]))
+    return max((f for f in found if f is not None), key=lambda f: f[0], default=None)
+
+
+def _shifted(
+    contrast: tuple[Array, Array],
+    cells: Cells,
+    looked: tuple[Group, ...],
+    prices: dict[int, float],
+    where: slice,
+) -> tuple[float, dict[str, tuple[str, ...]]] | None:
+    """Score and segment of the clearest shift among contrasts whose start is in `where`."""
+    difference, weight = contrast
     noise = _noise(difference, weight)
     pull = weight * difference
     typical = np.clip(np.sqrt(weight / noise) * difference, -FARTHEST, FARTHEST)
@@ -195,13 +232,13 @@ def _strongest(
         total, shift, heads, lean, square = np.split(sums, 5, axis=-1)
         gain = shift**2 / np.maximum(total, 1e-9) / noise / 2
         clear = (heads >= LEAST_CLIENTS) & _common(lean, square, heads)
-        gain = np.where(clear, gain, 0)[:, first:-1]
+        gain = np.where(clear, gain, 0)[:, where]
         if gain.size == 0 or gain.max() <= 0:
             continue
-        s, k = np.unravel_index(int(gain.argmax()), gain.shape)
-        score = float(gain[s, k]) - prices[group.order]
+        s = int(gain.max(axis=1).argmax())
+        score = float(gain[s].max()) - prices[group.order]
         if best is None or score > best[0]:
-            best = (score, group.segment(int(s)), int(k) + first)
+            best = (score, group.segment(s))
     return best
 
 
@@ -236,14 +273,22 @@ def _dated(
     inside: Array,
     segment: dict[str, tuple[str, ...]],
     score: float,
-    seasons: Array | None,
+    cal: Calendar,
+    season: bool,
 ) -> tuple[Move, Array]:
     """Date the segment's shift; also its profile over time, float[T], to explain it away."""
     mean, heads = _against_the_rest(values, inside)
-    change = date_series(mean, heads, rng=np.random.default_rng(0), draws=99, seasons=seasons)
+    t = np.arange(len(mean))
+    end = _end(mean, heads, cal)
+    change = date_series(
+        mean if end is None else np.where(t < end, mean, np.nan),
+        heads,
+        rng=np.random.default_rng(0),
+        draws=99,
+        seasons=cal.season if season else None,
+    )
     if not isinstance(change, ChangeDate):
-        flat = np.zeros(values.shape[1])
-        return Move(exposure, segment, 0, 0, 0, 0, 0.0, 0.0, 0.0, 0), flat
+        return Move(exposure, segment, 0, 0, 0, 0, 0.0, 0.0, 0.0, 0), np.zeros(len(t))
     profile = change.level() - change.before
     before = _level(exposure.values, np.isfinite(values) & inside, change.start)
     move = Move(
@@ -257,8 +302,46 @@ def _dated(
         after=before + change.after - change.before,
         score=score,
         clients=int((np.isfinite(values) & inside).any(axis=1).sum()),
+        end=end,
     )
-    return move, profile
+    return move, profile if end is None else np.where(t < end, profile, 0)
+
+
+def _end(mean: Array, heads: Array, cal: Calendar) -> int | None:
+    """First period in which a segment's change had passed, if its series says that it has.
+
+    A change to the end of the data and one that passes are held against each other by what they
+    leave over; a driver that only ebbs has not passed.
+    """
+    there = np.flatnonzero(np.isfinite(mean) & (heads > 0))
+    x, w = mean[there], heads[there]
+    n, first, shortest = len(x), cal.span(BEFORE), cal.span(SHORTEST)
+    start, end = np.meshgrid(np.arange(n + 1), np.arange(n + 1), indexing="ij")
+    possible = (start >= first) & (end - start >= shortest)
+    passing = possible & (end <= n - shortest)
+    lasting = possible & (end == n)
+    if not passing.any() or not lasting.any():
+        return None
+    left = _misfit(x, w, start, end)
+    place = np.unravel_index(np.where(passing, left, np.inf).argmin(), left.shape)
+    began, ended = int(place[0]), int(place[1])
+    floor = 1e-9 * float(w @ (x - np.average(x, weights=w)) ** 2)
+    without = float(left[lasting].min()) + floor
+    gain = n / 2 * np.log(without / (float(left[place]) + floor)) - np.log(n)
+    outside, after = (np.average(x[k], weights=w[k]) for k in (slice(began), slice(ended, n)))
+    size = np.average(x[began:ended], weights=w[began:ended]) - outside
+    passed = abs(after - outside) < PASSED * abs(size)
+    return int(there[ended]) if passed and gain >= ENDS else None
+
+
+def _misfit(x: Array, w: Array, start: Array, end: Array) -> Array:
+    """Weighted squares that a shift of the periods from `start` to before `end` leaves over."""
+    mass, pull = (np.concatenate(([0.0], np.cumsum(v))) for v in (w, w * x))
+    m1, p1 = mass[end] - mass[start], pull[end] - pull[start]
+    m0, p0 = mass[-1] - m1, pull[-1] - p1
+    with np.errstate(divide="ignore", invalid="ignore"):
+        explained = p1**2 / m1 + p0**2 / m0
+    return np.asarray(w @ x**2 - np.where((m1 > 0) & (m0 > 0), explained, 0))
 
 
 def _against_the_rest(values: Array, inside: Array) -> tuple[Array, Array]:

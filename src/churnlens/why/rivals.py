@@ -45,10 +45,15 @@ def rivals(baseline: Baseline, taken: Candidate, explained: Explained) -> tuple[
     return tuple(
         Rival(other, _standing_of(taken, other, at_once(baseline, taken, other)))
         for other in explained.left
-        if other.driver != taken.driver
+        if (other.driver != taken.driver or _opposite(taken, other))
         and other.flat_gain >= KEEP
         and together(baseline, taken, other)
     )
+
+
+def _opposite(a: Candidate, b: Candidate) -> bool:
+    """Whether two ways to measure a driver moved in opposite directions: one kind for another."""
+    return a.move.exposure.name != b.move.exposure.name and a.move.direction != b.move.direction
 
 
 def _standing_of(taken: Candidate, other: Candidate, at_once: bool) -> Relation:

@@ -36,6 +36,7 @@ NEAR_WINDOW = 6.0  # months between the two, the window's start being far less s
 MOST = 6
 TOGETHER = 0.4  # overlap of clients and time from which two changes explain the same rise
 NEAR = 4.0  # months between two moves that count as the same moment
+MOSTLY_NEW = 0.5  # part of a second scope that must be other clients than the first
 MOSTLY = 0.5  # part of a change's gain that another must share to explain the same rise
 
 
@@ -172,8 +173,22 @@ def _one_matter(baseline: Baseline, a: Candidate, b: Candidate) -> bool:
     Of two that moved for the same clients at the same moment only one is taken; how the other
     stands to it is then looked at apart (see `rivals`).
     """
-    same = a.driver == b.driver and bool((a.inside & b.inside).any())
-    return same or together(baseline, a, b)
+    if a.driver == b.driver and bool((a.inside & b.inside).any()):
+        return not _another_scope(baseline, a, b)
+    return together(baseline, a, b)
+
+
+def _another_scope(baseline: Baseline, taken: Candidate, other: Candidate) -> bool:
+    """Whether a driver moved once more, clearly at another time and mostly for other clients.
+
+    Each change's dose is held against what its own clients had before it, so that clients in both
+    scopes count for each change by what it added.
+    """
+    near = baseline.panel.calendar.span(NEAR)
+    first, then = sorted((taken.move, other.move), key=lambda m: m.start)
+    new = other.inside & ~taken.inside
+    due = [float(baseline.expected[k].sum(dtype=np.float64)) for k in (new, other.inside)]
+    return then.low - first.high > near and due[0] >= MOSTLY_NEW * due[1]
 
 
 def together(baseline: Baseline, a: Candidate, b: Candidate) -> bool:
