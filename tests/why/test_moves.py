@@ -4,6 +4,7 @@ import drawn_books
 import numpy as np
 import pytest
 
+from churnlens.which.segments import Attribute
 from churnlens.why.moves import contrasts, find_moves, readable
 
 
@@ -97,3 +98,15 @@ def test_a_change_that_passes_is_found_with_its_end() -> None:
 def test_a_change_that_stays_has_no_end(hit: drawn_books.Drawn) -> None:
     (move,) = moves_of(hit, "cause")
     assert move.end is None
+
+
+def test_one_change_in_three_values_of_an_attribute_is_one_move() -> None:
+    book = drawn_books.draw(clients=900, seed=6)
+    rng = np.random.default_rng(6)
+    rep = rng.integers(0, 12, 900)
+    moved = drawn_books.shifted(rng, rep < 3, np.ones(900)).astype(np.float32)
+    exposure = drawn_books.Exposure("hours", "mean", "orders", moved)
+    reps = Attribute("rep", rep, tuple(f"r{k:02}" for k in range(12)))
+    (move,) = find_moves(exposure, book.baseline, readable(book.baseline), (reps,), season=True)
+    assert move.segment == {"rep": ("r00", "r01", "r02")}
+    assert abs(move.start - drawn_books.START) <= 1

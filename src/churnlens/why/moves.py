@@ -11,6 +11,7 @@ those who leave is a symptom, and must not look like a change for everyone.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,6 +41,7 @@ LEAST_T = 5.0  # t statistic of a shift against the differences between the segm
 FARTHEST = 3.0  # standard deviations at which a client's own difference is cut for that
 LEAST_CLIENTS = 10
 MOST_MOVES = 3
+ALIKE = 1.5  # times as large a move may be as another and be the same change
 MOST_TRIES = 5  # shifts looked at for that: some turn out to be too small, or to have no date
 BEFORE = 4  # months of data needed before a change
 # Months for which a change that passes is looked for; one of another length shows in the nearest.
@@ -125,6 +127,7 @@ def find_moves(
         0: 0.0
     }
     moves: list[Move] = []
+    recorded = rest
     for _ in range(MOST_TRIES):
         best = _strongest(values, cells, looked, prices, cal)
         if best is None or best[0] < LEAST_SCORE or len(moves) == MOST_MOVES:
@@ -140,7 +143,48 @@ def find_moves(
             moves.append(move)
         taken = np.where(inside, profile, 0).astype(np.float32)
         rest, values = rest - taken, values - taken
-    return tuple(moves)
+
+    def together(a: Move, b: Move) -> Move | None:
+        """Both as one change, dated anew over the values of the attribute in which they differ."""
+        segment = _union(a.segment, b.segment)
+        if segment is None or not _alike(a, b):
+            return None
+        inside = members(segment, attributes, recorded.shape)
+        joined, _ = _dated(exposure, recorded, inside, segment, a.score + b.score, cal, season)
+        return joined if _alike(a, joined) else None
+
+    return _joined(moves, together)
+
+
+def _joined(moves: list[Move], together: Callable[[Move, Move], Move | None]) -> tuple[Move, ...]:
+    """Put together the moves that are one change of several values of an attribute."""
+    kept: list[Move] = []
+    for move in moves:
+        tried = ((k, together(other, move)) for k, other in enumerate(kept))
+        place, joined = next(((k, one) for k, one in tried if one is not None), (None, None))
+        if place is None or joined is None:
+            kept.append(move)
+        else:
+            kept[place] = joined
+    return tuple(sorted(kept, key=lambda m: -m.score))
+
+
+def _union(
+    a: dict[str, tuple[str, ...]], b: dict[str, tuple[str, ...]]
+) -> dict[str, tuple[str, ...]] | None:
+    """Both segments as one, where they differ in the values of a single attribute."""
+    apart = [name for name in a if a[name] != b.get(name)]
+    if a.keys() != b.keys() or len(apart) != 1:
+        return None
+    return a | {apart[0]: tuple(sorted({*a[apart[0]], *b[apart[0]]}))}
+
+
+def _alike(a: Move, b: Move) -> bool:
+    """Whether two moves are of one date, one end, one direction and about one size."""
+    sizes = sorted((abs(a.shift), abs(b.shift)))
+    ends = a.end == b.end or (a.end is not None and b.end is not None and abs(a.end - b.end) <= 1)
+    dates = a.low <= b.high and b.low <= a.high
+    return ends and dates and a.direction == b.direction and sizes[1] <= ALIKE * sizes[0]
 
 
 def _common_course(values: Array, inside: Array) -> Array:
