@@ -146,14 +146,14 @@ def _text(issue: Issue, as_of: dt.date, readable: dt.date, ratio: float, now: fl
     if issue.driver is None:
         return Text(
             "If a remedy undid all of the rise among {segment}, departures there would fall by"
-            " {fall}, from about {now} a quarter to about {then}. Begun on {start}, that would"
+            " {fall}, from about {now} a quarter to about {then}. Begun in {start}, that would"
             " stand out from chance by {date}, with four chances in five. We shall judge it by"
             " departures there beside those of clients elsewhere over the same months.",
             values,
         )
     return Text(
         "If {driver} stopped driving clients away among {segment}, departures there would fall by"
-        " {fall}, from about {now} a quarter to about {then}. A remedy begun on {start} would stand"
+        " {fall}, from about {now} a quarter to about {then}. A remedy begun in {start} would stand"
         " out from chance by {date}, with four chances in five. We shall judge it first by whether"
         " {driver} moved, then by departures there beside those of clients elsewhere over the same"
         " months.",

@@ -93,7 +93,7 @@ _NOT_SURE = Text("The rise, not why")
 _MIX_SURE = Text("Sure, by counting")
 _HINT = Text("A hint")
 
-_CHECKS_PASSED = Text("{passed} of {asked} checks passed")
+_CHECKS_PASSED = Text("{passed} of the {asked} checks that could be asked passed")
 _HOLDS = Text("holds in {agree} of {of} ways to define leaving")
 _RARE = Text(
     "Chance alone would show as much in fewer than 1 of 1,000 such searches, "

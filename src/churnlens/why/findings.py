@@ -313,8 +313,8 @@ def _shift_title(
             values,
         )
     if direction == "more":
-        return Text("Since {date}, {segment} leave more often because of more {driver}.", values)
-    return Text("Since {date}, {segment} leave more often because of a lack of {driver}.", values)
+        return Text("Since {date}, {segment} leave more often: {driver} rose.", values)
+    return Text("Since {date}, {segment} leave more often: {driver} fell.", values)
 
 
 def _unknown(
