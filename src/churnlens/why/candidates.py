@@ -113,7 +113,7 @@ def _of_tails(moves: list[Move], plain: list[Exposure], baseline: Baseline) -> l
     grows for everyone is what any measure shows that drifts.
     """
     kept = [m for m in moves if m.segment]
-    if not kept or any(lead_lag(baseline, e, None, 1).is_symptom for e in plain):
+    if not kept or any(lead_lag(baseline, e, (), 1).is_symptom for e in plain):
         return []
     return kept
 
