@@ -295,12 +295,14 @@ def _baskets(tables: Tables, codes: Any, cal: Calendar, whole: Array) -> Baskets
     """Count order days and money by client, category and period, where a client came back often."""
     o = tables.orders.filter(~tables.orders.is_return).drop_null("category")
     o = o.inner_join(codes, "client_id")
-    sums = o.group_by("code", "category", period=period_index(o.order_date, cal)).aggregate(
-        days=o.order_date.nunique(), amount=o.amount.sum()
-    )
-    pair = ibis.window(group_by=("code", "category"))
-    often = sums.mutate(total=sums.days.sum().over(pair)).filter(lambda r: r.total >= BASKET_DAYS)
-    rows = often.order_by("code", "category", "period").drop("total").to_pyarrow()
+    # By day first, kept: the engine takes twice as long to count distinct days by period.
+    by_day = o.group_by("code", "category", "order_date").aggregate(amount=o.amount.sum())
+    days = tables.connection.create_table(_name("basket_days"), by_day, temp=True)
+    total = days.group_by("code", "category").aggregate(total=days.count())
+    often = days.semi_join(total.filter(total.total >= BASKET_DAYS), ["code", "category"])
+    sums = often.group_by("code", "category", period=period_index(often.order_date, cal))
+    by_period = sums.aggregate(days=often.count(), amount=often.amount.sum())
+    rows = by_period.order_by("code", "category", "period").to_pyarrow()
     return baskets_of(
         rows["code"].to_numpy(),
         _numbered(rows["category"]),

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import importlib
 import os
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
@@ -26,6 +28,19 @@ def over_chunks(work: Callable[[Chunk], Result], chunks: Iterable[Chunk]) -> lis
             return [work(chunk) for chunk in chunks]
         with ThreadPoolExecutor(_cores()) as pool:
             return list(pool.map(work, chunks))
+
+
+def import_ahead(module: str) -> None:
+    """Begin to import a slow module beside array work; whoever imports it then waits for the rest.
+
+    An error of the import is raised to whoever imports it in earnest.
+    """
+
+    def load() -> None:
+        with contextlib.suppress(ImportError):
+            importlib.import_module(module)
+
+    threading.Thread(target=load).start()
 
 
 @contextlib.contextmanager

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from churnlens.config import Settings
-from churnlens.panel.threads import over_chunks
+from churnlens.panel.threads import import_ahead, over_chunks
 from churnlens.plugins import load_plugin
 from churnlens.results import Bar, Issue, RuledOut
 from churnlens.which.baseline import Baseline
@@ -68,6 +68,8 @@ def answer(
     controls = tuple(c for c in everything if c.move.exposure.role == "negative_control")
     candidates = tuple(c for c in everything if c.move.exposure.role == "candidate")
     explained, named = resolve(baseline, select(baseline, candidates, search, others))
+    if named:
+        import_ahead("sklearn.ensemble")  # for the second opinion on them
     explained, standing = _with_standing(baseline, explained, attributes)
     settled = attribute(baseline, explained)
     cases = _cases(baseline, explained, named, settled, others, controls, settings)

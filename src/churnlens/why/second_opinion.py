@@ -23,7 +23,7 @@ from churnlens.results import Estimate, Evidence, Text
 from churnlens.which.baseline import Baseline
 from churnlens.why.case import Case, say
 from churnlens.why.model import fit
-from churnlens.why.nuisances import amount, boosted_trees, chance, features
+from churnlens.why.nuisances import amount, boosted_trees, chance, features, in_bins
 from churnlens.why.orthogonal import Slope, folds, foretold, partially_linear
 
 Array = npt.NDArray[Any]
@@ -136,12 +136,13 @@ def _slope(case: Case, part: Sample, rng: np.random.Generator) -> Slope | None:
     # most.
     excess = float(fit(base, (case.lasting,)).excess[0])
     weight = part.weight * expected / (1 + excess * dose)
-    unforeseen = dose - foretold(amount, x, dose, weight, fold)
+    coarse = in_bins(x, weight)
+    unforeseen = dose - foretold(amount, coarse, dose, weight, fold)
     if np.average(unforeseen**2, weights=weight) < LEAST_UNFORESEEN * np.average(
         dose**2, weights=weight
     ):
         return None
-    usual = _usual(case, part, x, fold, dose <= 0) / part.of(base.hazard)
+    usual = _usual(case, part, x if case.models else coarse, fold, dose <= 0) / part.of(base.hazard)
     ratio = part.of(base.observed) / expected
     return partially_linear(ratio - usual, dose, unforeseen, weight, client)
 
