@@ -127,7 +127,7 @@ def open_book(tables: Tables, settings: Settings) -> Book:
     cal = periods.calendar(settings.period, tables.first_date, tables.as_of)
     data = periods.aggregate(tables, cal)
     attributes, skipped = client_attributes(tables, data.clients)
-    bought = products(tables, data)
+    bought = products(data)
     if isinstance(bought, Skipped):
         skipped, bought = (*skipped, bought), None
     signup, closed = _dates(tables, data.clients, cal)

@@ -141,6 +141,7 @@ class ClientPeriods:
     revenue: Array
     margin: Array | None
     measures: dict[str, Array]
+    bought: Any = None  # Ibis table of days and amount by code, category and period
     baskets: Baskets | None = None
     limits: dict[str, float] = field(default_factory=dict)
     beyond: dict[str, Array] = field(default_factory=dict)
@@ -161,6 +162,7 @@ def aggregate(tables: Tables, cal: Calendar) -> ClientPeriods:
     stats = connection.create_table(_name("client_stats"), _client_stats(days), temp=True)
     clients = stats.inner_join(codes, "code").order_by("code").to_pyarrow()
     rows = _per_period(days, stats, cal, tables, limits).to_pyarrow()
+    bought = _bought(tables, codes, cal) if "category" in tables.orders.columns else None
     shape = (len(clients), len(cal.starts))
     at = (rows["code"].to_numpy(), rows["period"].to_numpy())
 
@@ -176,9 +178,8 @@ def aggregate(tables: Tables, cal: Calendar) -> ClientPeriods:
         revenue=dense("net"),
         margin=dense("margin") if "margin" in rows.column_names else None,
         measures={name: dense(f"m_{i}", np.nan) for i, name in enumerate(tables.measures)},
-        baskets=_baskets(tables, codes, cal, dense("gross"))
-        if "gross" in rows.column_names
-        else None,
+        bought=bought,
+        baskets=None if bought is None else _baskets(bought, dense("gross")),
         limits=limits,
         beyond={n: dense(f"b_{i}", np.nan) for i, n in enumerate(tables.measures) if n in limits},
     )
@@ -291,18 +292,24 @@ def _per_period(
     return joined.group_by("code", "period").aggregate(**sums)
 
 
-def _baskets(tables: Tables, codes: Any, cal: Calendar, whole: Array) -> Baskets:
-    """Count order days and money by client, category and period, where a client came back often."""
+def _bought(tables: Tables, codes: Any, cal: Calendar) -> Any:
+    """One row a client, category and period: days with an order there, and the money.
+
+    By day first: the engine takes twice as long to count distinct days by period.
+    """
     o = tables.orders.filter(~tables.orders.is_return).drop_null("category")
     o = o.inner_join(codes, "client_id")
-    # By day first, kept: the engine takes twice as long to count distinct days by period.
-    by_day = o.group_by("code", "category", "order_date").aggregate(amount=o.amount.sum())
-    days = tables.connection.create_table(_name("basket_days"), by_day, temp=True)
-    total = days.group_by("code", "category").aggregate(total=days.count())
-    often = days.semi_join(total.filter(total.total >= BASKET_DAYS), ["code", "category"])
-    sums = often.group_by("code", "category", period=period_index(often.order_date, cal))
-    by_period = sums.aggregate(days=often.count(), amount=often.amount.sum())
-    rows = by_period.order_by("code", "category", "period").to_pyarrow()
+    days = o.group_by("code", "category", "order_date").aggregate(amount=o.amount.sum())
+    of_period = days.group_by("code", "category", period=period_index(days.order_date, cal))
+    sums = of_period.aggregate(days=days.count(), amount=days.amount.sum())
+    return tables.connection.create_table(_name("bought"), sums, temp=True)
+
+
+def _baskets(bought: Any, whole: Array) -> Baskets:
+    """Read the categories that a client came back to often enough to be said to give them up."""
+    total = bought.group_by("code", "category").aggregate(total=bought.days.sum())
+    often = bought.semi_join(total.filter(total.total >= BASKET_DAYS), ["code", "category"])
+    rows = often.order_by("code", "category", "period").to_pyarrow()
     return baskets_of(
         rows["code"].to_numpy(),
         _numbered(rows["category"]),

@@ -11,9 +11,8 @@ import numpy.typing as npt
 
 from churnlens.panel.attributes import MOST_VALUES, SMALLEST, value_per_client
 from churnlens.panel.cumulative import cumulative
-from churnlens.panel.periods import Calendar, ClientPeriods, period_index
+from churnlens.panel.periods import Calendar, ClientPeriods
 from churnlens.results import Skipped, Text
-from churnlens.tables import Tables
 
 Array = npt.NDArray[Any]
 
@@ -47,15 +46,15 @@ class Products:
     breadth: Array
 
 
-def products(tables: Tables, data: ClientPeriods) -> Products | Skipped | None:
+def products(data: ClientPeriods) -> Products | Skipped | None:
     """Read what clients buy; None where orders have no category.
 
     Only the 24 categories that most clients buy are told apart, the others are one. `Skipped`
     where there is nearly a category per client, or one only.
     """
-    if "category" not in tables.orders.columns:
+    if data.bought is None:
         return None
-    rows = _rows(tables, data)
+    rows = data.bought.select("code", "category", "period", "days").to_pyarrow()
     names = _names(rows, len(data.clients))
     if isinstance(names, Skipped):
         return names
@@ -68,15 +67,6 @@ def products(tables: Tables, data: ClientPeriods) -> Products | Skipped | None:
         breadth += bought > 0
     main[main == len(names)] = -1
     return Products(Changing(MAIN_CATEGORY, main, tuple(names)), breadth)
-
-
-def _rows(tables: Tables, data: ClientPeriods) -> Any:
-    """Days with an order by client, category and period, as an Arrow table."""
-    o = tables.orders.filter(~tables.orders.is_return).drop_null("category")
-    o = o.inner_join(data.codes, "client_id")
-    period = period_index(o.order_date, data.calendar)
-    sums = o.group_by("code", "category", period=period).aggregate(n=o.order_date.nunique())
-    return sums.select("code", "category", "period", n=sums.n.cast("float32")).to_pyarrow()
 
 
 def _names(rows: Any, clients: int) -> list[str] | Skipped:
@@ -107,7 +97,7 @@ def _by_category(
     place = pc.index_in(rows["category"], value_set=pa.array(names)).fill_null(len(names))
     category = place.to_numpy()
     at = rows["code"].to_numpy().astype(np.int64) * shape[1] + rows["period"].to_numpy()
-    days = rows["n"].to_numpy()
+    days = rows["days"].to_numpy()
     back = np.maximum(np.arange(shape[1]) - cal.per_year, 0)
     for k in range(len(names) + 1):
         of_k = category == k
