@@ -83,8 +83,10 @@ _GOES_WITH = Text("Goes with {driver}; cause not shown")
 _UNKNOWN = Text("Cannot tell; no record explains it")
 _MIX = Text("The book has changed, not how it is served")
 
-_MORE = Text("more {driver}")
-_LESS = Text("a lack of {driver}")
+_RISE = Text("a rise in {driver}")
+_FALL = Text("a fall in {driver}")
+_MUCH = Text("too much {driver}")
+_LITTLE = Text("too little {driver}")
 
 _VERY_SURE = Text("Very sure")
 _SURE = Text("Sure")
@@ -107,6 +109,9 @@ _BEYOND = Text("share of orders with {driver} above {limit}")
 
 _EFFECT = Text(
     "For each {per}, a client is {times} times as likely to leave ({low} to {high} times)."
+)
+_EFFECT_OF_LESS = Text(
+    "For each {per} less, a client is {times} times as likely to leave ({low} to {high} times)."
 )
 _EFFECT_LESS = Text(
     "For each {per}, a client is {times} times as likely to leave ({low} to {high} times): "
@@ -157,11 +162,15 @@ def why(issue: Issue) -> Text:
 
 
 def driver_phrase(issue: Issue) -> Text:
-    """Return `more approval days` or `a lack of visits`, or the bare driver without a direction."""
+    """Return `a rise in approval days`, or all along `too much` of it; the bare name without one.
+
+    Forms that fit a name whether it is singular, plural or ends in a unit.
+    """
     driver = {"type": "driver", "value": issue.driver or ""}
     if issue.direction is None:
-        return Text("{driver}", {"driver": driver})
-    return fill(_MORE if issue.direction == "more" else _LESS, driver=driver)
+        return fill(_PLAIN, driver=driver)
+    more, less = (_MUCH, _LITTLE) if issue.kind == "standing" else (_RISE, _FALL)
+    return fill(more if issue.direction == "more" else less, driver=driver)
 
 
 def measured(issue: Issue) -> Text:
@@ -217,8 +226,9 @@ def effect(issue: Issue) -> Text | None:
     found = issue.effect
     if found is None:
         return None
+    harms = _EFFECT_OF_LESS if issue.direction == "less" else _EFFECT
     return fill(
-        _EFFECT if found.value >= 1 else _EFFECT_LESS,
+        harms if found.value >= 1 else _EFFECT_LESS,
         per=found.per.replace("_", " "),
         times=_times(found.value),
         low=_times(found.low),

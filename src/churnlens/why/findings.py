@@ -76,9 +76,9 @@ def shift_issue(
     driver = case.candidate.driver
     direction: Literal["more", "less"] = "more" if move.shift > 0 else "less"
     subject = move.exposure.subject
-    title = _shift_title(subject, direction, move.segment, onset, verdict)
     apart = (r.candidate for r in case.rivals if r.relation == "inseparable")
     rivals = tuple(c.move.exposure.subject for c in apart)
+    title = _shift_title(subject, direction, move.segment, onset, verdict, rivals)
     size = abs(move.shift)
     ratio = finding.attribution.ratio
     return _issue(
@@ -299,13 +299,24 @@ def _issue(
 
 
 def _shift_title(
-    driver: str, direction: str, segment: Segment, onset: DateEstimate, verdict: str
+    driver: str,
+    direction: str,
+    segment: Segment,
+    onset: DateEstimate,
+    verdict: str,
+    rivals: tuple[str, ...],
 ) -> Text:
-    values = {
+    values: dict[str, Any] = {
         "date": {"type": "date", "value": onset.date},
         "segment": {"type": "clients", "value": segment},
         "driver": {"type": "driver", "value": driver},
     }
+    if verdict == "cannot_tell" and rivals:
+        return Text(
+            "Since {date}, {segment} leave more often; {driver} and {rival} changed, and the data "
+            "cannot tell which of them is the cause.",
+            {**values, "rival": {"type": "driver", "value": rivals[0]}},
+        )
     if verdict == "cannot_tell":
         return Text(
             "Since {date}, {segment} leave more often; {driver} changed then, but the data cannot "

@@ -28,6 +28,8 @@ from churnlens.why.standing import Standing, find_standing
 from churnlens.why.verdicts import Resolved, resolve, rule_out, verdict
 from churnlens.why.waterfall import waterfall
 
+LEAST_ATTRIBUTED = 1.0  # departures: an issue that accounts for fewer is none
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -71,7 +73,7 @@ def answer(
     if named:
         import_ahead("sklearn.ensemble")  # for the second opinion on them
     explained, standing = _with_standing(baseline, explained, attributes)
-    settled = attribute(baseline, explained)
+    explained, standing, settled = _that_account(baseline, explained, standing)
     cases = _cases(baseline, explained, named, settled, others, controls, settings)
 
     def issue(k: int) -> Issue:
@@ -107,6 +109,31 @@ def _with_standing(
         return explained, {}
     fitted = fit(baseline, tuple(p.term for p in parts))
     return Explained(tuple(parts), fitted, explained.left), at
+
+
+def _that_account(
+    baseline: Baseline, explained: Explained, standing: dict[int, Standing]
+) -> tuple[Explained, dict[int, Standing], Settled]:
+    """Attribute departures, and drop what accounts for none once they are weighed anew.
+
+    What was taken by effective departures may be left without any beside the others; a rise that
+    no driver explains must also stand clear of none.
+    """
+    settled = attribute(baseline, explained)
+    kept = [
+        k
+        for k, (part, found) in enumerate(zip(explained.parts, settled.parts, strict=True))
+        if found.attributable.value >= LEAST_ATTRIBUTED
+        and (part.window is None or found.attributable.low > 0)
+    ]
+    if len(kept) == len(explained.parts):
+        return explained, standing, settled
+    parts = tuple(explained.parts[k] for k in kept)
+    idle = (p.candidate for k, p in enumerate(explained.parts) if k not in kept)
+    left = (*explained.left, *(c for c in idle if c is not None))
+    at = {place: standing[k] for place, k in enumerate(kept) if k in standing}
+    fewer = Explained(parts, fit(baseline, tuple(p.term for p in parts)), left)
+    return _that_account(baseline, fewer, at)
 
 
 def _cases(
