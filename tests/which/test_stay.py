@@ -42,9 +42,24 @@ def test_what_drives_the_best_away_is_said_the_other_way(draw):
 def test_ratio_is_of_the_halves(draw):
     mark = why_the_best_stay(best_clients(draw, strength=0.6, clients=4000))[0]
     values = mark.text.values
-    assert values["more"]["value"] / values["less"]["value"] == pytest.approx(
-        mark.risk_ratio.value, abs=0.02
-    )
+    more, less = (np.log1p(-values[side]["value"] / 100) for side in ("more", "less"))
+    assert more / less == pytest.approx(mark.risk_ratio.value, abs=0.02)
+
+
+def test_no_more_than_all_leave_in_a_year(draw):
+    mark = why_the_best_stay(best_clients(draw, strength=-1.5, clients=4000))[0]
+    assert all(0 < mark.text.values[side]["value"] < 100 for side in ("more", "less"))
+
+
+def test_an_attribute_that_goes_with_leaving_is_said_with_its_check(draw):
+    rng = np.random.default_rng(3)
+    size = rng.choice(["key", "mid"], 2400)
+    hazard = np.where(size == "key", 0.03, 0.01)[:, None] * np.ones(36)
+    base = draw(hazard, tier=np.repeat([0, 1], 1200), size=size)
+    mark = why_the_best_stay(base)[0]
+    assert mark.feature == "size: key"
+    assert "clients with size key left more often" in str(mark.text)
+    assert [e.outcome for e in mark.evidence] == ["pass", "pass"]
 
 
 def test_nothing_marks_them_where_nothing_does(draw):

@@ -202,11 +202,16 @@ _WITHOUT = (
 )
 
 
+def _within_a_year(rate: float) -> float:
+    """Of 100 clients, how many leave within a year at a rate per 100 clients and year."""
+    return round(float(-100 * np.expm1(-rate / 100)), 1)
+
+
 def _association(mark: _Mark, compared: _Comparison, elsewhere: Evidence) -> Association:
     less, fewer = compared.rate_with_less, compared.ratio.value < 1
     values: dict[str, Any] = {
-        "more": {"type": "number", "value": round(less * compared.ratio.value, 1)},
-        "less": {"type": "number", "value": round(less, 1)},
+        "more": {"type": "number", "value": _within_a_year(less * compared.ratio.value)},
+        "less": {"type": "number", "value": _within_a_year(less)},
     }
     halves = Text("Each half of the clients shows it by itself.")
     if mark.of is None:
