@@ -13,7 +13,7 @@ EN = Language("en", "EUR", "month")
 
 def test_words_are_as_strong_as_the_verdict_and_no_stronger(review: Review):
     cause, unexplained, _, twins, mix = review.issues
-    assert EN.say(words.why(cause)) == "Caused by more approval days"
+    assert EN.say(words.why(cause)) == "Caused by a rise in approval days"
     assert EN.say(words.why(twins)) == "Goes with more billing errors; cause not shown"
     assert "Cannot tell" in EN.say(words.why(unexplained))
     assert "book has changed" in EN.say(words.why(mix))
@@ -42,7 +42,7 @@ def test_the_verdict_is_two_sentences_with_and_without_issues(review: Review, qu
     said = [EN.sentence(t) for t in words.verdict(review)]
     assert said == [
         "Clients with size key have left more than expected since September\u00a02023, "
-        "because of more approval days.",
+        "because of a rise in approval days.",
         "Together, 5 issues cost about €5.9M a year.",
     ]
     assert "Nothing has got worse" in EN.say(words.verdict(quiet)[0])
