@@ -14,7 +14,7 @@ EN = Language("en", "EUR", "month")
 def test_words_are_as_strong_as_the_verdict_and_no_stronger(review: Review):
     cause, unexplained, _, twins, mix = review.issues
     assert EN.say(words.why(cause)) == "Caused by a rise in approval days"
-    assert EN.say(words.why(twins)) == "Goes with more billing errors; cause not shown"
+    assert EN.say(words.why(twins)) == "Goes with a rise in billing errors; cause not shown"
     assert "Cannot tell" in EN.say(words.why(unexplained))
     assert "book has changed" in EN.say(words.why(mix))
     assert EN.say(words.how_sure(twins)) == EN.say(words.how_sure(unexplained))
