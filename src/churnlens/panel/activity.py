@@ -78,7 +78,7 @@ def measure(data: ClientPeriods, attributes: pd.DataFrame, closed: Array) -> Act
         np.arange(len(cal.starts)) <= last[:, None]
     )
     season = seasonal_index(data.orders, active, cal, attributes)
-    covered = cal.share * calendar_gaps(data.orders, active, season, cal)
+    covered = cal.share * _recorded(data.orders, active, season, cal, attributes)
     exposure = season * covered * (np.arange(len(cal.starts)) >= first[:, None])
     scatter = _order_scatter(data.clients)
     exposure = exposure * own_season(data.orders, exposure * active, scatter, cal)
@@ -148,10 +148,30 @@ def _slow_scatter(
     return float(np.clip(np.median(ratio) / 0.455, 1.0, 4.0))
 
 
-def calendar_gaps(orders: Array, active: Array, season: Array, cal: Calendar) -> Array:
-    """Return the part of each period in which the whole book could order, float[T].
+def _recorded(
+    orders: Array, active: Array, season: Array, cal: Calendar, attributes: pd.DataFrame
+) -> Array:
+    """Return the part of each period in which each client could order, float32[n, T].
 
-    1 but where the book as a whole sags for a period or two and comes back (data lost, a strike, a
+    Records are missing for the whole book, or for one branch, country or sales channel: whatever
+    attribute has a value whose clients all but stop for a period or two and come back.
+    """
+    part = np.ones(orders.shape, np.float32)
+    part *= calendar_gaps(orders, active, season, cal).astype(np.float32)
+    for name in attributes:
+        codes = attributes[name].cat.codes.to_numpy()
+        for code in range(int(codes.max(initial=-1)) + 1):
+            rows = np.flatnonzero(codes == code)
+            gap = calendar_gaps(orders[rows], active[rows], season[rows], cal)
+            if (gap < 1).any():
+                part[rows] = np.minimum(part[rows], gap.astype(np.float32))
+    return part
+
+
+def calendar_gaps(orders: Array, active: Array, season: Array, cal: Calendar) -> Array:
+    """Return the part of each period in which these clients could order, float[T].
+
+    1 but where all of them together sag for a period or two and comes back (data lost, a strike, a
     recall): then what it brought over what its neighbours brought. A lasting fall is none.
     """
     due = (_steady_orders(orders, active, cal) * season).sum(axis=0)

@@ -20,9 +20,10 @@ from churnlens.why.narrowing import parts_that_mind
 
 Array = npt.NDArray[Any]
 LAGS = (0, 1, 2, 3, 4, 5, 7)  # months from the change to the first departures
-# What a month of lag costs in log-likelihood: beforehand, those who mind are thought to begin to
-# leave two months after a change on average, and the later the less likely (exponential).
-LAG_PRICE = 0.5
+# Months after a change at which those who mind begin to leave, on average, as it is thought
+# beforehand: the later the less likely (exponential). Lags are weighted by it, the weights having
+# mean 1, so that the error rate over all of them stays (Genovese, Roeder & Wasserman 2006).
+USUAL_LAG = 2.0
 CLEARLY = 3.0  # log-likelihood by which one reading is clearly better: odds of twenty to one
 LENGTHS = (6, 12)  # months a rise goes on where it does not last
 MOST_CLIENTS = 8_000  # clients read; a driver's change needs no more
@@ -221,4 +222,7 @@ def _during(dose: Array, move: Move, lag: int, lasts: int) -> Array:
 
 
 def _lag_price(baseline: Baseline, lag: int) -> float:
-    return LAG_PRICE * lag * 12 / baseline.panel.calendar.per_year
+    """What a lag costs in log-likelihood: a short one is credited, a long one paid for."""
+    weights = np.exp(-np.array(LAGS) / USUAL_LAG)
+    months = lag * 12 / baseline.panel.calendar.per_year
+    return float(months / USUAL_LAG + np.log(weights.mean()))

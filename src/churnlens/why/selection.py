@@ -24,7 +24,7 @@ from churnlens.why.model import Fit, Term, agreeing, fit
 
 Array = npt.NDArray[Any]
 
-DRIVER_ALPHA = 0.01  # error rate over all recorded changes and lags
+DRIVER_ALPHA = 0.02  # error rate over all recorded changes and lags
 SCAN_ALPHA = 0.03  # error rate of the scan over all segments and starts
 TESTS_A_MOVE = 6.0  # lags, lengths and shapes are alike: they count as so many independent tests
 # Gain below which an explanation is dropped again once the others are in. A driver's change must
