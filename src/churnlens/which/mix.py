@@ -272,14 +272,25 @@ def _split(
 
 
 def _parts(found: Array, active: Array, bands: int) -> tuple[Array, Array]:
-    """Part of the change made by shares, and that beyond what tenure alone would make."""
+    """Part of the change made by shares, and the attributes' share of that beside tenure's.
+
+    What both could have made (newcomers of a leaky kind are young too) is halved between them
+    (Shapley's value for two).
+    """
     whole = _mix_part(found, active)
-    return whole, whole - _mix_part(_by_band(found, bands), _by_band(active, bands))
+    by_tenure = _mix_part(_by_band(found, bands), _by_band(active, bands))
+    by_kind = _mix_part(_by_kind(found, bands), _by_kind(active, bands))
+    return whole, (whole - by_tenure + by_kind) / 2
 
 
 def _by_band(cells: Array, bands: int) -> Array:
     """Cells of attributes × tenure added up to tenure alone."""
     return np.asarray(cells.reshape(*cells.shape[:-1], -1, bands).sum(axis=-2))
+
+
+def _by_kind(cells: Array, bands: int) -> Array:
+    """Cells of attributes × tenure added up to attributes alone."""
+    return np.asarray(cells.reshape(*cells.shape[:-1], -1, bands).sum(axis=-1))
 
 
 def _redrawn(cells: Cells) -> Array:
