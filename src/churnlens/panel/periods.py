@@ -141,8 +141,8 @@ class ClientPeriods:
     revenue: Array
     margin: Array | None
     measures: dict[str, Array]
-    bought: Any = None  # Ibis table of days and amount by code, category and period
     baskets: Baskets | None = None
+    bought: Any = None  # Ibis table of days and amount by code, category and period
     limits: dict[str, float] = field(default_factory=dict)
     beyond: dict[str, Array] = field(default_factory=dict)
 
