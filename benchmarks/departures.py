@@ -60,7 +60,9 @@ def dated(data: ClientPeriods, attributes: pd.DataFrame) -> Panel:
     nobody = np.full(count, periods)
     activity = measure(data, attributes, nobody)
     tiers = value_tiers(data, data.calendar)
-    book = Book(data.calendar, data, activity, attributes, tiers, (), activity.first, nobody, ())
+    book = Book(
+        data.calendar, data, activity, attributes, tiers, (), (), activity.first, nobody, ()
+    )
     return build(book, "cadence")
 
 

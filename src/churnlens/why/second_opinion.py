@@ -102,6 +102,8 @@ def opinion(case: Case) -> tuple[Estimate, Slope] | None:
     """
     rng, base, term = np.random.default_rng(case.seed), case.baseline, case.lasting
     part = sample(base, term.dose, rng)
+    import sklearn.ensemble  # noqa: F401  only libraries that are loaded already can be limited
+
     with threadpool_limits(1):  # sums must not depend on the number of threads
         slope = _slope(case, part, rng)
     if slope is None:
