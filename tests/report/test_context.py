@@ -45,7 +45,7 @@ def test_an_issue_is_one_line_with_who_since_why_how_sure_and_cost(shown):
     line = page(shown, "verdict")["issues"][0]
     assert line["who"] == "Size key"
     assert line["since"] == "September\u00a02023"
-    assert line["why"] == "Caused by more approval days"
+    assert line["why"] == "Caused by a rise in approval days"
     assert line["sure"] == "Fairly sure"
     assert (line["cost"], line["interval"], line["month"]) == ("€4.2M", "€3.3M to €5M", "€260K")
 
