@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -99,6 +100,17 @@ class Group:
     def static(self) -> bool:
         """Whether no client changes its cell over time."""
         return all(x is None or x.codes.ndim == 1 for x in (self.a, self.b))
+
+    def indicator(self, n: int) -> Any:
+        """Sparse cells × n matrix of ones of a static group; kept, as one is used many times."""
+        if n not in self._indicators:
+            code = self.cells(np.arange(n), np.zeros(n, int))
+            self._indicators[n] = indicator(code, self.n_cells)
+        return self._indicators[n]
+
+    @cached_property
+    def _indicators(self) -> dict[int, Any]:
+        return {}
 
     @property
     def n_cells(self) -> int:
@@ -229,8 +241,7 @@ def dense_sums(group: Group, values: Array) -> Array:
     """Sum a dense float32[n, T] by cell and period: float32[cells, T]."""
     n, periods = values.shape
     if group.static:
-        code = group.cells(np.arange(n), np.zeros(n, int))
-        return np.asarray(indicator(code, group.n_cells) @ values, dtype=np.float32)
+        return np.asarray(group.indicator(n) @ values, dtype=np.float32)
     rows, cols = np.divmod(np.arange(values.size), periods)
     at = group.cells(rows, cols) * periods + cols
     sums = np.bincount(at, values.ravel(), minlength=group.n_cells * periods)

@@ -264,7 +264,7 @@ def _shifted(
     where: slice,
 ) -> tuple[float, dict[str, tuple[str, ...]]] | None:
     """Score and segment of the clearest shift among contrasts whose start is in `where`."""
-    difference, weight = contrast
+    difference, weight = (part[:, where] for part in contrast)
     noise = _noise(difference, weight)
     pull = weight * difference
     typical = np.clip(np.sqrt(weight / noise) * difference, -FARTHEST, FARTHEST)
@@ -276,7 +276,7 @@ def _shifted(
         total, shift, heads, lean, square = np.split(sums, 5, axis=-1)
         gain = shift**2 / np.maximum(total, 1e-9) / noise / 2
         clear = (heads >= LEAST_CLIENTS) & _common(lean, square, heads)
-        gain = np.where(clear, gain, 0)[:, where]
+        gain = np.where(clear, gain, 0)
         if gain.size == 0 or gain.max() <= 0:
             continue
         s = int(gain.max(axis=1).argmax())
