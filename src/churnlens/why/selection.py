@@ -35,6 +35,7 @@ SAME = 0.6  # overlap of dosed client-periods from which a window and a driver m
 NEAR_WINDOW = 6.0  # months between the two, the window's start being far less sharp
 MOST = 6
 TOGETHER = 0.4  # overlap of clients and time from which two changes explain the same rise
+NESTED = 0.9  # part of the smaller group in the larger from which it is one of its parts
 NEAR = 4.0  # months between two moves that count as the same moment
 MOSTLY_NEW = 0.5  # part of a second scope that must be other clients than the first
 MOSTLY = 0.5  # part of a change's gain that another must share to explain the same rise
@@ -170,12 +171,12 @@ def _window_term(baseline: Baseline, scan: Scan, window: Window) -> Term:
 def _one_matter(baseline: Baseline, a: Candidate, b: Candidate) -> bool:
     """Whether two changes cannot be two causes: one driver for clients in common, or both at once.
 
-    Of two that moved for the same clients at the same moment only one is taken; how the other
-    stands to it is then looked at apart (see `rivals`).
+    Of two that moved for the same clients at the same moment, or `a` for a part of those of `b`,
+    only one is taken; how the other stands to it is then looked at apart (see `rivals`).
     """
     if a.driver == b.driver and bool((a.inside & b.inside).any()):
         return not _another_scope(baseline, a, b)
-    return together(baseline, a, b)
+    return together(baseline, a, b) or _part_of(baseline, a, b)
 
 
 def _another_scope(baseline: Baseline, taken: Candidate, other: Candidate) -> bool:
@@ -202,6 +203,14 @@ def together(baseline: Baseline, a: Candidate, b: Candidate) -> bool:
     if overlap(baseline, a.inside & late, b.inside & late) < TOGETHER:
         return False
     return at_once(baseline, a, b) or _competing(baseline, a, b)
+
+
+def _part_of(baseline: Baseline, small: Candidate, large: Candidate) -> bool:
+    """Whether one driver moved for a part of those for whom the other did, at the same moment."""
+    late = np.arange(baseline.expected.shape[1]) > max(small.move.start, large.move.start)
+    whole = float(baseline.expected[small.inside & late].sum(dtype=np.float64))
+    shared = float(baseline.expected[small.inside & large.inside & late].sum(dtype=np.float64))
+    return at_once(baseline, small, large) and shared >= NESTED * whole
 
 
 def at_once(baseline: Baseline, a: Candidate, b: Candidate) -> bool:
