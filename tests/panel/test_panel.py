@@ -185,3 +185,16 @@ def test_a_fall_before_a_client_was_one_is_not_taken_for_a_later_one():
     ids = known.data.clients["client_id"].to_numpy()[panel.client]
     early = panel.found[ids < 200].sum()
     assert early < 0.5 * np.unique(panel.client[ids < 200]).size
+
+
+def test_records_missing_for_one_branch_are_no_departures():
+    rate = np.full((600, MONTHS), 2.5)
+    orders = order_days(rate, seed=10)
+    branch = np.where(np.arange(600) < 200, "east", "west")
+    missing = (orders["client"] < 200) & orders["month"].isin([16, 17])
+    attributes = pd.DataFrame({"branch": pd.Categorical(branch)})
+    known = book(orders[~missing].reset_index(drop=True), MONTHS, attributes)
+    east = build(known, "cadence").found[:200]
+    blind = book(orders[~missing].reset_index(drop=True), MONTHS)
+    assert east.sum() < 5
+    assert build(blind, "cadence").found[:200].sum() > 2 * east.sum()
