@@ -34,7 +34,8 @@ class MixChange:
     """A change in the departure rate between two spans, split in two; rates per 100 clients a year.
 
     `by_mix` and `by_rate` sum to `rate_after` − `rate_before`; `by_attributes` is the part of
-    `by_mix` that is there among clients of the same tenure. `p_value` is one-sided, of a rise.
+    `by_mix` that attributes make, what tenure could have made as well halved between the two.
+    `p_value` is one-sided, of a rise.
     `before` and `after` are the periods of the spans (first, one past the last); `departures` and
     `client_years` are those of the two.
     """
