@@ -83,7 +83,7 @@ class Settings(_Settings):
     price_cut: str | None = None
     name_clients: bool = False
     smallest_group: Annotated[int, Field(ge=5)] = 5
-    draws: Annotated[int, Field(ge=99)] = 999  # Monte Carlo draws of the scan
+    draws: Annotated[int, Field(ge=99)] = 499  # Monte Carlo draws of the scan
     orders: TableSettings = TableSettings()
     clients: TableSettings = TableSettings()
     events: TableSettings = TableSettings()

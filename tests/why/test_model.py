@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from churnlens.why import model
 from churnlens.why.attribution import attribute
-from churnlens.why.model import LEVEL_PRIOR, Term, fit, gain_alone, tally
+from churnlens.why.model import LEVEL_PRIOR, Term, fit, gains_alone, tally
 from churnlens.why.selection import Explained, Explanation
 
 T = np.arange(drawn_books.MONTHS)
@@ -133,8 +133,8 @@ def test_a_term_alone_gains_what_the_model_says(hit: drawn_books.Drawn) -> None:
     c = hit.candidate("cause")
     whole = fit(hit.baseline, (Term("", c.dose, c.inside),)).gain
     o, e = tally(hit.baseline, c.dose, c.inside)
-    doses = np.broadcast_to(model.DOSES[:, None], o.shape)
-    assert gain_alone(o, e, doses) == pytest.approx(whole, abs=1e-6)
+    o_by_dose, e_by_dose = (table.sum(axis=1)[None] for table in (o, e))
+    assert gains_alone(o_by_dose, e_by_dose, model.DOSES)[0] == pytest.approx(whole, abs=1e-5)
     assert o.sum() == pytest.approx(hit.baseline.observed[c.inside].sum())
 
 

@@ -24,7 +24,7 @@ def over_chunks(work: Callable[[Chunk], Result], chunks: Iterable[Chunk]) -> lis
     """
     chunks = list(chunks)
     with products_on_one_core():
-        if len(chunks) < 2:
+        if len(chunks) < 2 or _cores() < 2:
             return [work(chunk) for chunk in chunks]
         with ThreadPoolExecutor(_cores()) as pool:
             return list(pool.map(work, chunks))

@@ -14,7 +14,7 @@ from churnlens.which.baseline import Baseline
 from churnlens.which.segments import Attribute, members
 from churnlens.why.dose import change_dose
 from churnlens.why.lead_lag import lead_lag
-from churnlens.why.model import DOSES, Term, gain_alone, tally
+from churnlens.why.model import DOSES, Term, gains_alone, tally
 from churnlens.why.moves import Move, find_moves, readable
 from churnlens.why.narrowing import parts_that_mind
 
@@ -196,19 +196,28 @@ def _best(baseline: Baseline, move: Move, dose: Array, inside: Array) -> tuple[f
     """Gain less the lag's price, lag and length that explain departures best."""
     cal = baseline.panel.calendar
     longest = _longest(move, dose.shape[1])
-    observed, expected = tally(baseline, dose, inside)
-    doses = np.broadcast_to(DOSES[:, None], observed.shape)
     tried = [
-        (
-            gain_alone(observed, expected, _during(doses, move, lag, lasts))
-            - _lag_price(baseline, lag),
-            lag,
-            lasts,
-        )
+        (lag, lasts)
         for lag in sorted({cal.span(m) if m else 0 for m in LAGS})
         for lasts in (longest, *(cal.span(m) for m in LENGTHS if cal.span(m) < longest))
     ]
-    return max(tried, key=lambda x: x[0])
+    windows = [_window(move, lag, lasts, dose.shape[1]) for lag, lasts in tried]
+    sums = (_by_dose(table, windows) for table in tally(baseline, dose, inside))
+    gains = gains_alone(*sums, DOSES)
+    priced = [
+        (float(gain) - _lag_price(baseline, lag), lag, lasts)
+        for gain, (lag, lasts) in zip(gains, tried, strict=True)
+    ]
+    return max(priced, key=lambda x: x[0])
+
+
+def _by_dose(table: Array, windows: list[tuple[int, int]]) -> Array:
+    """Sums by dose where only the periods of a window have any, [STEPS, T] to [windows, STEPS]."""
+    running = np.concatenate([np.zeros((len(table), 1)), np.cumsum(table, axis=1)], axis=1)
+    begin, end = np.array(windows).T
+    within = (running[:, end] - running[:, begin]).T
+    within[:, 0] += table.sum() - within.sum(axis=1)
+    return np.asarray(within)
 
 
 def _longest(move: Move, periods: int) -> int:
@@ -216,9 +225,16 @@ def _longest(move: Move, periods: int) -> int:
     return periods if move.end is None else move.end - move.start
 
 
+def _window(move: Move, lag: int, lasts: int, periods: int) -> tuple[int, int]:
+    """First period in which departures may follow, and one past the last."""
+    begin = min(move.start + lag, periods)
+    return begin, min(begin + lasts, periods)
+
+
 def _during(dose: Array, move: Move, lag: int, lasts: int) -> Array:
-    since = np.arange(dose.shape[1]) - move.start - lag
-    return np.where((since >= 0) & (since < lasts), dose, np.float32(0))
+    begin, end = _window(move, lag, lasts, dose.shape[1])
+    t = np.arange(dose.shape[1])
+    return np.where((t >= begin) & (t < end), dose, np.float32(0))
 
 
 def _lag_price(baseline: Baseline, lag: int) -> float:

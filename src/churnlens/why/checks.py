@@ -17,7 +17,7 @@ from churnlens.which.confirm import confirm
 from churnlens.which.segments import Attribute
 from churnlens.why.candidates import CLEARLY
 from churnlens.why.case import Case, Check, say
-from churnlens.why.model import Term, agreeing, fit, gain_alone
+from churnlens.why.model import Term, agreeing, fit, gains_alone
 from churnlens.why.second_opinion import second_opinion
 from churnlens.why.selection import KEEP, driver_p
 
@@ -119,10 +119,9 @@ def placebo(case: Case) -> Evidence:
     profile = case.term.dose[inside].mean(axis=0)
     due = case.baseline.expected
     seen = np.where(due > 0, case.baseline.observed, 0)
-    own = gain_alone(_by_period(seen, c.inside), _by_period(due, c.inside), profile)
+    own = gains_alone(_by_period(seen, c.inside)[None], _by_period(due, c.inside)[None], profile)
     drawn = np.stack([rng.permutation(inside) for _ in range(DRAWS)]).astype(np.float32)
-    shown = (gain_alone(o, e, profile) for o, e in zip(drawn @ seen, drawn @ due, strict=True))
-    beaten = sum(gain >= own for gain in shown)
+    beaten = int(np.sum(gains_alone(drawn @ seen, drawn @ due, profile) >= own))
     if beaten <= 0.05 * DRAWS:
         return say(
             "placebo",
