@@ -20,6 +20,7 @@ import numpy.typing as npt
 from churnlens.panel import Panel
 from churnlens.panel.cumulative import cumulative
 from churnlens.panel.onsets import OnsetLikelihood
+from churnlens.panel.periods import Calendar
 
 Array = npt.NDArray[Any]
 
@@ -194,12 +195,17 @@ def _in_line(risk: Array, exposed: Array, seen: Array, factors: list[tuple[Array
     return risk
 
 
+def season_of(cal: Calendar) -> Array:
+    """Return the season that each period is in for the baseline, int[T]; one before two years."""
+    two_years = len(cal.starts) >= 2 * cal.per_year
+    return np.asarray(cal.season if two_years else np.zeros(len(cal.starts), int))
+
+
 def _moments(panel: Panel, bands: _Bands) -> tuple[Array, list[tuple[Array, int]]]:
     """Return each client-period's moment, int16[n, T], and every factor's level by moment."""
     cal = panel.calendar
     tenures, rates, clocks = len(TENURE_BANDS) + 2, RATE_BANDS + 1, len(CLOCK_BANDS) + 1
-    seasonal = len(cal.starts) >= 2 * cal.per_year
-    season = cal.season if seasonal else np.zeros(len(cal.starts), int)
+    season = season_of(cal)
     seasons = int(season.max()) + 1
     moment = bands.tenure.astype(np.int16) * rates + bands.rate
     moment = (moment * clocks + bands.clock) * seasons + season.astype(np.int16)
@@ -207,4 +213,4 @@ def _moments(panel: Panel, bands: _Bands) -> tuple[Array, list[tuple[Array, int]
         np.arange(tenures * rates * clocks * seasons), (tenures, rates, clocks, seasons)
     )
     factors = list(zip(levels, (tenures, rates, clocks, seasons), strict=True))
-    return moment, factors if seasonal else factors[:-1]
+    return moment, factors if seasons > 1 else factors[:-1]

@@ -17,15 +17,22 @@ Array = npt.NDArray[Any]
 class Lot:
     """What departures are drawn from.
 
-    `edges` is the running sum of what is expected, cell by cell and period by period (`cell`,
-    `period`); `events` departures to a draw.
+    `edges` is the running sum of what is expected, season by season, cell by cell and period by
+    period (`cell`, `period`); `ends` its value at the end of each season, and `counts` the
+    departures of a draw that fall in it.
     """
 
     edges: Array
     cell: Array
     period: Array
-    events: int
+    ends: Array
+    counts: Array
     periods: int
+
+    @property
+    def events(self) -> int:
+        """Departures of a draw."""
+        return int(self.counts.sum())
 
 
 @dataclass(frozen=True)
@@ -44,29 +51,48 @@ class Drawn:
         return np.repeat(np.arange(self.draws), self.events) * self.periods + self.period
 
 
-def lot(expected: Array, events: int) -> Lot:
-    """Return the lot of what is expected by cell and period, float[cells, T]."""
+def lot(expected: Array, events: int, season: Array) -> Lot:
+    """Return the lot of what is expected by cell and period, float[cells, T].
+
+    A draw has `events` departures, as many in each season (int[T], by period) as were expected in
+    it: the baseline has its seasons from the departures observed, and so agrees with them there.
+    """
     flat = np.flatnonzero(expected)
     cell, period = np.divmod(flat, expected.shape[1])
+    order = np.argsort(season[period], kind="stable")
+    flat, cell, period = flat[order], cell[order], period[order]
     edges = np.cumsum(expected.ravel()[flat], dtype=np.float64)
-    return Lot(edges, cell, period, events, expected.shape[1])
+    ends = edges[np.flatnonzero(np.append(np.diff(season[period]) != 0, True))]
+    # Rounded so that the sum stays: what is due until the end of each season, in whole departures.
+    until = np.rint(ends * events / edges[-1]).astype(int)
+    return Lot(edges, cell, period, ends, np.diff(until, prepend=0), expected.shape[1])
 
 
 def draw(
     source: Lot, attributes: tuple[Attribute, ...], count: int, rng: np.random.Generator
 ) -> Drawn:
-    """Draw `count` times.
-
-    Running sums of exponential gaps, scaled to end at 1, are uniforms already in order (Devroye
-    1986, V.3), and looking up ordered values is what takes the time otherwise.
-    """
-    gaps = rng.standard_exponential((count, source.events + 1))
-    ordered = np.cumsum(gaps, axis=1)
-    ordered *= source.edges[-1] / ordered[:, -1:]
-    at = np.searchsorted(source.edges, ordered[:, :-1].ravel()).clip(0, len(source.edges) - 1)
+    """Draw `count` times."""
+    begins = np.concatenate([[0.0], source.ends[:-1]])
+    where = np.hstack(
+        [
+            begin + (end - begin) * _in_order(count, events, rng)
+            for begin, end, events in zip(begins, source.ends, source.counts, strict=True)
+        ]
+    )
+    at = np.searchsorted(source.edges, where.ravel()).clip(0, len(source.edges) - 1)
     cell = source.cell[at]
     codes = {a.name: a.codes[cell].astype(np.int64) for a in attributes}
     return Drawn(codes, source.period[at], count, source.events, source.periods)
+
+
+def _in_order(count: int, events: int, rng: np.random.Generator) -> Array:
+    """Uniforms on 0 to 1, each row in order: float[count, events].
+
+    They are running sums of exponential gaps, scaled to end at 1 (Devroye 1986, V.3); looking up
+    ordered values is what takes the time otherwise.
+    """
+    running = np.cumsum(rng.standard_exponential((count, events + 1)), axis=1)
+    return np.asarray(running[:, :-1] / running[:, -1:])
 
 
 def cell_counts(group: Group, drawn: Drawn, moment: Array) -> Array:

@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from churnlens.panel.threads import over_chunks
 from churnlens.which import draws as drawing
-from churnlens.which.baseline import Baseline
+from churnlens.which.baseline import Baseline, season_of
 from churnlens.which.search import Drawn, Hit, Observed, Plan, plan, search
 from churnlens.which.segments import Attribute, Cells, Group, collapse, groups, members
 from churnlens.which.tables import Tables
@@ -107,7 +107,7 @@ def prepare(
     expected = cells.sums(baseline.expected)
     when = times(expected, baseline.panel.calendar)
     look = plan(cells.attributes, looked, expected, when)
-    null = _null_scores(expected, look, draws, seed)
+    null = _null_scores(expected, look, season_of(baseline.panel.calendar), draws, seed)
     seen = Tables(cells.sums(baseline.observed))
     return Scan(attributes, cells, looked, when, seen, look.segments, null)
 
@@ -242,12 +242,12 @@ def whole_departures(
     return found, float(expected * level)
 
 
-def _null_scores(expected: Array, look: Plan, draws: int, seed: int) -> Array:
+def _null_scores(expected: Array, look: Plan, season: Array, draws: int, seed: int) -> Array:
     """Best score of each of `draws` searches on departures drawn from what was expected."""
     events = round(float(expected.sum(dtype=np.float64)))
     if events == 0 or not look.when.starts:
         return np.zeros(0)
-    lot = drawing.lot(expected, events)
+    lot = drawing.lot(expected, events, season)
     draws = min(draws, max(FEWEST_DRAWS, MOST_DRAWN // events)) if draws else 0
     size = min(DRAWS_AT_A_TIME, max(1, AT_A_TIME // events))
 

@@ -202,8 +202,8 @@ def _best(baseline: Baseline, move: Move, dose: Array, inside: Array) -> tuple[f
         for lasts in (longest, *(cal.span(m) for m in LENGTHS if cal.span(m) < longest))
     ]
     windows = [_window(move, lag, lasts, dose.shape[1]) for lag, lasts in tried]
-    sums = (_by_dose(table, windows) for table in tally(baseline, dose, inside))
-    gains = gains_alone(*sums, DOSES)
+    observed, expected = (_by_dose(table, windows) for table in tally(baseline, dose, inside))
+    gains = gains_alone(observed, expected, DOSES)
     priced = [
         (float(gain) - _lag_price(baseline, lag), lag, lasts)
         for gain, (lag, lasts) in zip(gains, tried, strict=True)
