@@ -24,6 +24,7 @@ import numpy as np
 import numpy.typing as npt
 
 from churnlens.panel.activity import Activity
+from churnlens.panel.silence import allowance, silent_exposure
 from churnlens.panel.threads import over_chunks
 
 Array = npt.NDArray[Any]
@@ -203,19 +204,22 @@ def _course_fits(
     orders, exposure = activity.orders * live, activity.exposure * live
     orders[rows, begin] -= 1  # the order that made it a client says nothing of its rate
     exposure[rows, begin] *= 0.5
+    silent = silent_exposure(activity.orders * live, exposure)
     by_orders = _fits(
         orders,
         exposure,
         activity.order_scatter,
         prior,
         [(f / months, k) for f in FADES for k in KEPT],
+        silent,
     )
     basket_scatter = np.maximum(activity.volume_scatter - activity.order_scatter, 0.05)
     volume, baskets = activity.volume * live, activity.orders * live
     fading = [(f / months, k) for f in BASKET_FADES for k in BASKET_KEPT]
     making_up = [(0.0, 1 / k) for k in REARRANGED]
     by_basket = _fits(volume, baskets, basket_scatter, (2.0, 2.0), fading + making_up)
-    often = _fits(orders, exposure, activity.order_scatter, prior, [(0.0, k) for k in REARRANGED])
+    rarer = [(0.0, k) for k in REARRANGED]
+    often = _fits(orders, exposure, activity.order_scatter, prior, rarer, silent)
     otherwise = often + by_basket[len(fading) :]
     return np.concatenate([by_orders, by_basket[: len(fading)], otherwise])
 
@@ -226,21 +230,36 @@ def _fits(
     scatter: Array,
     prior: tuple[float, float],
     courses: list[tuple[float, float]],
+    silent: Array | None = None,
 ) -> Array:
-    """Gamma–Poisson marginal likelihood of counts x with exposure e, the rate integrated out."""
+    """Gamma–Poisson marginal likelihood of counts x with exposure e, the rate integrated out.
+
+    `silent` is the exposure since the last order, of whose silence counts alone make too much.
+    """
     a, b = prior
-    x, e = x / scatter[:, None], e / scatter[:, None]
+    scatter = scatter[:, None]
+    x, e = x / scatter, e / scatter
     shape_after = a + x.sum(axis=1, keepdims=True)
-    steady = shape_after * np.log(b + e.sum(axis=1, keepdims=True))
+    total = b + e.sum(axis=1, keepdims=True)
+    steady = shape_after * np.log(total)
+    if silent is not None:
+        silent = silent / scatter
+        steady -= allowance(shape_after * silent.sum(axis=1, keepdims=True) / total, scatter)
     out = np.empty((len(courses), *x.shape), np.float32)
     for fit, (fade, kept) in zip(out, courses, strict=True):
         course = course_shape(x.shape[1], fade, kept)
         np.maximum(e @ course, 0, out=fit)
         fit += b
+        if silent is not None:
+            due = np.maximum(silent @ course, 0)
+            due *= shape_after
+            due /= fit
         np.log(fit, out=fit)
         fit *= -shape_after
         fit += x @ np.log(course)
         fit += steady
+        if silent is not None:
+            fit += allowance(due, scatter)
     return out
 
 

@@ -28,6 +28,7 @@ PRIOR = 3.0  # pseudo-departures by which every factor is shrunk to 1
 TENURE_BANDS = (6, 12, 24, 48)  # months
 RATE_BANDS = 5
 CLOCK_BANDS = (0.5, 1.0, 1.5, 2.5)  # time left, in the time the client takes to order four times
+BANDS = (len(CLOCK_BANDS) + 1) * (RATE_BANDS + 1)  # of time left and order rate
 SWEEPS, ROUNDS = 4, 2
 # Where less than this can be told of a departure, what is found rests on how silence is modelled
 # more than on what the client did; a small error there would look like a large effect.
@@ -71,10 +72,17 @@ class Baseline:
 def fit(panel: Panel) -> Baseline:
     """Fit the baseline hazard and weigh the panel's departures under it."""
     bands = _bands(panel)
+    if panel.likelihood is None:
+        return _weighed(panel, _proportional(panel, bands, np.ones(BANDS)), bands)
+    # What is not told by the data only repeats what was assumed of it; were it to correct that in
+    # turn, a small flaw of the likelihood would grow from round to round.
+    told = np.zeros(BANDS)
     hazard = np.zeros_like(panel.active)
-    for _ in range(ROUNDS if panel.likelihood is not None else 1):
-        hazard = _proportional(panel, bands)
+    for _ in range(ROUNDS):
+        hazard = _proportional(panel, bands, told)
         panel = panel.weigh(hazard)
+        expected = hazard * panel.active
+        told = _information(panel, expected, panel.found - expected, bands)
     return _weighed(panel, hazard, bands)
 
 
@@ -90,6 +98,11 @@ class _Bands:
     tenure: Array
     rate: Array
     clock: Array
+
+    @property
+    def informed(self) -> Array:
+        """Time left and order rate in one number: what information on departures depends on."""
+        return self.clock * np.int16(RATE_BANDS + 1) + self.rate
 
 
 def _bands(panel: Panel) -> _Bands:
@@ -129,41 +142,39 @@ def _weighed(panel: Panel, hazard: Array, bands: _Bands) -> Baseline:
     if panel.likelihood is None:
         return Baseline(panel, hazard, expected, panel.found)
     surprise = panel.found - expected
-    informed = _information(panel, expected, surprise, bands)
+    informed = _information(panel, expected, surprise, bands).astype(np.float32)[bands.informed]
     effective = (expected * informed).astype(np.float32)
     return Baseline(panel, hazard, effective, np.where(informed > 0, effective + surprise, 0))
 
 
 def _information(panel: Panel, expected: Array, surprise: Array, bands: _Bands) -> Array:
-    """Part of the full information on departures that is there, by rate and time left.
+    """Part of the full information on departures that is there, float[BANDS].
 
     For departures known for sure, the variance of found less expected is the expected number; what
     is uncertain varies less. Neighbouring periods of a client are summed, since an onset that
     cannot be dated to the period is shared among them.
     """
-    band = bands.clock * np.int16(RATE_BANDS + 1) + bands.rate
+    band = bands.informed
     width = panel.calendar.span(4)
     running = cumulative(surprise)
     periods = surprise.shape[1]
     t = np.arange(periods)
     around = running[:, np.minimum(t + width + 1, periods)] - running[:, np.maximum(t - width, 0)]
-    size = (len(CLOCK_BANDS) + 1) * (RATE_BANDS + 1)
-    variance = np.bincount(band.ravel(), (surprise * around).ravel(), minlength=size)
-    full = np.bincount(band.ravel(), expected.ravel(), minlength=size)
+    variance = np.bincount(band.ravel(), (surprise * around).ravel(), minlength=BANDS)
+    full = np.bincount(band.ravel(), expected.ravel(), minlength=BANDS)
     overall = variance.sum() / max(full.sum(), 1e-9)
     part = (variance + 10 * overall) / (full + 10)  # ten departures' worth of shrinkage
-    known = np.where(part >= LEAST_INFORMATION, part.clip(0, 1), 0)
-    return known.astype(np.float32)[band]
+    return np.where(part >= LEAST_INFORMATION, part.clip(0, 1), 0)
 
 
-def _proportional(panel: Panel, bands: _Bands) -> Array:
+def _proportional(panel: Panel, bands: _Bands, told: Array) -> Array:
     """Hazard as a product of factors, each sweep bringing every margin in line with what was found.
 
     A client-period's factors depend on the client (its attributes) or on the moment (bands,
     season); each kind is summed over the panel once a sweep, and its factors are found from the
-    sums.
+    sums. Those of the time left count only what the data tell (`told`, float[BANDS]).
     """
-    moment, of_moment = _moments(panel, bands)
+    moment, of_moment, band = _moments(panel, bands)
     of_client = [
         (panel.attributes[name].cat.codes.to_numpy(), len(panel.attributes[name].cat.categories))
         for name in panel.attributes
@@ -177,7 +188,10 @@ def _proportional(panel: Panel, bands: _Bands) -> Array:
     for _ in range(SWEEPS):
         there = (by_client[:, None] * active).ravel()
         exposed = np.bincount(moment.ravel(), there, minlength=len(by_moment))
-        by_moment = _in_line(by_moment, exposed, seen_moment, of_moment)
+        by_moment = _in_line(by_moment, exposed, seen_moment, of_moment[1:])
+        by_moment = _in_line(
+            by_moment, exposed * told[band], seen_moment * told[band], of_moment[:1]
+        )
         exposed = np.einsum("it,it->i", by_moment.astype(np.float32)[moment], active)
         by_client = _in_line(by_client, exposed, seen_client, of_client).astype(np.float32)
     hazard = by_moment.astype(np.float32)[moment]
@@ -201,16 +215,19 @@ def season_of(cal: Calendar) -> Array:
     return np.asarray(cal.season if two_years else np.zeros(len(cal.starts), int))
 
 
-def _moments(panel: Panel, bands: _Bands) -> tuple[Array, list[tuple[Array, int]]]:
-    """Return each client-period's moment, int16[n, T], and every factor's level by moment."""
+def _moments(panel: Panel, bands: _Bands) -> tuple[Array, list[tuple[Array, int]], Array]:
+    """Return each client-period's moment, int16[n, T]; every factor's level, and band, by moment.
+
+    The first factor is the time left.
+    """
     cal = panel.calendar
     tenures, rates, clocks = len(TENURE_BANDS) + 2, RATE_BANDS + 1, len(CLOCK_BANDS) + 1
     season = season_of(cal)
     seasons = int(season.max()) + 1
     moment = bands.tenure.astype(np.int16) * rates + bands.rate
     moment = (moment * clocks + bands.clock) * seasons + season.astype(np.int16)
-    levels = np.unravel_index(
+    tenure, rate, clock, in_year = np.unravel_index(
         np.arange(tenures * rates * clocks * seasons), (tenures, rates, clocks, seasons)
     )
-    factors = list(zip(levels, (tenures, rates, clocks, seasons), strict=True))
-    return moment, factors if seasons > 1 else factors[:-1]
+    factors = [(clock, clocks), (tenure, tenures), (rate, rates), (in_year, seasons)]
+    return moment, factors if seasons > 1 else factors[:-1], clock * rates + rate
