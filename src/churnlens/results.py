@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from churnlens.errors import ReviewError
+from churnlens.naming import spoken
 
 SCHEMA_VERSION = "1"
 
@@ -53,7 +54,7 @@ def _plain(value: Any) -> str:
         if kind == "clients":
             return f"clients with {segment_label(inner)}" if inner else segment_label(inner)
         if kind == "driver":
-            return str(inner).replace("_", " ")
+            return spoken(str(inner))
         return _plain(inner)
     if isinstance(value, float):
         return f"{value:,.3g}" if abs(value) < 100 else f"{value:,.0f}"
@@ -65,7 +66,7 @@ def segment_label(segment: Segment) -> str:
     if not segment:
         return "all clients"
     return ", ".join(
-        f"{attribute.replace('_', ' ')} {' or '.join(values)}"
+        f"{spoken(attribute)} {' or '.join(values)}"
         for attribute, values in sorted(segment.items())
     )
 

@@ -36,8 +36,41 @@ def test_numbers_keep_the_figures_they_bear():
         "1,235", "12.3", "1.09", "0.012", "5", "−3",
     ]  # fmt: skip
     assert (EN.percent(0.249), EN.percent(0.004), EN.percent(None)) == ("25%", "0.4%", "–")
-    assert EN.interval(Estimate(1, 0.5, 2.25)) == "0.5 to 2.25"
+    assert EN.percent(0.00004) == "<0.1%"
     assert EN.interval(Estimate(1, 0.5, float("inf"))) == "0.5 to –"
+
+
+def test_an_interval_has_no_more_decimals_than_tell_its_ends_apart():
+    assert EN.interval(Estimate(20, 9.42, 37.5)) == "9 to 38"
+    assert EN.interval(Estimate(4, 1.75, 10.24)) == "1.8 to 10.2"
+    assert EN.pair(2.08, 5.67) == ("2.1", "5.7")
+    assert EN.pair(0.11, 0.8) == ("0.11", "0.80")
+    assert EN.pair(150, 250) == ("150", "250")
+    assert EN.interval(Estimate(9e4, 5_360, 210_000), "money") == "€5.4K to €210K"
+    assert EN.interval(Estimate(4e3, 0, 4_340), "money") == "€0 to €4,340"
+
+
+@pytest.mark.parametrize(
+    ("name", "english", "chinese"),
+    [
+        ("minimum_order_eur", "minimum order (EUR)", "minimum order（EUR）"),
+        ("credit_limit_keur", "credit limit (thousand EUR)", "credit limit（千 EUR）"),
+        ("discount_pct", "discount (%)", "discount（%）"),
+        ("approval_days", "approval days", "approval days"),
+        ("eur", "eur", "eur"),
+    ],
+)
+def test_a_unit_at_the_end_of_a_name_stands_in_brackets(name, english, chinese):
+    assert EN.driver(name) == english
+    assert ZH.driver(name) == chinese
+    assert str(Text("{d}", {"d": {"type": "driver", "value": name}})) == english
+
+
+def test_bands_of_a_number_have_edges_that_can_be_read():
+    assert EN.segment({"employees": ("124.5 to 1213",)}) == "employees 124 to 1213"
+    assert EN.segment({"founded": ("1995 to 2003",)}) == "founded 1995 to 2003"
+    assert EN.segment({"revenue_eur": ("above 1250000",)}) == "revenue (EUR) above 1,250,000"
+    assert EN.segment({"share": ("0.1234 to 0.1236",)}) == "share 0.1234 to 0.1236"
 
 
 def test_segments_read_as_words_in_both_languages():

@@ -15,10 +15,12 @@ from babel import Locale, dates, numbers
 from babel.messages import pofile
 
 from churnlens.bands import limits
+from churnlens.naming import parted, thousands_of
 from churnlens.results import Estimate, Segment, Text
 
 LOCALES = {"en": "en_GB", "zh": "zh_Hans_CN"}
 LONGEST_NAME = 60  # characters of a user's own name shown inside a sentence
+LEAST_SHARE = 0.001  # smaller shares are said to be below it
 MOST_VALUES = 3  # values of one attribute spelt out before "and n more"
 
 # Marks that reorder the text around them, and control characters: a value may not rearrange a page.
@@ -40,6 +42,7 @@ _RANGE = Text("{low} to {high}")
 _UP_TO, _ABOVE = Text("up to {high}"), Text("above {low}")
 _WEEK = Text("the week of {day}")
 _JOIN = Text("{first}, {last}")
+_WITH_UNIT, _THOUSAND = Text("{name} ({unit})"), Text("thousand {currency}")
 
 
 @dataclass(frozen=True)
@@ -136,8 +139,12 @@ class Language:
         return text
 
     def driver(self, raw: str | None, longest: int = LONGEST_NAME) -> str:
-        """Return a driver's name as words: `approval_days` becomes `approval days`."""
-        return self.name(str(raw or "").replace("_", " "), longest)
+        """Return a driver's name as words, its unit in brackets: `minimum order (EUR)`."""
+        words, unit = parted(str(raw or ""))
+        thousands = thousands_of(unit)
+        written = self.say(_THOUSAND, currency=thousands) if thousands else unit
+        named = self.name(words, longest)
+        return self.say(_WITH_UNIT, name=named, unit=written) if unit else named
 
     def segment(self, segment: Segment) -> str:
         """Return a segment in words: `size key, region north or south`; `all clients` for `{}`."""
@@ -174,12 +181,12 @@ class Language:
         ends = limits(value)
         if ends is None:
             return self.name(value, 40)
+        low, high = (_edge(end) for end in ends)
+        if low == high:
+            low, high = (f"{end:.6g}" for end in ends)
         if math.isinf(ends[0]):
-            return self.say(_UP_TO, high=value.removeprefix("up to "))
-        if math.isinf(ends[1]):
-            return self.say(_ABOVE, low=value.removeprefix("above "))
-        low, _, high = value.partition(" to ")  # as written: 1995 may be a year
-        return self.span(low, high)
+            return self.say(_UP_TO, high=high)
+        return self.say(_ABOVE, low=low) if math.isinf(ends[1]) else self.span(low, high)
 
     def both(self, first: str, last: str) -> str:
         """Return `first and last`."""
@@ -240,14 +247,19 @@ class Language:
         """Write a share (0.12) as a percentage (12%), small ones with a decimal (0.4%)."""
         if not _known(share):
             return _NO_NUMBER
+        if 0 < abs(share) < LEAST_SHARE:
+            return "<" + self.percent(LEAST_SHARE)
         pattern = "#,##0%" if abs(share) >= 0.1 else "#,##0.#%"
         return _minus(numbers.format_percent(share, pattern, locale=self.locale))
 
-    def money(self, value: float | None) -> str:
-        """Write money, rounded to what a meeting can hold: €4,210 - €84K - €1.2M."""
+    def money(self, value: float | None, short: bool = False) -> str:
+        """Write money, rounded to what a meeting can hold: €4,210 - €84K - €1.2M.
+
+        `short` writes smaller amounts in thousands, too: beside a larger one (€5.4K to €210K).
+        """
         if not _known(value):
             return _NO_NUMBER
-        if abs(value) < 10_000:
+        if abs(value) < (1_000 if short else 10_000):
             amount = float(f"{value:.3g}")
             return _minus(
                 numbers.format_currency(
@@ -261,15 +273,31 @@ class Language:
         )
 
     def interval(self, estimate: Estimate | None, kind: str = "number") -> str:
-        """Write the 95 % interval of an estimate as `low to high`."""
+        """Write the 95 % interval of an estimate as `low to high`, both ends alike."""
         if estimate is None:
-            return "–"
-        write = getattr(self, kind)
-        return self.say(_RANGE, low=write(estimate.low), high=write(estimate.high))
+            return _NO_NUMBER
+        low, high = estimate.low, estimate.high
+        if kind == "money":
+            short = any(_known(v) and abs(v) >= 10_000 for v in (low, high))
+            return self.span(self.money(low, short), self.money(high, short))
+        return self.span(*self.pair(low, high))
+
+    def pair(self, first: float, second: float) -> tuple[str, str]:
+        """Write two numbers with as many decimals as show their difference: 2.1 and 5.7."""
+        digits = _telling(first, second)
+        return self.number(first, digits), self.number(second, digits)
 
     def span(self, low: str, high: str) -> str:
         """Write `low to high` for two words already written."""
         return self.say(_RANGE, low=low, high=high)
+
+
+def _telling(first: float, second: float) -> int | None:
+    """Return the decimals that leave about two figures of a difference; None: as each bears."""
+    apart = abs(first - second)
+    if not math.isfinite(apart) or apart == 0:
+        return None
+    return min(max(0, 1 - math.floor(math.log10(apart))), 3)
 
 
 def _known(value: float | None) -> TypeGuard[float]:
@@ -285,6 +313,16 @@ def _minus(written: str) -> str:
 def _decimals(value: float) -> int:
     """Return the decimals that leave about three figures."""
     return next((n for n, limit in ((0, 100), (1, 10), (2, 0.1)) if abs(value) >= limit), 3)
+
+
+def _edge(value: float) -> str:
+    """Write an edge of a band: whole where it is large, with no mark in 1995, which may be a year.
+
+    An edge of many figures stands between the numbers in the records and may be rounded.
+    """
+    if abs(value) >= 100:
+        return str(numbers.format_decimal(value, "0" if abs(value) < 10_000 else "#,##0", "en"))
+    return f"{value:.6g}"
 
 
 @functools.cache
