@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-CURRENCIES = frozenset(
-    "aud brl cad chf cny czk dkk eur gbp hkd huf inr jpy krw nok nzd pln sek sgd usd zar".split()
+CURRENCIES = (
+    *("aud", "brl", "cad", "chf", "cny", "czk", "dkk", "eur", "gbp", "hkd", "huf", "inr", "jpy"),
+    *("krw", "nok", "nzd", "pln", "sek", "sgd", "usd", "zar"),
 )
 _UNITS = {
     **{code: code.upper() for code in CURRENCIES},

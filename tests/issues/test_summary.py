@@ -1,10 +1,12 @@
 """Which issue comes first, and the two sentences of the first page."""
 
+from dataclasses import replace
+
 import issue_samples
 import pytest
 
 from churnlens.issues.summary import ranked, verdict_sentences
-from churnlens.results import Text
+from churnlens.results import DateEstimate, Text
 
 TITLE = Text("Since {date}, {segment} leave more often.", {"date": "May", "segment": "all"})
 
@@ -32,6 +34,14 @@ def test_one_issue_is_said_with_its_cost() -> None:
     title, cost = map(str, verdict_sentences(ranked((issue,)), 120.0, 1.3))
     assert title == "Since May, all leave more often."
     assert cost == "It accounts for about 35 departures so far, clients who brought 100 a year."
+
+
+def test_a_trouble_that_has_passed_is_not_said_to_go_on() -> None:
+    month = DateEstimate("2023-04-01", "2023-04-01", "2023-04-30")
+    issue = replace(issue_samples.issue(title_text=TITLE, observed=60, expected=25.0), until=month)
+    cost = str(verdict_sentences(ranked((issue,)), 120.0, 1.3)[1])
+    assert "so far" not in cost
+    assert cost.endswith("it has passed.")
 
 
 def test_several_issues_are_added_up() -> None:

@@ -100,7 +100,7 @@ def test_a_section_that_is_none_is_refused(review: Review, name):
 @pytest.mark.parametrize("period", ["week", "quarter"])
 def test_other_periods_read_as_well(review: Review, period):
     html = render(dataclasses.replace(review, period=period))
-    assert f"Departures, {period} by {period}" in html
+    assert f"Left, by {period}" in html
 
 
 def test_every_latin_word_of_a_chinese_report_comes_from_the_data(review: Review):

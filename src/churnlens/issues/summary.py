@@ -72,6 +72,12 @@ def _cost(issues: Sequence[Issue]) -> Text:
         "money": {"type": "money", "value": money},
         "issues": {"type": "number", "value": len(issues)},
     }
+    if len(issues) == 1 and issues[0].until is not None:
+        return Text(
+            "It accounts for about {gone} departures, clients who brought {money} a year; it has "
+            "passed.",
+            values,
+        )
     if len(issues) == 1:
         return Text(
             "It accounts for about {gone} departures so far, clients who brought {money} a year.",

@@ -28,11 +28,11 @@ UNDER_WAY = Text(
     "A remedy is under way for all of these clients, so no new test is written; whether it works is"
     " said with the remedies."
 )
-PASSED = Text("It has passed by itself, so there is nothing left that a remedy could be tested by.")
+PASSED = Text("It has passed, so there is nothing left that a remedy could be tested by.")
 SMALL = Text("Too few departures are put down to this issue for a remedy to be tested by them.")
 NEVER_READABLE = Text(
     "Too few clients leave here: even a remedy that undid all of it would not stand out from"
-    " chance within five years. Judge it by its driver instead."
+    " chance within five years. Judge it by what it was to change instead."
 )
 
 
@@ -68,11 +68,11 @@ def plan_test(
         nothing is attributable to the issue, or where the effect would not stand out within five
         years.
     """
-    if issue.until is not None:
-        return _skipped("trouble_has_passed", PASSED, issue)
     inside = members(panel, issue.segment)
     if remedied is not None and inside.any() and remedied[inside, -1].all():
         return _skipped("remedy_under_way", UNDER_WAY, issue)
+    if issue.until is not None:
+        return _skipped("trouble_has_passed", PASSED, issue)
     seen = issue.departures
     ratio = 1 - seen.attributable.value / max(seen.observed, 1)
     if ratio > LARGEST_RATIO:

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from churnlens.report import axis, charts
-from churnlens.report.language import Language
-from churnlens.report.words import TIERS
+from churnlens.report.language import Language, telling
 from churnlens.results import (
     Bar,
     DateEstimate,
@@ -23,8 +22,10 @@ from churnlens.results import (
 Figure = dict[str, Any]
 
 _PERIOD = {"week": Text("Week"), "month": Text("Month"), "quarter": Text("Quarter")}
-_LEFT, _EXPECTED, _BAND = Text("Left"), Text("Expected"), Text("What chance alone would give")
+_LEFT, _EXPECTED, _BAND = Text("Left"), Text("Expected"), Text("Chance alone")
 _BETWEEN = Text("Chance gives, low to high")
+_LEFT_BY = Text("Left, by {period}")
+_BEGAN = Text("Start (95%)")
 _AT_RISK = Text("Clients")
 _OVER_TIME = Text(
     "Line chart of departures by {period}. {observed} clients left in all where {expected} were "
@@ -66,10 +67,20 @@ _LAG_NOTE = {
         "standard deviations."
     ),
 }
-_TREND_NOTE = Text(
-    "Departures per 100 clients a quarter. Below 0: fewer left in the scope than among comparable "
-    "clients."
-)
+_TREND_NOTE = {
+    "week": Text(
+        "Departures per 100 clients a quarter, by weeks before and after. Below 0: fewer left in "
+        "the scope than among comparable clients."
+    ),
+    "month": Text(
+        "Departures per 100 clients a quarter, by months before and after. Below 0: fewer left in "
+        "the scope than among comparable clients."
+    ),
+    "quarter": Text(
+        "Departures per 100 clients a quarter, by quarters before and after. Below 0: fewer left "
+        "in the scope than among comparable clients."
+    ),
+}
 _DOSE_NOTE = Text("Upright lines are 95% intervals.")
 _START_ZERO = Text("remedy starts")
 _TREND_SAID = Text(
@@ -88,6 +99,8 @@ _BAR_LABELS = {
 }
 _WATERFALL_SAID = Text("Waterfall from {start} departures to {end}: {steps}.")
 _STEP_SAID = Text("{label} {amount}")
+_WATERFALL_TITLE = Text("{start} departures in the year before, {end} in the last: {part}")
+_WATERFALL_TITLE_SHORT = Text("From the departures before to those now")
 
 _TENURE, _STILL_HERE, _GROUP = Text("Time since the first order"), Text("Still here"), Text("Group")
 _SURVIVAL_SAID = Text(
@@ -156,7 +169,8 @@ def departures(
         expected=round(sum(p.expected for p in points)),
     )
     banded = points[0].low is not None
-    legend = [("line", say(_LEFT)), ("dash", say(_EXPECTED))]
+    left = say(_LEFT_BY, period=_PERIOD_WORD[language.period])
+    legend = [("line", left), ("dash", say(_EXPECTED))]
     head = [say(_PERIOD[language.period]), say(_LEFT), say(_EXPECTED)]
     head += [say(_BETWEEN)] * banded + [say(_AT_RISK)]
     return figure(
@@ -164,7 +178,7 @@ def departures(
         f"{said} {_onset_said(onset, language)} {_until_said(until, language)}".strip(),
         head,
         [_period_row(p, banded, language) for p in points],
-        legend=legend + [("band", say(_BAND))] * banded,
+        legend=legend + [("band", say(_BAND))] * banded + [("onset", say(_BEGAN))] * bool(onset),
     )
 
 
@@ -197,6 +211,7 @@ def driver(
     onset: DateEstimate | None,
     language: Language,
     size: tuple[int, int],
+    until: DateEstimate | None = None,
 ) -> Figure | None:
     """Compare a driver's mean inside the segment and outside, period by period."""
     if len(points) < 2:
@@ -204,8 +219,9 @@ def driver(
     say = language.say
     rows = [{"x": n, "inside": p.inside, "outside": p.outside} for n, p in enumerate(points)]
     periods = [p.period for p in points]
+    others = any(p.outside is not None for p in points)
     spec = charts.inside_outside(
-        rows, axis.ticks(periods, language), axis.onset_mark(onset, periods, language), size
+        rows, axis.ticks(periods, language), axis.onset_mark(onset, periods, language, until), size
     )
     words = {"driver": name, "period": _PERIOD_WORD[language.period]}
     return figure(
@@ -216,7 +232,7 @@ def driver(
             [language.period_name(p.period), language.number(p.inside), language.number(p.outside)]
             for p in points
         ],
-        legend=[("ink", say(_INSIDE)), ("dash", say(_OUTSIDE))],
+        legend=[("ink", say(_INSIDE)), ("dash", say(_OUTSIDE))] if others else [],
     )
 
 
@@ -227,7 +243,7 @@ def dose(
     if len(points) < 2:
         return None
     say, number = language.say, language.number
-    bands = [f"{number(p.low)}–{number(p.high)}" for p in points]
+    bands = _bands(points, language)
     rows = [
         {
             "band": band,
@@ -256,12 +272,19 @@ def dose(
                 number(p.clients),
                 number(p.departures),
                 number(p.rate.value, 1),
-                language.interval(p.rate),
+                language.of_hundred(p.rate),
             ]
             for band, p in zip(bands, points, strict=True)
         ],
         note=say(_DOSE_NOTE),
     )
+
+
+def _bands(points: Sequence[DosePoint], language: Language) -> list[str]:
+    """Name bands by their edges, with the decimals that tell the narrowest one's apart."""
+    narrow = min(points, key=lambda p: p.high - p.low)
+    digits = telling(narrow.low, narrow.high, figures=1)
+    return [f"{language.number(p.low, digits)}–{language.number(p.high, digits)}" for p in points]
 
 
 def lead_lag(
@@ -275,7 +298,8 @@ def lead_lag(
 
 def event_study(points: Sequence[LagPoint], language: Language) -> Figure | None:
     """Compare the remedy's scope with comparable clients outside it, before and after its start."""
-    words = (language.say(_TREND_SAID), language.say(_START_ZERO), language.say(_TREND_NOTE))
+    note = language.say(_TREND_NOTE[language.period])
+    words = (language.say(_TREND_SAID), language.say(_START_ZERO), note)
     return _around(points, words, (_TREND_LAG, _TREND_VALUE), language, charts.THIRD)
 
 
@@ -349,17 +373,32 @@ def waterfall(bars: Sequence[Bar], language: Language, size: tuple[int, int]) ->
     )
 
 
+def waterfall_title(bars: Sequence[Bar], language: Language) -> str:
+    """Say from where to where the departures went, and what made the largest part of it."""
+    parts = [bar for bar in bars if bar.role not in ("start", "end")]
+    ends = {bar.role: language.number(bar.value, 0) for bar in bars}
+    if not parts or not {"start", "end"} <= set(ends):
+        return language.say(_WATERFALL_TITLE_SHORT)
+    largest = max(parts, key=lambda bar: abs(bar.value))
+    label, amount = _bar_label(largest, language), _signed(largest.value, language)
+    part = language.say(_STEP_SAID, label=label, amount=amount)
+    return language.say(_WATERFALL_TITLE, start=ends["start"], end=ends["end"], part=part)
+
+
 def _bar_label(bar: Bar, language: Language) -> str:
     if bar.text is not None:
-        return language.say(bar.text)
+        return language.sentence(bar.text)
     if bar.role == "cause":
         return language.capital(language.driver(bar.label, 40))
     return language.say(_BAR_LABELS[bar.role])
 
 
 def _signed(value: float, language: Language) -> str:
-    written = language.number(abs(value), 0 if abs(value) >= 1 or value == 0 else 1)
-    return f"+{written}" if value >= 0 else f"−{written}"
+    size = round(abs(value), 1)
+    if size == 0:
+        return language.number(0)
+    written = language.number(size, 0 if size >= 1 else 1)
+    return f"+{written}" if value > 0 else f"−{written}"
 
 
 def survival(
@@ -400,9 +439,7 @@ def group_name(attribute: str, value: str, language: Language) -> str:
     """Name a group of clients by an attribute's value; all clients without."""
     if not attribute:
         return language.say(_EVERYONE)
-    if "tier" in attribute.casefold() and value in TIERS:
-        return language.say(TIERS[value])
-    return language.segment({attribute: (value,)})
+    return language.capital(language.segment({attribute: (value,)}))
 
 
 def _curve_rows(curve: SurvivalCurve, a_year: int, language: Language) -> list[list[str]]:

@@ -16,11 +16,13 @@ from babel.messages import pofile
 
 from churnlens.bands import limits
 from churnlens.naming import parted, thousands_of
+from churnlens.report.words import TIERS
 from churnlens.results import Estimate, Segment, Text
 
 LOCALES = {"en": "en_GB", "zh": "zh_Hans_CN"}
 LONGEST_NAME = 60  # characters of a user's own name shown inside a sentence
 LEAST_SHARE = 0.001  # smaller shares are said to be below it
+TIER = "value_tier"  # the attribute whose values are tiers, not names from the data
 MOST_VALUES = 3  # values of one attribute spelt out before "and n more"
 
 # Marks that reorder the text around them, and control characters: a value may not rearrange a page.
@@ -33,7 +35,8 @@ _FIRST_ISOLATE, _POP_ISOLATE = "\u2068", "\u2069"
 
 _NO_NUMBER = "–"
 _ALL = Text("all clients")
-_CLIENTS_WITH = Text("clients with {segment}")
+_CLIENTS, _CLIENTS_WITH = Text("clients"), Text("clients with {segment}")
+_AMONG = Text("{clients} among {tiers}")
 _OR = Text("{first} or {last}")
 _AND = Text("{first} and {last}")
 _MORE = Text("{first} and {count} more")
@@ -154,13 +157,29 @@ class Language:
 
     def clients_of(self, segment: Segment) -> str:
         """Return a segment as people: `clients with size key`, `all clients`."""
-        return self.say(_CLIENTS_WITH, segment=self.segment(segment)) if segment else self.say(_ALL)
+        if not segment:
+            return self.say(_ALL)
+        rest = {attribute: values for attribute, values in segment.items() if attribute != TIER}
+        people = self.say(_CLIENTS_WITH, segment=self.segment(rest)) if rest else self.say(_CLIENTS)
+        if TIER not in segment:
+            return people
+        return self.say(_AMONG, clients=people, tiers=self._part(TIER, tuple(segment[TIER])))
 
     def listed(self, parts: Sequence[str]) -> str:
         """Join words with the comma of the language."""
         return functools.reduce(lambda first, last: self.say(_JOIN, first=first, last=last), parts)
 
+    def tier(self, value: str) -> str:
+        """Return a value tier in words, as it stands within a sentence."""
+        if value not in TIERS:
+            return self.name(value, 40)
+        named = self.say(TIERS[value])
+        return named if self.code == "zh" else named[:1].lower() + named[1:]
+
     def _part(self, attribute: str, values: tuple[str, ...]) -> str:
+        if attribute == TIER:
+            tiers = [self.tier(value) for value in values]
+            return functools.reduce(lambda a, b: self.say(_OR, first=a, last=b), tiers)
         return self.say(
             _PART, attribute=self.driver(attribute, 40), values=self.alternatives(values)
         )
@@ -282,9 +301,14 @@ class Language:
             return self.span(self.money(low, short), self.money(high, short))
         return self.span(*self.pair(low, high))
 
+    def of_hundred(self, rate: Estimate) -> str:
+        """Write the interval of a rate of 100 clients, whole and within the hundred."""
+        low, high = (self.number(min(max(v, 0.0), 100.0), 0) for v in (rate.low, rate.high))
+        return self.span(low, high)
+
     def pair(self, first: float, second: float) -> tuple[str, str]:
         """Write two numbers with as many decimals as show their difference: 2.1 and 5.7."""
-        digits = _telling(first, second)
+        digits = telling(first, second)
         return self.number(first, digits), self.number(second, digits)
 
     def span(self, low: str, high: str) -> str:
@@ -292,12 +316,12 @@ class Language:
         return self.say(_RANGE, low=low, high=high)
 
 
-def _telling(first: float, second: float) -> int | None:
-    """Return the decimals that leave about two figures of a difference; None: as each bears."""
+def telling(first: float, second: float, figures: int = 2) -> int | None:
+    """Return the decimals that leave so many figures of a difference; None: as each bears."""
     apart = abs(first - second)
     if not math.isfinite(apart) or apart == 0:
         return None
-    return min(max(0, 1 - math.floor(math.log10(apart))), 3)
+    return min(max(0, figures - 1 - math.floor(math.log10(apart))), 3)
 
 
 def _known(value: float | None) -> TypeGuard[float]:

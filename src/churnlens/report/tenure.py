@@ -52,7 +52,7 @@ def risk(bands: Sequence[TenureRisk], language: Language) -> Figure | None:
     if len(bands) < 2:
         return None
     number = language.number
-    names = [_tenure_band(band.low, band.high, language) for band in bands]
+    names = [band_name(band.low, band.high, language) for band in bands]
     rows = [
         {
             "band": name,
@@ -76,7 +76,7 @@ def risk(bands: Sequence[TenureRisk], language: Language) -> Figure | None:
                 number(band.clients),
                 number(band.departures),
                 number(band.rate.value, 1),
-                language.interval(band.rate),
+                language.of_hundred(band.rate),
             ]
             for name, band in zip(names, bands, strict=True)
         ],
@@ -84,7 +84,7 @@ def risk(bands: Sequence[TenureRisk], language: Language) -> Figure | None:
     )
 
 
-def _tenure_band(low: int, high: int | None, language: Language) -> str:
+def band_name(low: int, high: int | None, language: Language) -> str:
     """Name a band of tenure (periods) in months or, where both ends are whole, in years."""
     a_year = A_YEAR[language.period]
     in_years = low % a_year == 0 and (high or 0) % a_year == 0 and low > 0
@@ -139,7 +139,7 @@ def lexis(found: LexisMap | None, language: Language) -> Figure | None:
 
 def _cell_tenure(tenure: int, found: LexisMap, language: Language) -> str:
     high = None if tenure >= found.open_from else tenure + found.width
-    return _tenure_band(tenure, high, language)
+    return band_name(tenure, high, language)
 
 
 def _year_marks(bands: int, width: int, language: Language) -> dict[int, str]:
@@ -155,6 +155,11 @@ def _shades(step: float, language: Language) -> list[tuple[str, str]]:
     names += [language.say(_BETWEEN, low=low, high=high) for low, high in pairwise(edges[1:])]
     names.append(language.say(_OVER, low=edges[-1]))
     return [(f"heat{n}", name) for n, name in enumerate(names)]
+
+
+def way_of(kind: str, language: Language) -> str:
+    """Name a way of leaving."""
+    return language.say(_WAYS[kind])
 
 
 def exits(curves: Sequence[ExitCurve], language: Language) -> Figure | None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import math
+import re
 from collections.abc import Mapping
 from typing import Any
 
-from churnlens.results import Evidence, Issue, Review, Text
+from churnlens.results import Evidence, Issue, Review, Skipped, Text
 
-SURE_P = 0.001
+SURE_P, OFTEN_P = 0.001, 0.3
 
 KINDS: Mapping[str, Text] = {
     "shift": Text("A change"),
@@ -53,13 +55,13 @@ TIERS: Mapping[str, Text] = {
     "bottom fifth": Text("The fifth that brings least"),
     "costs more than it brings": Text("Those that cost more than they bring"),
     "large without margin": Text("Large buyers without margin"),
-    "only at a discount": Text("Loyal only to discounts"),
+    "only at a discount": Text("Those loyal only to discounts"),
 }
 
 OUTCOMES: Mapping[str, Text] = {
     "pass": Text("passed"),
     "fail": Text("failed"),
-    "skip": Text("could not be asked"),
+    "skip": Text("could not be made"),
 }
 
 # Each check as the question that it answers; a check of an analyst's own shows its name.
@@ -76,6 +78,16 @@ CHECKS: Mapping[str, Text] = {
     "leave_one_account_out": Text("Does it hold without the largest account?"),
     "definitions": Text("Does it hold however leaving is defined?"),
     "held_out": Text("Is it found again on clients left out of the search?"),
+    "mix": Text("Did the make-up of the book change?"),
+}
+
+# The package's own ways to define leaving; an analyst's own shows its name.
+DEFINITIONS: Mapping[str, Text] = {
+    "cadence": Text("Own rhythm"),
+    "silence": Text("Silence"),
+    "volume": Text("Half the volume"),
+    "p_alive": Text("Chance of being a client"),
+    "basket": Text("Categories given up"),
 }
 
 _CAUSED = Text("Caused by {driver}")
@@ -95,8 +107,9 @@ _NOT_SURE = Text("The rise, not why")
 _MIX_SURE = Text("Sure, by counting")
 _HINT = Text("A hint")
 
-_CHECKS_PASSED = Text("{passed} of the {asked} checks that could be asked passed")
-_HOLDS = Text("holds in {agree} of {of} ways to define leaving")
+_CHECKS_PASSED = Text("{passed} of the {asked} checks that could be made passed.")
+_ALL_PASSED = Text("All {asked} checks that could be made passed.")
+_HOLDS = Text("Holds in {agree} of {of} ways to define leaving.")
 _RARE = Text(
     "Chance alone would show as much in fewer than 1 of 1,000 such searches, "
     "with all the looking counted."
@@ -104,18 +117,30 @@ _RARE = Text(
 _ONE_IN = Text(
     "Chance alone would show as much in about 1 of {n} such searches, with all the looking counted."
 )
+_OFTEN = Text("Chance alone would often show as much.")
 _PLAIN = Text("{driver}")
 _BEYOND = Text("share of orders with {driver} above {limit}")
 
+_SINCE_THEN = Text(
+    "Since then, a client is {times} times as likely to leave ({low} to {high} times)."
+)
+_WHILE_IT_LASTED = Text(
+    "While it lasted, a client was {times} times as likely to leave ({low} to {high} times)."
+)
 _EFFECT = Text(
     "For each {per}, a client is {times} times as likely to leave ({low} to {high} times)."
-)
-_EFFECT_OF_LESS = Text(
-    "For each {per} less, a client is {times} times as likely to leave ({low} to {high} times)."
 )
 _EFFECT_LESS = Text(
     "For each {per}, a client is {times} times as likely to leave ({low} to {high} times): "
     "it keeps clients."
+)
+_EFFECT_OF_MORE = Text(
+    "With {step} more of {driver}, a client is {times} times as likely to leave ({low} to {high} "
+    "times)."
+)
+_EFFECT_OF_LESS = Text(
+    "With {step} less of {driver}, a client is {times} times as likely to leave ({low} to {high} "
+    "times)."
 )
 
 _QUIET = Text(
@@ -136,6 +161,13 @@ _LEFT_FOR_A_TIME = Text(
     "From {since} to {end}, {who} left more than expected, and no record that we keep says why; it "
     "has passed."
 )
+_LEFT_FOR_A_TIME_CAUSE = Text(
+    "From {since} to {end}, {who} left more than expected, because of {driver}; it has passed."
+)
+_LEFT_FOR_A_TIME_GOES = Text(
+    "From {since} to {end}, {who} left more than expected; it went with {driver}, but the cause "
+    "cannot be told; it has passed."
+)
 _LEAVE_STANDING = Text("All along, {who} leave because of {driver}.")
 _LEAVE_MIX = Text(
     "More clients leave because the book has changed, not because anyone is served worse."
@@ -145,6 +177,11 @@ _COST_ONE_WAIT = Text(
     "It costs about {money} a year, and each month of waiting loses another {month} a year."
 )
 _COST_MANY = Text("Together, {count} issues cost about {money} a year.")
+
+
+def is_about(skipped: Skipped, issue: Issue) -> bool:
+    """Say whether something left out is about one issue; it is then said on that issue's page."""
+    return skipped.reason.startswith(f"{issue.id}: ")
 
 
 def fill(text: Text, **values: Any) -> Text:
@@ -201,7 +238,8 @@ def grounds(issue: Issue) -> tuple[Text, ...]:
     passed, failed = _count(issue.evidence, "pass"), _count(issue.evidence, "fail")
     said: list[Text] = []
     if passed + failed:
-        said.append(fill(_CHECKS_PASSED, passed=passed, asked=passed + failed))
+        text = _CHECKS_PASSED if failed else _ALL_PASSED
+        said.append(fill(text, passed=passed, asked=passed + failed))
     agreeing = issue.definitions_agreeing
     if agreeing.of:
         said.append(fill(_HOLDS, agree=agreeing.agree, of=agreeing.of))
@@ -218,26 +256,45 @@ def chance(p_value: float | None) -> Text | None:
         return None
     if p_value <= SURE_P * 1.5:
         return _RARE
+    if p_value > OFTEN_P:
+        return _OFTEN
     return fill(_ONE_IN, n=round(1 / p_value))
 
 
 def effect(issue: Issue) -> Text | None:
-    """Say how much likelier a departure is per step of the driver."""
+    """Say how much likelier a departure is since the change, or by a step of the driver."""
     found = issue.effect
     if found is None:
         return None
-    harms = _EFFECT_OF_LESS if issue.direction == "less" else _EFFECT
-    return fill(
-        harms if found.value >= 1 else _EFFECT_LESS,
-        per=found.per.replace("_", " "),
-        times=_times(found.value),
-        low=_times(found.low),
-        high=_times(found.high),
-    )
+    digits = 2 if found.value < 1.2 else 1
+    times = (f"{ratio:.{digits}f}" for ratio in (found.value, found.low, found.high))
+    said: dict[str, Any] = dict(zip(("times", "low", "high"), times, strict=True))
+    step = _STEP.fullmatch(found.per)
+    if _of_the_change(issue, float(step[1]) if step else None):
+        return fill(_SINCE_THEN if issue.until is None else _WHILE_IT_LASTED, **said)
+    if step is None or step[2] != issue.driver:
+        per = found.per.replace("_", " ")
+        return fill(_EFFECT if found.value >= 1 else _EFFECT_LESS, per=per, **said)
+    driver = {"type": "driver", "value": step[2]}
+    more = _EFFECT_OF_LESS if issue.direction == "less" else _EFFECT_OF_MORE
+    return fill(more, step=_two_figures(float(step[1])), driver=driver, **said)
 
 
-def _times(ratio: float) -> float:
-    return round(ratio, 2 if ratio < 2 else 1)
+_STEP = re.compile(r"([\d.]+(?:e[+-]?\d+)?) (.+)")
+
+
+def _of_the_change(issue: Issue, step: float | None) -> bool:
+    """Say whether an effect is that of the whole change, not of a step of the driver."""
+    if issue.kind == "unexplained" or issue.beyond is not None:
+        return True
+    if step is None or issue.driver_change is None:
+        return False
+    before, after = issue.driver_change
+    return math.isclose(step, abs(after - before), rel_tol=0.02)
+
+
+def _two_figures(value: float) -> float:
+    return float(f"{value:.2g}")
 
 
 def verdict(review: Review) -> tuple[Text, ...]:
@@ -264,13 +321,15 @@ def _first_sentence(issue: Issue) -> Text:
     if issue.onset is None:
         return fill(_LEAVE_STANDING, who=who, driver=driver_phrase(issue))
     since = {"type": "date", "value": issue.onset.date}
-    if issue.until is not None:
-        end = {"type": "date", "value": issue.until.date}
-        return fill(_LEFT_FOR_A_TIME, who=who, since=since, end=end)
+    passed = issue.until is not None
+    end = {"type": "date", "value": issue.until.date} if issue.until else ""
     if issue.driver is None:
-        return fill(_LEAVE_UNKNOWN, who=who, since=since)
-    said = _LEAVE_CAUSE if issue.verdict == "cause" else _LEAVE_GOES
-    return fill(said, who=who, since=since, driver=driver_phrase(issue))
+        said = _LEFT_FOR_A_TIME if passed else _LEAVE_UNKNOWN
+    elif issue.verdict == "cause":
+        said = _LEFT_FOR_A_TIME_CAUSE if passed else _LEAVE_CAUSE
+    else:
+        said = _LEFT_FOR_A_TIME_GOES if passed else _LEAVE_GOES
+    return fill(said, who=who, since=since, end=end, driver=driver_phrase(issue))
 
 
 def _cost(review: Review) -> Text:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -30,6 +30,7 @@ from churnlens.why import second_opinion
 from churnlens.why.attribution import Attribution, Settled
 from churnlens.why.case import Case
 from churnlens.why.model import Term, agreeing
+from churnlens.why.moves import Move
 from churnlens.why.selection import Explanation
 from churnlens.why.series import dose_points, driver_series, segment_series
 from churnlens.why.standing import Standing
@@ -78,7 +79,8 @@ def shift_issue(
     subject = move.exposure.subject
     apart = (r.candidate for r in case.rivals if r.relation == "inseparable")
     rivals = tuple(c.move.exposure.subject for c in apart)
-    title = _shift_title(subject, direction, move.segment, onset, verdict, rivals)
+    until = _last_period(move, cal)
+    title = _shift_title(subject, direction, move.segment, (onset, until), verdict, rivals)
     size = abs(move.shift)
     ratio = finding.attribution.ratio
     return _issue(
@@ -96,6 +98,7 @@ def shift_issue(
         extra={
             "exposure": move.exposure.measure,
             "beyond": move.exposure.limit,
+            "until": until,
             "rivals": rivals,
             "driver_onset": onset,
             "driver_change": (move.before, move.after),
@@ -107,6 +110,14 @@ def shift_issue(
             "unknown": _unknown(case, verdict, rivals, finding.evidence),
         },
     )
+
+
+def _last_period(move: Move, cal: Calendar) -> DateEstimate | None:
+    """Return the last period of a change that has passed; None while it lasts."""
+    if move.end is None:
+        return None
+    last = period_start(cal, move.end - 1)
+    return DateEstimate(last, last, period_end(cal, move.end - 1))
 
 
 def _step(exposure: Exposure, size: float) -> str:
@@ -180,9 +191,9 @@ def standing_issue(finding: Finding, standing: Standing, settled: Settled) -> Is
         "driver": {"type": "driver", "value": standing.driver},
     }
     title = (
-        Text("All along, {segment} with more {driver} leave more often.", values)
+        Text("All along, {segment} leave more often the higher their {driver}.", values)
         if direction == "more"
-        else Text("All along, {segment} who lack {driver} leave more often.", values)
+        else Text("All along, {segment} leave more often the lower their {driver}.", values)
     )
     ratio = finding.attribution.ratio
     return _issue(
@@ -218,8 +229,8 @@ def standing_issue(finding: Finding, standing: Standing, settled: Settled) -> Is
 def composition_issue(found: MixIssue) -> Issue:
     """Return the issue of a rise that the book's composition made, no segment having got worse."""
     title = Text(
-        "More clients leave because more of the book are {segment}, who always left more often; no "
-        "group of clients leaves more than it did.",
+        "More clients leave because the book now holds more {segment}, who have always left more "
+        "often; no group of clients leaves more than it did.",
         {"segment": {"type": "clients", "value": found.segment}},
     )
     shares = Text(
@@ -302,30 +313,50 @@ def _shift_title(
     driver: str,
     direction: str,
     segment: Segment,
-    onset: DateEstimate,
+    dates: tuple[DateEstimate, DateEstimate | None],
     verdict: str,
     rivals: tuple[str, ...],
 ) -> Text:
+    onset, until = dates
     values: dict[str, Any] = {
         "date": {"type": "date", "value": onset.date},
         "segment": {"type": "clients", "value": segment},
         "driver": {"type": "driver", "value": driver},
     }
     if verdict == "cannot_tell" and rivals:
-        return Text(
-            "Since {date}, {segment} leave more often; {driver} and {rival} changed, and the data "
-            "cannot tell which of them is the cause.",
-            {**values, "rival": {"type": "driver", "value": rivals[0]}},
-        )
+        values["rival"] = {"type": "driver", "value": rivals[0]}
+    if until is not None:
+        values["end"] = {"type": "date", "value": until.date}
+    said = _TITLES if until is None else _TITLES_PASSED
     if verdict == "cannot_tell":
-        return Text(
-            "Since {date}, {segment} leave more often; {driver} changed then, but the data cannot "
-            "tell whether it is the cause.",
-            values,
-        )
-    if direction == "more":
-        return Text("Since {date}, {segment} leave more often: {driver} rose.", values)
-    return Text("Since {date}, {segment} leave more often: {driver} fell.", values)
+        return replace(said["rivals" if rivals else "cannot_tell"], values=values)
+    return replace(said[direction], values=values)
+
+
+_TITLES = {
+    "rivals": Text(
+        "Since {date}, {segment} leave more often; {driver} and {rival} changed, and the data "
+        "cannot tell which of them is the cause."
+    ),
+    "cannot_tell": Text(
+        "Since {date}, {segment} leave more often; {driver} changed then, but the data cannot "
+        "tell whether it is the cause."
+    ),
+    "more": Text("Since {date}, {segment} leave more often: {driver} rose."),
+    "less": Text("Since {date}, {segment} leave more often: {driver} fell."),
+}
+_TITLES_PASSED = {
+    "rivals": Text(
+        "From {date} to {end}, {segment} left more often; {driver} and {rival} were changed for "
+        "that time, and the data cannot tell which of them was the cause."
+    ),
+    "cannot_tell": Text(
+        "From {date} to {end}, {segment} left more often; {driver} was changed for that time, but "
+        "the data cannot tell whether it was the cause."
+    ),
+    "more": Text("From {date} to {end}, {segment} left more often: {driver} rose for that time."),
+    "less": Text("From {date} to {end}, {segment} left more often: {driver} fell for that time."),
+}
 
 
 def _unknown(

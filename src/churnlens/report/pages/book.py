@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from churnlens.report import charts, figures, words
@@ -13,6 +13,8 @@ from churnlens.report.pages.issue import check
 from churnlens.results import (
     Association,
     DefinitionSummary,
+    Estimate,
+    Issue,
     RegisterEntry,
     RemedyResult,
     Review,
@@ -32,28 +34,61 @@ _COSTS = Text("{money} a year")
 _OF_ALL = Text("All clients")
 _READABLE = Text("can be read from {date}")
 _MOVED = Text("What it was to change went from {before} to {after} on average.")
+_DRIVER_MOVED = Text("{driver} went from {before} to {after} on average.")
+_AVOIDED = Text("Departures avoided so far: {n}.")
+_NONE_AVOIDED = Text(
+    "No departures were avoided so far: {n} more left than would be expected without it."
+)
+_STILL = Text("Still to be won back: {n} departures a year.")
+_NOTHING_LEFT = Text(
+    "Nothing is left to win back: departures are no more than before the cause ({interval} a year)."
+)
+_TREND = {
+    "worked": Text("After the start, fewer left than comparable clients would lead one to expect"),
+    "did_not": Text("After the start, no fewer left than among comparable clients"),
+}
+_TREND_UNTOLD = Text("Scope against comparable clients, before and after the start")
+_ISSUE = Text("{who} (issue {rank})")
+_NEXT_QUARTER = Text("Next quarter")
 _CHECKED = Text(
-    "Tried on {quarters} past quarters that it had not seen, {share} of "
-    "its 95% intervals held what "
-    "then came."
+    "Tried on {quarters} past quarters that it had not seen: {share} of its 95% intervals held "
+    "what then came."
 )
 _NOT_CARRIED_OUT = Text("Announced, but what it was to change did not change.")
 
 
 def ruled_out(review: Review, language: Language) -> list[dict[str, Any]]:
     """Return the page of drivers that were looked at and are not an issue."""
-    drivers = [_ruled_out(driver, language) for driver in review.ruled_out]
-    skipped = [language.sentence(s.text) or language.name(s.reason, 400) for s in review.skipped]
+    drivers = [
+        _with_verdict(verdict, found, language)
+        for verdict in words.DRIVER_VERDICTS
+        if (found := [d for d in review.ruled_out if d.verdict == verdict])
+    ]
+    skipped = [
+        language.sentence(s.text) or language.name(s.reason, 400)
+        for s in review.skipped
+        if not any(words.is_about(s, issue) for issue in review.issues)
+    ]
     return [{"drivers": drivers, "skipped": skipped}] if drivers or skipped else []
+
+
+def _with_verdict(verdict: str, drivers: list[RuledOut], language: Language) -> dict[str, Any]:
+    """Return the drivers of one verdict, those with the same reason together."""
+    reasons: dict[str, list[dict[str, Any]]] = {}
+    for driver in drivers:
+        why = language.sentence(driver.text) or language.name(driver.why, 400)
+        reasons.setdefault(why, []).append(_ruled_out(driver, language))
+    return {
+        "verdict": verdict,
+        "verdict_name": language.sentence(words.DRIVER_VERDICTS[verdict]),
+        "meaning": language.say(words.DRIVER_VERDICTS_MEANING[verdict]),
+        "reasons": [{"why": why, "drivers": named} for why, named in reasons.items()],
+    }
 
 
 def _ruled_out(driver: RuledOut, language: Language) -> dict[str, Any]:
     return {
         "driver": language.capital(language.driver(driver.driver)),
-        "verdict": driver.verdict,
-        "verdict_name": language.say(words.DRIVER_VERDICTS[driver.verdict]),
-        "meaning": language.say(words.DRIVER_VERDICTS_MEANING[driver.verdict]),
-        "why": language.sentence(driver.text) or language.name(driver.why, 400),
         "checks": [check(evidence, language) for evidence in driver.evidence],
     }
 
@@ -64,7 +99,8 @@ def stay(review: Review, language: Language) -> list[dict[str, Any]]:
     tiers = [_tier(tier, language) for tier in book.tiers]
     marks = [_mark(mark, language) for mark in book.stay]
     known = any(bar.role == "cause" for bar in book.waterfall)
-    steps = figures.waterfall(book.waterfall if known else book.mix, language, charts.HALF)
+    bridge = book.waterfall if known else book.mix
+    steps = figures.waterfall(bridge, language, charts.HALF)
     if not (steps or tiers or marks):
         return []
     shown = {
@@ -72,7 +108,7 @@ def stay(review: Review, language: Language) -> list[dict[str, Any]]:
         "breadth": any(tier.breadth is not None for tier in book.tiers),
         "trend": any(tier.trend is not None for tier in book.tiers),
     }
-    bars = {"steps": steps, "by_cause": known}
+    bars = {"steps": steps, "steps_title": figures.waterfall_title(bridge, language)}
     return [{"tiers": tiers, **shown, "marks": marks, **bars}]
 
 
@@ -85,8 +121,8 @@ def _tier(tier: TierRow, language: Language) -> dict[str, str]:
         "departures": language.number(tier.departures),
         "breadth": language.number(tier.breadth, 1),
         "trend": language.percent(None if tier.trend is None else tier.trend - 1),
-        "rate": language.number(tier.rate_per_year.value, 1),
-        "interval": language.interval(tier.rate_per_year),
+        "rate": language.number(tier.rate_per_year.value, 0),
+        "interval": language.of_hundred(tier.rate_per_year),
     }
 
 
@@ -101,24 +137,23 @@ def _tier_name(tier: str, language: Language) -> str:
 
 def _mark(mark: Association, language: Language) -> dict[str, Any]:
     ratio = mark.risk_ratio
+    low, high = language.pair(ratio.low, ratio.high)
+    stayers, leavers = language.pair(mark.stayers, mark.leavers)
     return {
         "sentence": language.sentence(mark.text),
         "feature": language.driver(mark.feature),
         "checks": [check(evidence, language) for evidence in mark.evidence],
-        "stayers": language.number(mark.stayers),
-        "leavers": language.number(mark.leavers),
-        "ratio": language.say(
-            _TIMES, n=round(ratio.value, 2), low=round(ratio.low, 2), high=round(ratio.high, 2)
-        ),
+        "stayers": stayers,
+        "leavers": leavers,
+        "ratio": language.say(_TIMES, n=language.number(ratio.value, 1), low=low, high=high),
     }
 
 
 def remedies(review: Review, language: Language) -> list[dict[str, Any]]:
     """Return the page of remedies under way, their results, and the outlook."""
-    results = [_remedy(remedy, language) for remedy in review.remedies]
-    titles = {
-        i.id: language.sentence(i.title_text) or language.name(i.title, 200) for i in review.issues
-    }
+    drivers = {issue.id: words.measured(issue) for issue in review.issues if issue.driver}
+    results = [_remedy(r, drivers.get(r.issue_id or ""), language) for r in review.remedies]
+    titles = {i.id: _short_title(i, language) for i in review.issues}
     outlook = [
         {
             "group": _group(row.group, titles, language),
@@ -141,7 +176,14 @@ def remedies(review: Review, language: Language) -> list[dict[str, Any]]:
         "outlook": outlook,
         "checked": language.say(said, quarters=quarters, share=share),
     }
+    if not results:
+        page["nav"] = language.say(_NEXT_QUARTER)
     return [page] if results or outlook else []
+
+
+def _short_title(issue: Issue, language: Language) -> str:
+    who = language.capital(language.segment(issue.segment))
+    return language.say(_ISSUE, rank=issue.rank, who=who)
 
 
 def _group(group: str, titles: dict[str, str], language: Language) -> str:
@@ -150,52 +192,76 @@ def _group(group: str, titles: dict[str, str], language: Language) -> str:
     return titles.get(group) or _tier_name(group, language)
 
 
-def _remedy(remedy: RemedyResult, language: Language) -> dict[str, Any]:
+def _remedy(remedy: RemedyResult, driver: Text | None, language: Language) -> dict[str, Any]:
     readable = remedy.readable_from
     moved = remedy.driver_moved
+    saved = remedy.money_saved if remedy.money_saved and remedy.money_saved.value > 0 else None
     return {
         "action": language.name(remedy.action, 200),
         "owner": language.name(remedy.owner) if remedy.owner else "",
-        "who": language.segment(remedy.segment),
+        "who": language.clients_of(remedy.segment),
         "start": language.when(remedy.start_date),
         "verdict": remedy.verdict,
         "verdict_name": language.say(words.REMEDY_VERDICTS[remedy.verdict]),
         "readable": language.say(_READABLE, date=language.when(readable)) if readable else "",
         "detail": language.sentence(remedy.detail),
         "not_carried_out": language.say(_NOT_CARRIED_OUT) if moved is False else "",
-        "avoided": _whole(remedy.departures_avoided, language),
-        "moved": _moved(remedy, language),
-        "at_stake": _whole(remedy.still_at_stake, language),
+        "avoided": _avoided(remedy.departures_avoided, language),
+        "moved": _moved(remedy, driver, language),
+        "at_stake": _at_stake(remedy.still_at_stake, language),
         "plan": language.sentence(remedy.plan.text) if remedy.plan else "",
         "notes": [language.sentence(note) for note in remedy.notes],
-        "saved": language.money(remedy.money_saved.value) if remedy.money_saved else "",
-        "saved_interval": language.interval(remedy.money_saved, "money"),
+        "saved": language.money(saved.value) if saved else "",
+        "saved_interval": language.interval(saved, "money"),
+        "chart_title": language.say(_TREND.get(remedy.verdict, _TREND_UNTOLD)),
         "chart": figures.event_study(remedy.pre_trend, language),
     }
 
 
-def _moved(remedy: RemedyResult, language: Language) -> str:
+def _moved(remedy: RemedyResult, driver: Text | None, language: Language) -> str:
     if remedy.driver_change is None:
         return ""
-    before, after = (language.number(v) for v in remedy.driver_change)
-    return language.say(_MOVED, before=before, after=after)
+    before, after = language.pair(*remedy.driver_change)
+    if driver is None:
+        return language.say(_MOVED, before=before, after=after)
+    name = language.sentence(driver)
+    return language.say(_DRIVER_MOVED, driver=name, before=before, after=after)
 
 
-def _whole(estimate: Any, language: Language) -> str:
-    if estimate is None:
+def _avoided(found: Estimate | None, language: Language) -> str:
+    """Say how many departures were avoided, or how many more there were than without it."""
+    if found is None:
         return ""
+    if found.value >= 0:
+        return language.say(_AVOIDED, n=_whole(found, language))
+    more = Estimate(-found.value, -found.high, -found.low)
+    return language.say(_NONE_AVOIDED, n=_whole(more, language))
+
+
+def _at_stake(found: Estimate | None, language: Language) -> str:
+    if found is None:
+        return ""
+    said = _STILL if found.value >= 0.5 else _NOTHING_LEFT
+    low, high = (language.number(round(v)) for v in (found.low, found.high))
+    return language.say(said, n=_whole(found, language), interval=language.span(low, high))
+
+
+def _whole(estimate: Estimate, language: Language) -> str:
     low, high = (language.number(round(v)) for v in (estimate.low, estimate.high))
     return f"{language.number(round(estimate.value))} ({language.span(low, high)})"
 
 
 def past(review: Review, language: Language) -> list[dict[str, Any]]:
     """Return the page on what became of the last review's issues; none without one."""
-    shown = timeline(review.register, language)
+    titles: dict[str | None, str] = {
+        i.id: language.sentence(i.title_text) or language.name(i.title, 300) for i in review.issues
+    }
+    shown = timeline(review.register, titles, language)
     if review.previous_as_of is None and shown is None:
         return []
     still = [
         {
-            "title": language.sentence(i.title_text) or language.name(i.title, 300),
+            "title": titles[i.id],
             "href": f"issue-{i.rank}",
             "status": i.status,
             "status_name": language.say(words.STATUS[i.status]),
@@ -224,10 +290,16 @@ def past(review: Review, language: Language) -> list[dict[str, Any]]:
 _REVIEWS_SHOWN = 8
 
 
-def timeline(register: Sequence[RegisterEntry], language: Language) -> dict[str, Any] | None:
-    """Return the register as a table: a row an issue, a column a review, oldest first."""
+def timeline(
+    register: Sequence[RegisterEntry], titles: Mapping[str | None, str], language: Language
+) -> dict[str, Any] | None:
+    """Return the register as a table: a row an issue, a column a review, oldest first.
+
+    `titles` are those of today's issues by id, in the reader's language; the register keeps each
+    as it was first written.
+    """
     dates = sorted({entry.as_of for entry in register})[-_REVIEWS_SHOWN:]
-    names = {entry.issue_id: entry.text for entry in register if entry.event == "seen"}
+    names = {e.issue_id: titles.get(e.issue_id, e.text) for e in register if e.event == "seen"}
     if len(dates) < 2:
         return None
     rows = [
@@ -283,6 +355,7 @@ def data(review: Review, language: Language) -> list[dict[str, Any]]:
     return [
         {
             "rows": rows,
+            "rejected": any(count.rejected for count in review.rows.values()),
             "findings": found,
             "first": language.day(book.first_date),
             "last": language.day(book.last_date),
@@ -316,10 +389,15 @@ def method(review: Review, language: Language) -> list[dict[str, Any]]:
 def _definition(definition: DefinitionSummary, language: Language) -> dict[str, str]:
     counts = ("departures", "lapsed", "shrunk", "closed", "undecided")
     return {
-        "name": language.driver(definition.name),
+        "name": _definition_name(definition.name, language),
         "detail": language.sentence(definition.detail),
         **{key: language.number(getattr(definition, key)) for key in counts},
     }
+
+
+def _definition_name(name: str, language: Language) -> str:
+    known = words.DEFINITIONS.get(name)
+    return language.say(known) if known else language.driver(name)
 
 
 def glossary(review: Review, language: Language) -> list[dict[str, Any]]:  # noqa: ARG001

@@ -10,13 +10,19 @@ from churnlens.report.language import Language
 from churnlens.report.pages.verdict import issue_line
 from churnlens.results import Evidence, Issue, Review, Text
 
-_BETWEEN = Text("between {low} and {high}")
+_BETWEEN = Text("It began between {low} and {high}.")
 _ALL_ALONG = Text("In every period looked at")
-_PASSED = Text("It has passed; its end lies between {low} and {high}.")
+_PASSED = Text("It has passed.")
+_PASSED_BETWEEN = Text("It has passed; its end lies between {low} and {high}.")
 _RAMP = Text("It came on step by step, not at once.")
 _STEP = Text("It came at once, not step by step.")
 _DRIVER_MOVED = Text("{driver}: from {before} to {after} on average, changed in {date}.")
 _DRIVER_CHANGED = Text("{driver}: from {before} to {after} on average.")
+_ONE_LATER = {
+    "week": Text("Departures followed about a week later."),
+    "month": Text("Departures followed about a month later."),
+    "quarter": Text("Departures followed about a quarter later."),
+}
 _LAG = {
     "week": Text("Departures followed about {n} weeks later."),
     "month": Text("Departures followed about {n} months later."),
@@ -34,14 +40,19 @@ _CLIENTS = Text("{n} clients")
 _RIVALS = Text("Cannot be told apart from {drivers}: they moved together.")
 _ALSO = Text("Nearly the same: {segments}.")
 _MARGIN = Text("Margin: {money} a year ({interval}).")
-_NOT_WRITTEN = Text(
-    "No test has been written down, because nothing could yet be measured against a cause."
-)
-_DEPARTURES = Text("Departures of these clients, {period} by {period}")
+_NOT_WRITTEN = Text("No test has been written down: no record says yet what a remedy would undo.")
+_UNDER_WAY = Text("A remedy has begun: {action}, from {date}. {verdict}.")
+_DEPARTURES = Text("{observed} of these clients left where {expected} were expected")
 _DRIVER = Text("{driver}, on average")
-_LEAD_LAG = Text("Leavers against others, before and after")
-_DOSE = Text("Of 100 clients, how many leave in a year, by {driver}")
-_WATERFALL = Text("From the departures before to those now")
+_DRIVER_WENT = Text("{driver} went from {before} to {after} on average")
+_DRIVER_BACK = Text("{driver} went from {before} to {after} on average, and back")
+_LEAD_LAG = Text("Leavers against comparable clients, before and after their ordering fell")
+_LEAD_LAG_MORE = Text("Before their ordering fell, leavers had more of it than comparable clients")
+_LEAD_LAG_LESS = Text("Before their ordering fell, leavers had less of it than comparable clients")
+_LEAD_LAG_ALIKE = Text("Before their ordering fell, leavers had as much of it as others like them")
+_DOSE = Text(
+    "Of 100 clients, {first} leave in a year at the lowest {driver} and {last} at the highest"
+)
 _SIZES = {"half": charts.HALF, "third": charts.THIRD}
 _ROWS: Mapping[int, tuple[str, ...]] = {  # so many charts stand in rows of these widths
     0: (),
@@ -51,17 +62,16 @@ _ROWS: Mapping[int, tuple[str, ...]] = {  # so many charts stand in rows of thes
     4: ("half", "half", "half", "half"),
     5: ("half", "half", "third", "third", "third"),
 }
-_PERIOD = {"week": Text("week"), "month": Text("month"), "quarter": Text("quarter")}
 
 
 def issues(review: Review, language: Language) -> list[dict[str, Any]]:
     """Return one page an issue, in the order of their rank."""
-    return [issue_page(issue, language) for issue in review.issues]
+    return [issue_page(issue, review, language) for issue in review.issues]
 
 
-def issue_page(issue: Issue, language: Language) -> dict[str, Any]:
+def issue_page(issue: Issue, review: Review, language: Language) -> dict[str, Any]:
     """Return all that one issue's page shows."""
-    line = issue_line(issue, language)
+    line = issue_line(issue, review, language)
     return {
         **line,
         "anchor": line["id"],
@@ -84,7 +94,8 @@ def issue_page(issue: Issue, language: Language) -> dict[str, Any]:
         "remedies": [
             language.name(language.gettext(action), 300) for action in issue.recommendation
         ],
-        "test": _test(issue, language),
+        "passed": issue.until is not None,
+        "test": _test(issue, review, language),
     }
 
 
@@ -115,7 +126,8 @@ def _since_more(issue: Issue, language: Language) -> list[str]:
     found = [language.say(_BETWEEN, low=low, high=high)] if low != high else []
     if issue.until is not None:
         ends = {k: language.within(getattr(issue.until, k)) for k in ("low", "high")}
-        found.append(language.say(_PASSED, **ends))
+        text = _PASSED if ends["low"] == ends["high"] else _PASSED_BETWEEN
+        found.append(language.say(text, **ends))
     if issue.gradual is None:
         return found
     return [*found, language.say(_RAMP if issue.gradual else _STEP)]
@@ -125,16 +137,21 @@ def _why_more(issue: Issue, language: Language) -> list[str]:
     driver = language.say(words.measured(issue)) if issue.driver else ""
     found = []
     if issue.driver_change:
-        before, after = issue.driver_change
-        values = {"driver": language.capital(driver), "before": before, "after": after}
+        before, after = language.pair(*issue.driver_change)
+        values: dict[str, Any] = {
+            "driver": language.capital(driver),
+            "before": before,
+            "after": after,
+        }
         if issue.driver_onset:
             values["date"] = {"type": "date", "value": issue.driver_onset.date}
         found.append(
             language.say(_DRIVER_MOVED if issue.driver_onset else _DRIVER_CHANGED, **values)
         )
     if issue.lag_periods is not None:
-        text = _LAG if issue.lag_periods else _AT_ONCE
-        found.append(language.say(text[language.period], n=round(issue.lag_periods, 1)))
+        lag = round(issue.lag_periods)
+        text = _LAG if lag > 1 else _ONE_LATER if lag else _AT_ONCE
+        found.append(language.say(text[language.period], n=lag))
     if issue.rivals:
         rivals = language.listed([language.driver(name) for name in issue.rivals])
         found.append(language.say(_RIVALS, drivers=rivals))
@@ -143,6 +160,8 @@ def _why_more(issue: Issue, language: Language) -> list[str]:
 
 def _sure_more(issue: Issue) -> list[Text]:
     chance = words.chance(issue.p_value)
+    if issue.kind == "mix":  # counted, not tested: its one line stands under the checks
+        return []
     return [*words.grounds(issue), *([chance] if chance else [])]
 
 
@@ -169,31 +188,35 @@ def _charts(issue: Issue, language: Language) -> list[dict[str, Any]]:
     """Return the charts that the issue has data for, in reading order, sized to fill rows."""
     name = language.name(language.say(words.measured(issue)), 80) if issue.driver else ""
     moved = issue.driver_onset or issue.onset
-    period = _PERIOD[language.period]
+    departures = issue.departures
     draw: list[tuple[bool, str, Callable[[tuple[int, int]], figures.Figure | None]]] = [
         (
             len(issue.series) > 1,
-            language.say(_DEPARTURES, period=period),
+            language.say(
+                _DEPARTURES, observed=departures.observed, expected=round(departures.expected)
+            ),
             lambda size: figures.departures(issue.series, issue.onset, language, size, issue.until),
         ),
         (
             len(issue.driver_series) > 1,
-            language.say(_DRIVER, driver=language.capital(name)),
-            lambda size: figures.driver(issue.driver_series, name, moved, language, size),
+            _driver_title(issue, language.capital(name), language),
+            lambda size: figures.driver(
+                issue.driver_series, name, moved, language, size, issue.until
+            ),
         ),
         (
             len(issue.lead_lag) > 1,
-            language.say(_LEAD_LAG),
+            language.say(_lead_lag_title(issue)),
             lambda size: figures.lead_lag(issue.lead_lag, name, language, size),
         ),
         (
             len(issue.dose) > 1,
-            language.say(_DOSE, driver=name),
+            _dose_title(issue, name, language),
             lambda size: figures.dose(issue.dose, name, language, size),
         ),
         (
             len(issue.waterfall) > 1,
-            language.say(_WATERFALL),
+            figures.waterfall_title(issue.waterfall, language),
             lambda size: figures.waterfall(issue.waterfall, language, size),
         ),
     ]
@@ -204,6 +227,48 @@ def _charts(issue: Issue, language: Language) -> list[dict[str, Any]]:
     ]
 
 
-def _test(issue: Issue, language: Language) -> list[str]:
-    plan = issue.test_plan
-    return [language.sentence(plan.text if plan else _NOT_WRITTEN)]
+def _driver_title(issue: Issue, name: str, language: Language) -> str:
+    if issue.driver_change is None:
+        return language.say(_DRIVER, driver=name)
+    before, after = language.pair(*issue.driver_change)
+    said = _DRIVER_WENT if issue.until is None else _DRIVER_BACK
+    return language.say(said, driver=name, before=before, after=after)
+
+
+def _lead_lag_title(issue: Issue) -> Text:
+    """Say whether leavers stood out before their ordering fell, where the intervals agree."""
+    before = [point.excess for point in issue.lead_lag if point.lag < 0]
+    more = sum(excess.low > 0 for excess in before)
+    less = sum(excess.high < 0 for excess in before)
+    if not before or (more and less):
+        return _LEAD_LAG
+    if 2 * max(more, less) >= len(before):
+        return _LEAD_LAG_MORE if more else _LEAD_LAG_LESS
+    return _LEAD_LAG if more or less else _LEAD_LAG_ALIKE
+
+
+def _dose_title(issue: Issue, name: str, language: Language) -> str:
+    if not issue.dose:
+        return ""
+    first, last = (round(issue.dose[n].rate.value) for n in (0, -1))
+    return language.say(_DOSE, driver=name, first=first, last=last)
+
+
+def _test(issue: Issue, review: Review, language: Language) -> list[str]:
+    """Say what was written down beforehand, or which remedy is under way, or why there is none."""
+    begun = [
+        language.say(
+            _UNDER_WAY,
+            action=language.name(remedy.action, 200),
+            date=language.when(remedy.start_date),
+            verdict=language.say(words.REMEDY_VERDICTS[remedy.verdict]),
+        )
+        for remedy in review.remedies
+        if remedy.issue_id == issue.id
+    ]
+    if issue.test_plan:
+        return [*begun, language.sentence(issue.test_plan.text)]
+    if begun:
+        return begun
+    why = [language.sentence(s.text) for s in review.skipped if words.is_about(s, issue)]
+    return [text for text in why if text] or [language.say(_NOT_WRITTEN)]

@@ -11,10 +11,13 @@ from churnlens.results import DateEstimate, Issue, Review, Text
 _ALL_ALONG = Text("all along")
 _CLIENTS = Text("clients in the book")
 _LEFT_YEAR = Text("left in the last year")
-_EXPECTED_YEAR = Text("expected")
-_AT_STAKE = Text("lost a year to issues")
-_CHART = Text("Departures, {period} by {period}, against what was expected")
-_PERIOD = {"week": Text("week"), "month": Text("month"), "quarter": Text("quarter")}
+_EXPECTED_YEAR = Text("were expected to")
+_AT_STAKE = Text("a year lost to issues")
+_CHART_YEAR = Text("Of the whole book, {observed} left in the last year; {expected} were expected")
+_CHART_SINCE = Text("Of the whole book, {observed} left since {date}; {expected} were expected")
+_CHART_SPAN = Text(
+    "Of the whole book, {observed} left from {date} to {end}; {expected} were expected"
+)
 _A_YEAR = {"week": 52, "month": 12, "quarter": 4}
 
 
@@ -24,10 +27,10 @@ def verdict(review: Review, language: Language) -> list[dict[str, Any]]:
         {
             "sentences": [language.sentence(text) for text in words.verdict(review)],
             "figures": _key_figures(review, language),
-            "chart_title": language.say(_CHART, period=_PERIOD[review.period]),
+            "chart_title": _chart_title(review, language),
             "chart": _chart(review, language, charts.WIDE),
             "narrow": _chart(review, language, charts.NARROW),
-            "issues": [issue_line(issue, language) for issue in review.issues],
+            "issues": [issue_line(issue, review, language) for issue in review.issues],
         }
     ]
 
@@ -35,6 +38,21 @@ def verdict(review: Review, language: Language) -> list[dict[str, Any]]:
 def _chart(review: Review, language: Language, size: tuple[int, int]) -> figures.Figure | None:
     onset, until = _marked(review)
     return figures.departures(review.book.series, onset, language, size, until)
+
+
+def _chart_title(review: Review, language: Language) -> str:
+    """Say how many left, and how many were expected, since the date that the chart marks."""
+    onset, until = _marked(review)
+    points = review.book.series
+    if onset is None:
+        points, text, dates = points[-_A_YEAR[review.period] :], _CHART_YEAR, {}
+    else:
+        end = until.date if until else review.as_of
+        points = tuple(p for p in points if onset.date <= p.period <= end)
+        text = _CHART_SPAN if until else _CHART_SINCE
+        dates = {"date": language.within(onset.date), "end": language.within(end)}
+    observed, expected = sum(p.observed for p in points), sum(p.expected for p in points)
+    return language.say(text, observed=observed, expected=round(expected), **dates)
 
 
 def _marked(review: Review) -> tuple[DateEstimate | None, DateEstimate | None]:
@@ -65,9 +83,18 @@ def _since(issue: Issue, language: Language) -> str:
     return language.sentence(_ALL_ALONG) if issue.kind == "standing" else "–"
 
 
-def issue_line(issue: Issue, language: Language) -> dict[str, Any]:
+def _mended(issue: Issue, review: Review) -> bool:
+    """Say whether a remedy for all of an issue's clients has worked: nothing is waited for then."""
+    return any(
+        r.issue_id == issue.id and r.verdict == "worked" and dict(r.segment) == dict(issue.segment)
+        for r in review.remedies
+    )
+
+
+def issue_line(issue: Issue, review: Review, language: Language) -> dict[str, Any]:
     """Return one line on an issue: who, since when, why, how sure, what it costs."""
-    waiting = issue.revenue_per_month_of_waiting
+    waits = issue.until is None and not _mended(issue, review)
+    waiting = issue.revenue_per_month_of_waiting if waits else None
     return {
         "id": f"issue-{issue.rank}",
         "rank": issue.rank,

@@ -2,36 +2,53 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from churnlens.report import charts, figures, tenure
 from churnlens.report.language import Language
-from churnlens.results import BookChange, CohortSplit, Lifetime, Review, Text
+from churnlens.results import (
+    BookChange,
+    CohortSplit,
+    ExitCurve,
+    Lifetime,
+    Review,
+    SurvivalCurve,
+    TenureRisk,
+    Text,
+)
 
 _ROSE = Text(
-    "Departures of the whole book rose by {share} over what was expected in {date}, all at once "
-    "({low} to {high})."
+    "Departures of the whole book rose in {date} by {share} against what was expected, all at once "
+    "(the date lies between {low} and {high})."
 )
 _ROSE_SLOWLY = Text(
-    "Departures of the whole book rose by {share} over what was expected from {date} on, step by "
-    "step ({low} to {high})."
+    "Departures of the whole book rose from {date} on by {share} against what was expected, step "
+    "by step (the start lies between {low} and {high})."
 )
 _FELL = Text(
-    "Departures of the whole book fell by {share} against what was expected in {date}, all at once "
-    "({low} to {high})."
+    "Departures of the whole book fell in {date} by {share} against what was expected, all at once "
+    "(the date lies between {low} and {high})."
 )
 _FELL_SLOWLY = Text(
-    "Departures of the whole book fell by {share} against what was expected from {date} on, step "
-    "by step ({low} to {high})."
+    "Departures of the whole book fell from {date} on by {share} against what was expected, step "
+    "by step (the start lies between {low} and {high})."
 )
 _UNCHANGED = Text("No change in the departures of the whole book stands out from chance.")
 _POWER = Text(
     "Over the last year, a rise of {rise} or more in the whole book would have been seen in four "
     "of five cases."
 )
+_SURVIVAL = Text("Share of clients still here, by time since the first order")
 _COHORT = Text("Clients won at some times leave more often than those won before and after them.")
 _NO_COHORT = Text("No year of winning stands out from those before and after it.")
 _RARE, _ONE_OF = Text("fewer than 1 of 1,000"), Text("1 of {n}")
+_HALF_GONE = Text("Half of the clients have left about {span} after their first order")
+_STILL_HERE = Text("{share} of the clients are still here {span} after their first order")
+_RISKIEST = Text("Clients leave most at {band} from the first order: {rate} of 100 a year")
+_ENDED = Text("How clients left in the end: {shares}")
+_ENDED_SHARE = Text("{way} {share}")
+_YEARS_ABOUT = Text("{n} years")
 _MONTHS = Text("{n} months")
 _FEWER, _MORE = Text("{n} fewer"), Text("{n} more")
 MOST_SENTENCES = 3
@@ -50,8 +67,50 @@ def when(review: Review, language: Language) -> list[dict[str, Any]]:
     }
     if not any(drawn.values()) and not book.changes:
         return []
+    titles = {
+        "survival_title": _survival_title(whole[:1], language),
+        "risk_title": _risk_title(book.tenure_risk, language),
+        "exits_title": _exits_title(book.exits, language),
+    }
     said = [_change(change, language) for change in book.changes]
-    return [{**drawn, "changes": said or _unchanged(book.smallest_visible_rise, language)}]
+    return [
+        {**drawn, **titles, "changes": said or _unchanged(book.smallest_visible_rise, language)}
+    ]
+
+
+def _survival_title(whole: Sequence[SurvivalCurve], language: Language) -> str:
+    """Say when half of the clients have left, or how many are still here at the end."""
+    if not whole or not whole[0].tenure:
+        return language.say(_SURVIVAL)
+    curve, a_year = whole[0], tenure.A_YEAR[language.period]
+    gone = [at for at, here in zip(curve.tenure, curve.survival, strict=True) if here <= 0.5]
+    at = gone[0] if gone else curve.tenure[-1]
+    text, unit = (_YEARS_ABOUT, a_year) if at >= 2 * a_year else (_MONTHS, a_year / 12)
+    span = language.say(text, n=language.number(at / unit, 1 if at >= 2 * a_year else 0))
+    if gone:
+        return language.say(_HALF_GONE, span=span)
+    return language.say(_STILL_HERE, share=language.percent(curve.survival[-1]), span=span)
+
+
+def _risk_title(bands: Sequence[TenureRisk], language: Language) -> str:
+    if not bands:
+        return ""
+    worst = max(bands, key=lambda band: band.rate.value)
+    band = tenure.band_name(worst.low, worst.high, language)
+    return language.say(_RISKIEST, band=band, rate=round(worst.rate.value))
+
+
+def _exits_title(curves: Sequence[ExitCurve], language: Language) -> str:
+    shares = [
+        language.say(
+            _ENDED_SHARE,
+            way=tenure.way_of(curve.kind, language),
+            share=language.percent(curve.share[-1]),
+        )
+        for curve in curves
+        if curve.share
+    ]
+    return language.say(_ENDED, shares=language.listed(shares)) if shares else ""
 
 
 def shorter(review: Review, language: Language) -> list[dict[str, Any]]:
