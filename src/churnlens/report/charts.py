@@ -236,7 +236,7 @@ def around(rows: Rows, ticks: Mapping[float, str], size: tuple[int, int], zero: 
     return _layered(rows, layers, size)
 
 
-_ROW_HEIGHT = 38
+_ROW_HEIGHT, _ROWS_IN_FULL = 38, 6  # more rows than these share their height
 _PATTERNS: Mapping[str, Spec] = {
     "start": {"fill": MUTED, "stroke": MUTED},
     "end": {"fill": MUTED, "stroke": MUTED},
@@ -306,7 +306,7 @@ def waterfall(rows: Rows, width: int) -> Spec:
             },
         },
     ]
-    return _layered(numbered, layers, (width, _ROW_HEIGHT * len(rows)))
+    return _layered(numbered, layers, (width, _ROW_HEIGHT * min(len(rows), _ROWS_IN_FULL)))
 
 
 _DASHES: tuple[list[int], ...] = ([1, 0], [7, 4], [2, 3], [9, 3, 2, 3], [14, 4])

@@ -69,16 +69,16 @@ _LAG_NOTE = {
 }
 _TREND_NOTE = {
     "week": Text(
-        "Departures per 100 clients a quarter, by weeks before and after. Below 0: fewer left in "
-        "the scope than among comparable clients."
+        "Departures per 100 clients a quarter against comparable clients, by weeks before and "
+        "after. 0 is the level before the start; below 0, fewer left."
     ),
     "month": Text(
-        "Departures per 100 clients a quarter, by months before and after. Below 0: fewer left in "
-        "the scope than among comparable clients."
+        "Departures per 100 clients a quarter against comparable clients, by months before and "
+        "after. 0 is the level before the start; below 0, fewer left."
     ),
     "quarter": Text(
-        "Departures per 100 clients a quarter, by quarters before and after. Below 0: fewer left "
-        "in the scope than among comparable clients."
+        "Departures per 100 clients a quarter against comparable clients, by quarters before and "
+        "after. 0 is the level before the start; below 0, fewer left."
     ),
 }
 _DOSE_NOTE = Text("Upright lines are 95% intervals.")
@@ -283,7 +283,7 @@ def dose(
 def _bands(points: Sequence[DosePoint], language: Language) -> list[str]:
     """Name bands by their edges, with the decimals that tell the narrowest one's apart."""
     narrow = min(points, key=lambda p: p.high - p.low)
-    digits = telling(narrow.low, narrow.high, figures=1)
+    digits = telling(0.0, (narrow.high - narrow.low) / 2, figures=1)
     return [f"{language.number(p.low, digits)}–{language.number(p.high, digits)}" for p in points]
 
 

@@ -36,16 +36,15 @@ _READABLE = Text("can be read from {date}")
 _MOVED = Text("What it was to change went from {before} to {after} on average.")
 _DRIVER_MOVED = Text("{driver} went from {before} to {after} on average.")
 _AVOIDED = Text("Departures avoided so far: {n}.")
-_NONE_AVOIDED = Text(
-    "No departures were avoided so far: {n} more left than would be expected without it."
-)
+_MAY_BE_CHANCE = Text("Departures avoided so far: {n}, which may be chance.")
+_NONE_AVOIDED = Text("Departures so far are {n} more than would be expected without it.")
 _STILL = Text("Still to be won back: {n} departures a year.")
 _NOTHING_LEFT = Text(
     "Nothing is left to win back: departures are no more than before the cause ({interval} a year)."
 )
 _TREND = {
-    "worked": Text("After the start, fewer left than comparable clients would lead one to expect"),
-    "did_not": Text("After the start, no fewer left than among comparable clients"),
+    "worked": Text("After the start fewer left than before it, set against comparable clients"),
+    "did_not": Text("After the start no fewer left than before it, set against comparable clients"),
 }
 _TREND_UNTOLD = Text("Scope against comparable clients, before and after the start")
 _ISSUE = Text("{who} (issue {rank})")
@@ -82,7 +81,14 @@ def _with_verdict(verdict: str, drivers: list[RuledOut], language: Language) -> 
         "verdict": verdict,
         "verdict_name": language.sentence(words.DRIVER_VERDICTS[verdict]),
         "meaning": language.say(words.DRIVER_VERDICTS_MEANING[verdict]),
-        "reasons": [{"why": why, "drivers": named} for why, named in reasons.items()],
+        "reasons": [
+            {
+                "why": why,
+                "names": language.listed([driver["driver"] for driver in named]),
+                "checked": [driver for driver in named if driver["checks"]],
+            }
+            for why, named in reasons.items()
+        ],
     }
 
 
@@ -197,7 +203,7 @@ def _remedy(remedy: RemedyResult, driver: Text | None, language: Language) -> di
     moved = remedy.driver_moved
     saved = remedy.money_saved if remedy.money_saved and remedy.money_saved.value > 0 else None
     return {
-        "action": language.name(remedy.action, 200),
+        "action": language.capital(language.name(remedy.action, 200)),
         "owner": language.name(remedy.owner) if remedy.owner else "",
         "who": language.clients_of(remedy.segment),
         "start": language.when(remedy.start_date),
@@ -233,7 +239,8 @@ def _avoided(found: Estimate | None, language: Language) -> str:
     if found is None:
         return ""
     if found.value >= 0:
-        return language.say(_AVOIDED, n=_whole(found, language))
+        said = _AVOIDED if found.low > 0 else _MAY_BE_CHANCE
+        return language.say(said, n=_whole(found, language))
     more = Estimate(-found.value, -found.high, -found.low)
     return language.say(_NONE_AVOIDED, n=_whole(more, language))
 

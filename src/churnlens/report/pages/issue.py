@@ -268,7 +268,5 @@ def _test(issue: Issue, review: Review, language: Language) -> list[str]:
     ]
     if issue.test_plan:
         return [*begun, language.sentence(issue.test_plan.text)]
-    if begun:
-        return begun
     why = [language.sentence(s.text) for s in review.skipped if words.is_about(s, issue)]
-    return [text for text in why if text] or [language.say(_NOT_WRITTEN)]
+    return [*begun, *filter(None, why)] or [language.say(_NOT_WRITTEN)]
