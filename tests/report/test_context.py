@@ -7,7 +7,7 @@ import pytest
 from churnlens.report.context import context
 from churnlens.report.language import Language
 from churnlens.report.privacy import masked
-from churnlens.results import Review
+from churnlens.results import DateEstimate, Estimate, Review, RuledOut, Skipped, Text
 
 EN = Language("en", "EUR", "month")
 
@@ -118,3 +118,75 @@ def test_what_became_of_last_time_names_the_gone_and_the_unseen(shown):
     said = {row["title"]: row["status_name"] for row in page(shown, "past")["rows"]}
     assert said["Stock-outs cost clients in the south since May 2023."] == "gone"
     assert said["Fewer visits cost mid-size clients since January 2023."] == "can no longer be seen"
+
+
+def passed_issue(review: Review):
+    april = DateEstimate("2024-04-01", "2024-04-01", "2024-04-30")
+    return dataclasses.replace(review.issues[0], until=april, test_plan=None)
+
+
+def test_a_trouble_that_has_passed_is_said_with_its_end_and_no_price_of_waiting(review: Review):
+    shown = context(masked(dataclasses.replace(review, issues=(passed_issue(review),))), EN)
+    line, issue = page(shown, "verdict")["issues"][0], page(shown, "issue-1")
+    assert line["since"] == "September\u00a02023 to April\u00a02024"
+    assert line["month"] == ""
+    assert "It has passed." in issue["since_more"]
+    assert issue["passed"]
+    assert "to April\u00a02024; " in page(shown, "verdict")["chart_title"]
+    assert issue["charts"][1]["title"].endswith("and back")
+
+
+def test_charts_are_titled_by_what_they_show(shown):
+    assert "left since September\u00a02023" in page(shown, "verdict")["chart_title"]
+    titles = [chart["title"] for chart in page(shown, "issue-1")["charts"]]
+    assert titles[0] == "214 of these clients left where 96 were expected"
+    assert titles[1] == "Approval days went from 1.1 to 4.9 on average"
+    assert titles[4] == "78 departures in the year before, 164 in the last: Approval days +68"
+
+
+def test_nothing_is_waited_for_once_a_remedy_for_all_of_an_issue_has_worked(review: Review):
+    first = dataclasses.replace(review.remedies[0], segment=review.issues[0].segment)
+    mended = context(masked(dataclasses.replace(review, remedies=(first,))), EN)
+    assert page(mended, "verdict")["issues"][0]["month"] == ""
+    assert page(context(masked(review), EN), "verdict")["issues"][0]["month"] == "€260K"
+
+
+@pytest.mark.parametrize(
+    ("avoided", "said"),
+    [
+        (Estimate(19, 8, 30), "Departures avoided so far: 19 (8 to 30)."),
+        (Estimate(3, -7, 9), "Departures avoided so far: 3 (−7 to 9), which may be chance."),
+        (Estimate(-5, -9, 2), "Departures so far are 5 (−2 to 9) more than"),
+    ],
+)
+def test_what_a_remedy_avoided_is_said_as_its_interval_bears(review: Review, avoided, said):
+    remedy = dataclasses.replace(review.remedies[0], departures_avoided=avoided)
+    shown = context(masked(dataclasses.replace(review, remedies=(remedy,))), EN)
+    assert page(shown, "remedies")["results"][0]["avoided"].startswith(said)
+
+
+def test_drivers_ruled_out_for_one_reason_stand_together(review: Review):
+    why = "It did not change for any group of clients."
+    alike = tuple(RuledOut(name, "no_effect", why) for name in ("freight_eur", "lines_short_pct"))
+    shown = context(masked(dataclasses.replace(review, ruled_out=alike)), EN)
+    (group,) = page(shown, "ruled-out")["drivers"]
+    assert group["verdict_name"] == "No effect"
+    assert [(r["names"], r["why"]) for r in group["reasons"]] == [
+        ("Freight (EUR), Lines short (%)", why)
+    ]
+
+
+def test_why_an_issue_has_no_test_is_said_on_its_own_page(review: Review):
+    issue = passed_issue(review)
+    text = Text("It has passed, so there is nothing left that a remedy could be tested by.")
+    skipped = (Skipped("trouble_has_passed", f"{issue.id}: {text}", text),)
+    changed = dataclasses.replace(review, issues=(issue,), remedies=(), skipped=skipped)
+    shown = context(masked(changed), EN)
+    assert page(shown, "issue-1")["test"] == [str(text)]
+    assert page(shown, "ruled-out")["skipped"] == []
+
+
+def test_past_issues_are_called_by_their_name_of_today(shown, review: Review):
+    rows = page(shown, "past")["timeline"]["rows"]
+    titles = [row["title"] for row in rows]
+    assert EN.sentence(review.issues[0].title_text) in titles

@@ -6,7 +6,7 @@ import pytest
 
 from churnlens.report import words
 from churnlens.report.language import Language
-from churnlens.results import DefinitionsAgreeing, Evidence, Review
+from churnlens.results import DateEstimate, DefinitionsAgreeing, Effect, Evidence, Review
 
 EN = Language("en", "EUR", "month")
 
@@ -62,3 +62,48 @@ def test_the_side_of_a_driver_that_changed_is_named(review: Review):
     assert EN.say(words.measured(issue)) == "approval days"
     tail = dataclasses.replace(issue, exposure="share beyond", beyond=7.5)
     assert EN.say(words.measured(tail)) == "share of orders with approval days above 7.5"
+
+
+def test_an_effect_is_that_of_the_change_or_of_a_step(review: Review):
+    issue = review.issues[0]
+    change = dataclasses.replace(issue.effect, per="3.8 approval_days")
+    said = EN.say(words.effect(dataclasses.replace(issue, effect=change)))
+    assert said == "Since then, a client is 1.4 times as likely to leave (1.3 to 1.5 times)."
+    standing = dataclasses.replace(
+        issue,
+        kind="standing",
+        driver="damage_pct",
+        driver_change=None,
+        effect=dataclasses.replace(issue.effect, per="1.69 damage_pct"),
+    )
+    assert EN.say(words.effect(standing)).startswith("With 1.7 more of damage (%), a client is")
+    assert EN.say(words.effect(issue)).startswith("For each 1 day, a client is 1.4 times")
+
+
+def test_a_rise_without_a_cause_has_an_effect_since_it_began(review: Review):
+    rise = dataclasses.replace(
+        review.issues[1],
+        effect=Effect("risk_ratio", 1.52, 1.22, 2.2, "since the onset"),
+    )
+    assert EN.say(words.effect(rise)).startswith("Since then, a client is 1.5 times")
+    month = DateEstimate("2024-06-01", "2024-06-01", "2024-06-30")
+    passed = dataclasses.replace(rise, until=month)
+    assert EN.say(words.effect(passed)).startswith("While it lasted, a client was 1.5 times")
+
+
+def test_a_passed_trouble_with_a_known_driver_names_it(review: Review):
+    month = DateEstimate("2024-06-01", "2024-06-01", "2024-06-30")
+    issue = dataclasses.replace(review.issues[0], until=month)
+    first = EN.sentence(words.verdict(dataclasses.replace(review, issues=(issue,)))[0])
+    assert first.startswith(
+        "From September\u00a02023 to June\u00a02024, clients with size key left"
+    )
+    assert "because of a rise in approval days" in first
+
+
+def test_value_tiers_are_said_in_words():
+    top = {"value_tier": ("top fifth",)}
+    assert EN.clients_of(top) == "clients among the fifth that brings most"
+    mixed = {"value_tier": ("middle",), "size": ("key",)}
+    assert EN.clients_of(mixed) == "clients with size key among the middle"
+    assert EN.segment(top) == "the fifth that brings most"

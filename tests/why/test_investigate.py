@@ -61,6 +61,21 @@ def test_the_cause_is_named_with_its_clients_and_its_date(explained: Answer) -> 
     assert "cause" in issue.title
 
 
+def test_a_cause_that_has_passed_has_its_last_month_and_no_price_of_waiting() -> None:
+    lasts = np.arange(drawn_books.MONTHS) < drawn_books.START + 9
+
+    def drivers(rng, key, dose, onset):
+        level = drawn_books.measure(rng, len(dose))
+        return {"cause": np.where(lasts, drawn_books.shifted(rng, key, dose), level)}
+
+    (issue,) = answered(drawn_books.draw(excess=6.0 * lasts, drivers=drivers, seed=1)).issues
+    assert issue.kind == "shift"
+    assert issue.until is not None
+    assert issue.until.low <= "2023-03-01" <= issue.until.high
+    assert issue.title.startswith("From 2022-07-01 to 2023-03-01")
+    assert issue.revenue_per_month_of_waiting is None
+
+
 def test_every_driver_stands_once(hit: drawn_books.Drawn, explained: Answer) -> None:
     named = [i.driver for i in explained.issues] + [r.driver for r in explained.ruled_out]
     assert sorted(named) == sorted(e.driver for e in hit.panel.exposures)

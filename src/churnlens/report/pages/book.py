@@ -306,12 +306,16 @@ def timeline(
     as it was first written.
     """
     dates = sorted({entry.as_of for entry in register})[-_REVIEWS_SHOWN:]
-    names = {e.issue_id: titles.get(e.issue_id, e.text) for e in register if e.event == "seen"}
+    names = {
+        e.issue_id: titles.get(e.issue_id) or language.name(e.text, 200)
+        for e in register
+        if e.event == "seen"
+    }
     if len(dates) < 2:
         return None
     rows = [
         {
-            "title": language.name(title, 200),
+            "title": title,
             "cells": [_cell(register, identity, date, language) for date in dates],
         }
         for identity, title in names.items()
