@@ -76,7 +76,7 @@ def draw(
     *,
     clients: int = 1200,
     base: float = 0.012,
-    excess: float = 0.0,
+    excess: float | np.ndarray = 0.0,
     spread: float = 0.6,
     follow: str = "dose",
     lasting_rate: np.ndarray | None = None,
@@ -88,7 +88,7 @@ def draw(
     Parameters
     ----------
     base, excess
-        Hazard a month, and its relative rise at dose 1.
+        Hazard a month, and its relative rise at dose 1 (of each month, float[T], where it passes).
     spread
         Standard deviation of doses among those hit; their mean is 1.
     follow

@@ -49,8 +49,8 @@ def _mended(remedy: RemedyResult) -> Text:
 
 def _nothing(departures: float) -> Text:
     return Text(
-        "About {departures} clients left in the last year, as many as the book as it is leads one "
-        "to expect; no group of clients leaves more than it used to.",
+        "About {departures} clients left in the last year, as many as one would expect of this "
+        "book; no group of clients leaves more than it used to.",
         {"departures": {"type": "number", "value": round(departures)}},
     )
 

@@ -201,7 +201,7 @@ def _group(group: str, titles: dict[str, str], language: Language) -> str:
 def _remedy(remedy: RemedyResult, driver: Text | None, language: Language) -> dict[str, Any]:
     readable = remedy.readable_from
     moved = remedy.driver_moved
-    saved = remedy.money_saved if remedy.money_saved and remedy.money_saved.value > 0 else None
+    saved = remedy.money_saved if remedy.money_saved and remedy.money_saved.low > 0 else None
     return {
         "action": language.capital(language.name(remedy.action, 200)),
         "owner": language.name(remedy.owner) if remedy.owner else "",
