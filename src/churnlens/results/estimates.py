@@ -1,0 +1,47 @@
+"""What an analysis hands back at the least: numbers and dates with intervals, checks, reasons."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from churnlens.results.text import Text
+
+Outcome = Literal["pass", "fail", "skip"]
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A number with its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class DateEstimate:
+    """A date (ISO 8601) with its 95 % interval."""
+
+    date: str
+    low: str
+    high: str
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """An analysis that could not say anything, and why. An answer, not an error."""
+
+    code: str
+    reason: str
+    text: Text | None = None
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """One check of one cause, in one plain sentence."""
+
+    check: str
+    outcome: Outcome
+    detail: str
+    text: Text | None = None

@@ -1,0 +1,172 @@
+"""What went wrong: one issue, the points its charts are drawn from, drivers ruled out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from churnlens.results.estimates import DateEstimate, Estimate, Evidence
+from churnlens.results.text import Segment, Text
+
+Verdict = Literal["cause", "symptom", "bystander", "no_effect", "cannot_tell"]
+Kind = Literal["shift", "standing", "unexplained", "mix"]
+
+
+@dataclass(frozen=True)
+class Effect:
+    """How much more likely a departure is, per stated step of the driver."""
+
+    measure: Literal["risk_ratio"]
+    value: float
+    low: float
+    high: float
+    per: str
+
+
+@dataclass(frozen=True)
+class Departures:
+    """Departures in an issue's segment since its onset (for `standing`: over the whole span)."""
+
+    observed: int
+    expected: float
+    attributable: Estimate
+
+
+@dataclass(frozen=True)
+class DefinitionsAgreeing:
+    """In how many churn definitions a statement holds."""
+
+    agree: int
+    of: int
+
+
+@dataclass(frozen=True)
+class PeriodPoint:
+    """One calendar period: departures seen, departures expected, clients at risk."""
+
+    period: str  # ISO date of the period's first day
+    observed: int
+    expected: float
+    at_risk: int
+    low: float | None = None  # 95 % band of what chance alone would give around `expected`
+    high: float | None = None
+
+
+@dataclass(frozen=True)
+class DriverPoint:
+    """A driver's mean in a period, inside the issue's segment and elsewhere."""
+
+    period: str
+    inside: float | None
+    outside: float | None
+
+
+@dataclass(frozen=True)
+class DosePoint:
+    """How many leave within a year at one band of the driver, with its interval."""
+
+    low: float  # the band's edges, in the driver's own unit
+    high: float
+    clients: int
+    departures: int
+    rate: Estimate  # of 100 clients, how many leave within a year
+
+
+@dataclass(frozen=True)
+class LagPoint:
+    """A driver's mean excess among leavers over comparable clients, by periods from onset."""
+
+    lag: int  # negative: before the onset
+    excess: Estimate  # in standard deviations of the driver
+    clients: int
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One step of the waterfall of departures.
+
+    `start` and `end` are totals; the other roles are what lies between, signed.
+    """
+
+    label: str
+    role: Literal["start", "mix", "season", "cause", "unexplained", "end"]
+    value: float
+    text: Text | None = None
+
+
+@dataclass(frozen=True)
+class TestPlan:
+    """The test of a remedy, written down before it can be read."""
+
+    text: Text
+    readable_from: str
+    risk_ratio_full_reach: float
+    measure: str
+
+
+@dataclass(frozen=True)
+class Issue:
+    """One thing to mend."""
+
+    id: str
+    rank: int
+    kind: Kind
+    title: str
+    driver: str | None
+    direction: Literal["more", "less"] | None
+    verdict: Literal["cause", "cannot_tell"] | None
+    segment: Segment
+    onset: DateEstimate | None
+    departures: Departures
+    revenue_per_year: Estimate
+    effect: Effect | None
+    evidence: tuple[Evidence, ...]
+    definitions_agreeing: DefinitionsAgreeing
+    status: Literal["new", "worse", "same", "better"] | None
+    recommendation: tuple[str, ...]
+    # beyond the contract: what the report draws
+    until: DateEstimate | None = None  # last period of a trouble that has passed; None: it has not
+    title_text: Text | None = None
+    exposure: str | None = None  # which side of the driver: mean, count, a visit level, …
+    beyond: float | None = None  # of the share of orders beyond a limit: the limit
+    driver_family: str | None = None  # key into the remedies catalogue, guessed from the name
+    rivals: tuple[str, ...] = ()  # drivers that cannot be told apart from this one
+    driver_onset: DateEstimate | None = None  # when the driver itself moved
+    driver_change: tuple[float, float] | None = None  # mean before, mean after, in the segment
+    lag_periods: float | None = None  # from the driver's move to the departures
+    clients: int = 0  # clients at risk in the segment
+    accounts: int = 0  # clients behind the attributable departures
+    margin_per_year: Estimate | None = None
+    revenue_per_month_of_waiting: Estimate | None = None
+    p_value: float | None = None
+    gradual: bool | None = None  # a ramp rather than a step
+    series: tuple[PeriodPoint, ...] = ()
+    driver_series: tuple[DriverPoint, ...] = ()
+    dose: tuple[DosePoint, ...] = ()
+    lead_lag: tuple[LagPoint, ...] = ()
+    waterfall: tuple[Bar, ...] = ()
+    unknown: tuple[Text, ...] = ()  # what we do not know and what would decide it
+    test_plan: TestPlan | None = None
+    also_matches: tuple[Segment, ...] = ()  # near-equal segments that were set aside
+    named_clients: tuple[str, ...] = ()  # only with --name-clients: behind the departures
+
+
+@dataclass(frozen=True)
+class RuledOut:
+    """A driver that was looked at and is not an issue."""
+
+    driver: str
+    verdict: Literal["symptom", "bystander", "no_effect", "cannot_tell"]
+    why: str
+    text: Text | None = None
+    evidence: tuple[Evidence, ...] = ()
+    lead_lag: tuple[LagPoint, ...] = ()
+
+
+@dataclass(frozen=True)
+class Gone:
+    """An issue of the previous review that is no longer there."""
+
+    id: str
+    title: str
+    reason: Literal["gone", "cannot_be_seen"] = "gone"

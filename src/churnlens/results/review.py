@@ -1,0 +1,72 @@
+"""The whole of one run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from churnlens.results.book import Book, DataFinding
+from churnlens.results.estimates import Skipped
+from churnlens.results.issues import Gone, Issue, RuledOut
+from churnlens.results.remedies import RemedyResult
+from churnlens.results.text import Text
+
+SCHEMA_VERSION = "1"
+
+
+@dataclass(frozen=True)
+class RowCounts:
+    """Rows of one table: read = accepted + rejected + after_as_of."""
+
+    read: int
+    accepted: int
+    rejected: int
+    after_as_of: int
+
+
+@dataclass(frozen=True)
+class DefinitionUsed:
+    """The churn definition that the review's statements rest on."""
+
+    name: str
+    detail: str
+
+
+@dataclass(frozen=True)
+class RegisterEntry:
+    """One line of the register: what became of an issue, or of a remedy, in one review."""
+
+    as_of: str
+    event: Literal["seen", "gone", "cannot_be_seen", "remedy", "decision"]
+    issue_id: str | None
+    text: str  # the issue's title, the remedy's action, or the decision in its maker's words
+    status: str | None = None  # new, worse, same, better; of a remedy its verdict
+    owner: str | None = None
+    start_date: str | None = None  # of a remedy
+    rank: int | None = None
+    departures: float | None = None  # attributable to the issue; avoided by the remedy
+    revenue_per_year: float | None = None
+
+
+@dataclass(frozen=True)
+class Review:
+    """One run: everything the report says."""
+
+    as_of: str
+    period: Literal["week", "month", "quarter"]
+    currency: str
+    rows: Mapping[str, RowCounts]
+    departure_definition: DefinitionUsed
+    issues: tuple[Issue, ...]
+    book: Book
+    gone: tuple[Gone, ...] = ()
+    remedies: tuple[RemedyResult, ...] = ()
+    ruled_out: tuple[RuledOut, ...] = ()
+    skipped: tuple[Skipped, ...] = ()
+    data_findings: tuple[DataFinding, ...] = ()
+    verdict: tuple[Text, ...] = ()  # the two sentences of the first page
+    definition_text: Text | None = None
+    previous_as_of: str | None = None
+    register: tuple[RegisterEntry, ...] = ()  # the history of issues and remedies, oldest first
+    schema_version: str = SCHEMA_VERSION

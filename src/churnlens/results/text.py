@@ -1,0 +1,57 @@
+"""A sentence of the review, and how it reads in plain English."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from churnlens.naming import spoken
+
+Segment = Mapping[str, tuple[str, ...]]  # attribute -> values that belong; {} is every client
+
+
+@dataclass(frozen=True)
+class Text:
+    """A sentence kept as an English template and its values, so that it can be translated.
+
+    `template` is a gettext msgid with `{named}` fields. Values are numbers, strings, or
+    `{"type": "date" | "percent" | "money" | "number" | "segment" | "clients" | "driver",
+    "value": …}` where the locale decides how they are written; `clients` is a segment said as
+    people ("clients with size key", "all clients").
+    """
+
+    template: str
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return self.template.format(**{k: _plain(v) for k, v in self.values.items()})
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, Mapping) and "type" in value:
+        kind, inner = value["type"], value["value"]
+        if kind == "percent":
+            return f"{100 * inner:.0f} %"
+        if kind == "money":
+            return f"{inner:,.0f}"
+        if kind == "segment":
+            return segment_label(inner)
+        if kind == "clients":
+            return f"clients with {segment_label(inner)}" if inner else segment_label(inner)
+        if kind == "driver":
+            return spoken(str(inner))
+        return _plain(inner)
+    if isinstance(value, float):
+        return f"{value:,.3g}" if abs(value) < 100 else f"{value:,.0f}"
+    return str(value)
+
+
+def segment_label(segment: Segment) -> str:
+    """Say a segment in words: `size key, region north or south`; `all clients` for `{}`."""
+    if not segment:
+        return "all clients"
+    return ", ".join(
+        f"{spoken(attribute)} {' or '.join(values)}"
+        for attribute, values in sorted(segment.items())
+    )

@@ -1,0 +1,109 @@
+"""Since when, and how long do clients stay?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from churnlens.results.estimates import DateEstimate, Estimate
+from churnlens.results.text import Text
+
+
+@dataclass(frozen=True)
+class SurvivalCurve:
+    """Share of clients still with us by tenure, for a group (`attribute` "" is every client)."""
+
+    attribute: str
+    value: str
+    tenure: tuple[float, ...]  # periods since the first order
+    survival: tuple[float, ...]
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+    clients: int
+    departures: int
+
+
+@dataclass(frozen=True)
+class TenureRisk:
+    """How many leave in a band of tenure (periods since the first order; no `high`: no end)."""
+
+    low: int
+    high: int | None
+    clients: int
+    departures: int
+    rate: Estimate  # of 100 clients, how many leave within a year
+
+
+@dataclass(frozen=True)
+class Lifetime:
+    """How long a group's clients stay out of the first `horizon` periods, against all others."""
+
+    attribute: str
+    value: str
+    clients: int
+    horizon: int
+    stay: Estimate  # periods
+    others: Estimate
+    lost: Estimate  # periods by which they stay shorter; negative: longer
+    money: Estimate  # that each client brings less for it
+    p_value: float  # log-rank of the attribute's groups, corrected for the attributes tested
+    text: Text
+
+
+@dataclass(frozen=True)
+class ExitCurve:
+    """Share of clients that has left in one way by each tenure (Aalen–Johansen)."""
+
+    kind: str  # lapsed, shrunk, closed
+    tenure: tuple[float, ...]
+    share: tuple[float, ...]
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+    clients: int
+
+
+@dataclass(frozen=True)
+class LexisCell:
+    """Departures of clients of one band of tenure in one band of the calendar."""
+
+    tenure: int  # periods since the first order at which the band begins
+    period: str  # ISO date of the band's first day
+    clients: int  # most at risk in any one period
+    departures: int
+    rate: float  # of 100 clients, how many would leave within a year
+
+
+@dataclass(frozen=True)
+class LexisMap:
+    """Departures over tenure and calendar together; cells of too few clients are missing."""
+
+    width: int  # periods to a band
+    open_from: int  # tenure from which on all clients are one band
+    periods: tuple[str, ...]  # first day of each calendar band
+    cells: tuple[LexisCell, ...]
+
+
+@dataclass(frozen=True)
+class CohortSplit:
+    """What tenure, calendar and cohort are known to do: two sums of slopes, and the bends.
+
+    The three are bound together (a date is the date of winning plus tenure), so no slope alone
+    can be known. `drift` is that of calendar and cohort, `tenure_trend` that of tenure and
+    calendar, as ratios of rates a band; a bend's p-value is that of a straight line.
+    """
+
+    drift: Estimate
+    tenure_trend: Estimate
+    tenure_p: float
+    calendar_p: float
+    cohort_p: float
+    text: Text
+
+
+@dataclass(frozen=True)
+class BookChange:
+    """A change in the departures of the whole book against those expected."""
+
+    date: DateEstimate
+    ratio: float  # level after over level before
+    gradual: bool  # it came in over several periods
+    p_value: float
