@@ -144,6 +144,14 @@ def test_charts_are_titled_by_what_they_show(shown):
     assert titles[4] == "78 departures in the year before, 164 in the last: Approval days +68"
 
 
+def test_a_changed_make_up_marks_no_date_on_the_chart_of_the_book(review: Review):
+    mix = next(issue for issue in review.issues if issue.kind == "mix")
+    shown = context(masked(dataclasses.replace(review, issues=(mix,))), EN)
+    assert "in the last year" in page(shown, "verdict")["chart_title"]
+    looks = [look for look, _ in page(shown, "verdict")["chart"]["legend"]]
+    assert "onset" not in looks
+
+
 def test_nothing_is_waited_for_once_a_remedy_for_all_of_an_issue_has_worked(review: Review):
     first = dataclasses.replace(review.remedies[0], segment=review.issues[0].segment)
     mended = context(masked(dataclasses.replace(review, remedies=(first,))), EN)

@@ -393,6 +393,7 @@ def _onset(onset: Mapping[str, Any] | None, count: int) -> list[Spec]:
         return []
     at = {"x": {"datum": onset["x"], "type": "quantitative"}}
     late = onset["x"] > count * 0.6
+    wide = onset["high"] - onset["low"] > count / 3  # it would hide what lies under it
     side = {"align": "right", "dx": 3} if late else {"align": "left", "dx": -3}
     band = {
         "x": {"datum": onset["low"], "type": "quantitative"},
@@ -401,7 +402,7 @@ def _onset(onset: Mapping[str, Any] | None, count: int) -> list[Spec]:
     label = {**at, "y": {"value": 0}, "text": {"value": onset["label"]}}
     ends = [onset["x"], *([onset["until"]] if "until" in onset else [])]
     return [
-        _once({"type": "rect", "color": ONSET, "opacity": 0.75}, band),
+        _once({"type": "rect", "color": ONSET, "opacity": 0.35 if wide else 0.75}, band),
         *(
             _once(
                 {"type": "rule", "color": INK, "strokeWidth": 1.2},

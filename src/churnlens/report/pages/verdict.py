@@ -56,7 +56,12 @@ def _chart_title(review: Review, language: Language) -> str:
 
 
 def _marked(review: Review) -> tuple[DateEstimate | None, DateEstimate | None]:
-    """Onset and end of the costliest issue that has a date, else the book's own change."""
+    """Onset and end of the costliest issue that has a date, else the book's own change.
+
+    Where the book's make-up changed, what is expected rose with what was seen: nothing to mark.
+    """
+    if review.issues and review.issues[0].kind == "mix":
+        return None, None
     dated = [(issue.onset, issue.until) for issue in review.issues if issue.onset]
     return dated[0] if dated else (review.book.change, None)
 
