@@ -5,8 +5,8 @@ import dataclasses
 import drawn_books
 import pytest
 
-from churnlens.results import Estimate, LagPoint
-from churnlens.why.case import Case
+from churnlens.results import Estimate, LagPoint, Text
+from churnlens.why.case import Case, say
 from churnlens.why.lead_lag import LeadLag
 from churnlens.why.rivals import Rival
 from churnlens.why.verdicts import Resolved, rule_out, verdict
@@ -44,14 +44,24 @@ def test_an_explanation_is_a_cause_or_cannot_be_told(
         timing=timing,
         rivals=(Rival(other, relation),) if relation else (),
     )
-    assert verdict(case) == says
+    assert verdict(case, ()) == says
 
 
 def test_a_dose_that_departures_do_not_follow_cannot_be_told() -> None:
     book = drawn_books.draw(
         clients=3000, excess=4.0, follow="flat", drivers=drawn_books.two_drivers, seed=8
     )
-    assert verdict(drawn_books.case(book, book.candidate("cause"))) == "cannot_tell"
+    assert verdict(drawn_books.case(book, book.candidate("cause")), ()) == "cannot_tell"
+
+
+@pytest.mark.parametrize("check", ["definitions", "held_out", "leave_one_account_out"])
+def test_what_rests_on_one_reading_of_the_data_cannot_be_told(check: str, clear: Case) -> None:
+    assert verdict(clear, (say(check, "fail", Text("No.")),)) == "cannot_tell"
+    assert verdict(clear, (say(check, "pass", Text("Yes.")),)) == "cause"
+
+
+def test_what_came_after_the_rise_is_not_its_cause(clear: Case) -> None:
+    assert verdict(dataclasses.replace(clear, head_start=4.0), ()) == "cannot_tell"
 
 
 @pytest.mark.parametrize(
@@ -64,7 +74,7 @@ def test_a_rival_is_what_it_is_to_the_cause(
     cause, still = hit.candidate("cause"), hit.candidate("still")
     part = drawn_books.explained(hit, cause).parts[0]
     named = (Resolved(part, cause, (Rival(still, relation),)),)
-    out = rule_out(hit.baseline, "still", (still,), named, (drawn_books.START,))
+    out = rule_out(hit.baseline, "still", (still,), named, drawn_books.explained(hit, cause))
     assert (out.driver, out.verdict) == ("still", says)
     assert out.text is not None
     assert str(out.text) == out.why
@@ -73,19 +83,29 @@ def test_a_rival_is_what_it_is_to_the_cause(
 
 
 @pytest.mark.parametrize(
-    ("driver", "moved", "starts", "says"),
+    ("driver", "moved", "start", "says"),
     [
-        ("symptom", False, (drawn_books.START,), "symptom"),
-        ("still", True, (drawn_books.START,), "bystander"),
-        ("still", True, (5,), "no_effect"),  # it changed, at another time
-        ("still", True, (), "no_effect"),
-        ("still", False, (drawn_books.START,), "no_effect"),
+        ("symptom", False, drawn_books.START, "symptom"),
+        ("still", True, drawn_books.START, "bystander"),
+        ("still", True, 5, "no_effect"),  # it changed, at another time
+        ("still", True, None, "no_effect"),
+        ("still", False, drawn_books.START, "no_effect"),
     ],
 )
 def test_a_driver_left_aside(
-    driver: str, moved: bool, starts: tuple[int, ...], says: str, hit: drawn_books.Drawn
+    driver: str, moved: bool, start: int | None, says: str, hit: drawn_books.Drawn
 ) -> None:
     own = (hit.candidate(driver),) if moved else ()
-    out = rule_out(hit.baseline, driver, own, (), starts)
+    cause = hit.candidate("cause")
+    begun = dataclasses.replace(cause, move=dataclasses.replace(cause.move, start=start), lag=0)
+    taken = drawn_books.explained(hit, *(() if start is None else (begun,)))
+    out = rule_out(hit.baseline, driver, own, (), taken)
     assert out.verdict == says
     assert out.why.endswith(".")
+
+
+def test_a_change_that_adds_to_what_was_taken_is_not_cleared(hit: drawn_books.Drawn) -> None:
+    taken = drawn_books.explained(hit, hit.candidate("still"))
+    out = rule_out(hit.baseline, "still", (hit.candidate("cause"),), (), taken)
+    assert out.verdict == "cannot_tell"
+    assert "besides" in out.why

@@ -21,8 +21,9 @@ class Case:
 
     `term` is what departures are explained by, `lasting` the same going on to the end of the data,
     `beside` the other explanations that were taken; `others` is the same book under the other churn
-    definitions, `controls` the drivers that the config names as negative controls, `models` the
-    analyst's classifiers for the second opinion.
+    definitions, `controls` the drivers that the config names as negative controls, `head_start` by
+    how much a rise from before the change fits better than one after it (see `precedence`),
+    `models` the analyst's classifiers for the second opinion.
     """
 
     baseline: Baseline
@@ -36,6 +37,7 @@ class Case:
     others: dict[str, Baseline]
     controls: tuple[Candidate, ...]
     seed: int
+    head_start: float = 0.0
     models: tuple[tuple[str, Callable[[], Any]], ...] = ()
 
 

@@ -32,6 +32,11 @@ NO_DOSE = 10.0
 
 def lead_lag(case: Case) -> Evidence:
     """The driver stood out before clients began to leave, not only afterwards."""
+    if came_first(case):
+        text = Text(
+            "Departures of these clients rose before it changed; it may be an answer to them."
+        )
+        return say("lead_lag", "fail", text)
     if len(case.timing.points) < 6:
         return say("lead_lag", "skip", Text("Too few departures to see what came first."))
     if only_after(case):
@@ -43,6 +48,11 @@ def lead_lag(case: Case) -> Evidence:
         "pass",
         Text("It changed before clients began to leave, and for those who stayed as well."),
     )
+
+
+def came_first(case: Case) -> bool:
+    """Whether departures of the segment clearly rose before the driver changed."""
+    return case.head_start >= CLEARLY
 
 
 def only_after(case: Case) -> bool:

@@ -29,6 +29,7 @@ from churnlens.which.scan import Window
 from churnlens.why import second_opinion
 from churnlens.why.attribution import Attribution, Settled
 from churnlens.why.case import Case
+from churnlens.why.checks import came_first, dose_refuted, only_after
 from churnlens.why.model import Term, agreeing
 from churnlens.why.moves import Move
 from churnlens.why.selection import Explanation
@@ -380,12 +381,7 @@ def _unknown(
             )
         )
     elif verdict == "cannot_tell":
-        out.append(
-            Text(
-                "Departures do not follow how much of it each client got. What would decide: "
-                "record it for every order, or undo it for a part of these clients and compare."
-            )
-        )
+        out.append(_doubt(case))
     if case.candidate.shape == "flat":
         out.append(
             Text(
@@ -400,6 +396,24 @@ def _unknown(
         )
     )
     return tuple(out)
+
+
+def _doubt(case: Case) -> Text:
+    """Why a driver that no other stands beside may not be called the cause."""
+    if came_first(case):
+        return Text(
+            "Departures of these clients rose before it changed, so it may be an answer to them. "
+            "What would decide: find what else changed for these clients in the months before."
+        )
+    if dose_refuted(case) or only_after(case):
+        return Text(
+            "Departures do not follow how much of it each client got. What would decide: "
+            "record it for every order, or undo it for a part of these clients and compare."
+        )
+    return Text(
+        "It shows in one way of reading the data only (see the checks). What would decide: undo it "
+        "for a part of these clients, drawn by lot, and compare after a quarter."
+    )
 
 
 def _date_window(

@@ -23,6 +23,7 @@ from churnlens.why.findings import Finding, shift_issue, standing_issue, unexpla
 from churnlens.why.lead_lag import lead_lag
 from churnlens.why.model import fit
 from churnlens.why.nuisances import Maker
+from churnlens.why.precedence import head_start
 from churnlens.why.selection import Explained, Explanation, explained_risk, select
 from churnlens.why.standing import Standing, find_standing
 from churnlens.why.verdicts import Resolved, resolve, rule_out, verdict
@@ -154,6 +155,7 @@ def _cases(
         c = who.candidate
         timing = lead_lag(baseline, c.move.exposure, (c.inside,), 1 if c.move.shift > 0 else -1)
         seed = settings.seed + zlib.crc32(c.driver.encode())
+        rest = fit(baseline, tuple(p.term for p in explained.parts if p is not part))
         cases[k] = Case(
             baseline,
             c,
@@ -166,6 +168,7 @@ def _cases(
             others,
             controls,
             seed,
+            head_start(baseline, c, explained_risk(baseline, rest)),
             models(settings),
         )
     return cases
@@ -191,7 +194,7 @@ def _issue(
     drivers = _drivers(explained, standing)
     finding = Finding(part, part.term, settled.parts[k], evidence, others, drivers, k)
     if case is not None:
-        return shift_issue(finding, case, settled, verdict(case))
+        return shift_issue(finding, case, settled, verdict(case, evidence))
     if k in standing:
         return standing_issue(finding, standing[k], settled)
     return unexplained_issue(finding, baseline, settled)
@@ -236,10 +239,8 @@ def _ruled_out(
     explained: Explained,
 ) -> tuple[RuledOut, ...]:
     taken = {i.driver for i in issues}
-    begun = (p.candidate or p.window for p in explained.parts)
-    starts = tuple(b.start for b in begun if b is not None)
     drivers = sorted({e.driver for e in baseline.panel.exposures} - taken)
     return tuple(
-        rule_out(baseline, d, tuple(c for c in candidates if c.driver == d), named, starts)
+        rule_out(baseline, d, tuple(c for c in candidates if c.driver == d), named, explained)
         for d in drivers
     )

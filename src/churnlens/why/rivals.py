@@ -80,9 +80,10 @@ def _relation(taken: Candidate, other: Candidate) -> Relation:
         return "inseparable"
     # An event tells better who minded than a measure tells who was hit; that it explains more does
     # not make it the source where it may be the way in which the measure works.
-    if taken.dose_gain - other.dose_gain >= CLEARLY:
+    more = (taken.dose_gain - taken.price) - (other.dose_gain - other.price)
+    if more >= CLEARLY:
         return "inseparable" if _may_follow(taken, other) else "weaker"
-    if other.dose_gain - taken.dose_gain >= CLEARLY:
+    if more <= -CLEARLY:
         return "inseparable" if _may_follow(other, taken) else "stronger"
     return "inseparable"
 

@@ -6,7 +6,9 @@ The rules, in this order:
    - another driver moved with it and departures follow the other's dose: then that one is taken;
    - it is the way in which a measured trouble upstream works: then the upstream one is taken;
    - another moved with it and nothing parts them, or clients who got more of it clearly did not
-     leave more, or it changed for leavers only after they began to leave: then **cannot tell**.
+     leave more, or departures rose before it changed, or it changed for leavers only after they
+     began to leave, or it rests on one definition of leaving, on one account, or on one half of the
+     clients: then **cannot tell**.
 2. A driver left aside is a **symptom** if it is the channel of a cause, or stands out among leavers
    only after they began to leave; a **bystander** if it changed at the time of a rise without
    explaining it; else it has **no effect** that these data could show.
@@ -19,18 +21,19 @@ from typing import Any, Literal
 
 import numpy.typing as npt
 
-from churnlens.results import RuledOut, Text
+from churnlens.results import Evidence, RuledOut, Text
 from churnlens.which.baseline import Baseline
 from churnlens.why.candidates import Candidate
 from churnlens.why.case import Case
-from churnlens.why.checks import dose_refuted, only_after
+from churnlens.why.checks import came_first, dose_refuted, only_after
 from churnlens.why.lead_lag import LeadLag, lead_lag
 from churnlens.why.model import fit
 from churnlens.why.rivals import Rival, rivals
-from churnlens.why.selection import Explained, Explanation
+from churnlens.why.selection import DRIVER_ALPHA, KEEP, Explained, Explanation, driver_p
 
 Array = npt.NDArray[Any]
 
+DECISIVE = frozenset({"definitions", "leave_one_account_out", "held_out"})  # checks no cause fails
 NEAR = 6.0  # months between a driver's change and a rise that happened "at the time"
 
 
@@ -84,11 +87,15 @@ def _first(found: tuple[Rival, ...], relation: str) -> Rival | None:
     return max(matching, key=lambda r: r.candidate.dose_gain, default=None)
 
 
-def verdict(case: Case) -> Literal["cause", "cannot_tell"]:
-    """Return whether a driver that explains a rise may be called its cause."""
-    if any(r.relation == "inseparable" for r in case.rivals):
+def verdict(case: Case, evidence: tuple[Evidence, ...]) -> Literal["cause", "cannot_tell"]:
+    """Return whether a driver that explains a rise may be called its cause.
+
+    `evidence` are the answers of the checks.
+    """
+    failed = {e.check for e in evidence if e.outcome == "fail"}
+    if failed & DECISIVE or any(r.relation == "inseparable" for r in case.rivals):
         return "cannot_tell"
-    return "cannot_tell" if only_after(case) or dose_refuted(case) else "cause"
+    return "cannot_tell" if only_after(case) or came_first(case) or dose_refuted(case) else "cause"
 
 
 def rule_out(
@@ -96,12 +103,9 @@ def rule_out(
     driver: str,
     candidates: tuple[Candidate, ...],
     named: tuple[Resolved, ...],
-    starts: tuple[int, ...],
+    explained: Explained,
 ) -> RuledOut:
-    """Say what a driver is that is in no issue.
-
-    `candidates` are its own changes; `starts` the periods in which rises began.
-    """
+    """Say what a driver is that is in no issue; `candidates` are its own changes."""
     timing = symptom_timing(baseline, driver, _scopes(candidates, named))
     relation = {r.candidate.driver: (r.relation, n) for n in named for r in n.rivals}
     if driver in relation:
@@ -138,8 +142,16 @@ def rule_out(
                 "leave."
             ),
         )
+    if _adds(baseline, candidates, explained):
+        return _out(
+            driver,
+            "cannot_tell",
+            timing,
+            Text("It may cost clients besides what is named; the records cannot part the two."),
+        )
     near = baseline.panel.calendar.span(NEAR)
-    moved = [c for c in candidates if any(abs(c.move.start - s) <= near for s in starts)]
+    begun = [b.start for p in explained.parts if (b := p.candidate or p.window) is not None]
+    moved = [c for c in candidates if any(abs(c.move.start - s) <= near for s in begun)]
     if moved or driver in relation:
         return _out(
             driver,
@@ -160,6 +172,20 @@ def rule_out(
         timing,
         Text("It did not change for any group of clients, and those with more of it left no more."),
     )
+
+
+def _adds(baseline: Baseline, candidates: tuple[Candidate, ...], explained: Explained) -> bool:
+    """Whether one of a driver's changes surely explains something beside what was taken.
+
+    It was not taken, as it explains mostly the same departures as another; but it is not cleared.
+    """
+    known = tuple(p.term for p in explained.parts)
+    gains = (
+        fit(baseline, (*known, c.term)).gain - explained.fit.gain - c.price
+        for c in candidates
+        if c.flat_gain >= KEEP
+    )
+    return bool(known) and any(driver_p(gain, 1) <= DRIVER_ALPHA for gain in gains)
 
 
 def _out(

@@ -1,0 +1,51 @@
+"""Did departures rise before the driver changed?
+
+What a firm does in answer to departures, for a whole segment (a discount, a bonus), changes where
+clients leave more and near the time, and looks like their cause. What it cannot do is to have come
+first. In the segment of a driver's change a rise from every period is fitted; one that began well
+before the change and fits clearly better than what followed it is not the change's doing.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from churnlens.which.baseline import Baseline
+from churnlens.which.windows import LEVEL_PRIOR, gain_of
+from churnlens.why.candidates import Candidate
+
+Array = npt.NDArray[Any]
+
+EARLIER = 2  # months that a rise must begin before the driver's change: onsets are dated no better
+FIRST = 3  # periods of a level before any rise
+
+
+def head_start(baseline: Baseline, candidate: Candidate, risk: Array) -> float:
+    """Return by how much a rise that began before a driver changed fits better than one after.
+
+    Parameters
+    ----------
+    risk
+        Factor by which other explanations raise what is expected, float32[n, T].
+
+    Returns
+    -------
+    Log-likelihood; 0 or below where departures did not rise before the change. The rise after it is
+    the better of one by each client's own dose and one that is the same for all.
+    """
+    inside, move = candidate.inside, candidate.move
+    observed = np.where(inside, baseline.observed, 0).sum(axis=0, dtype=np.float64)
+    expected = np.where(inside, baseline.expected * risk, 0).sum(axis=0, dtype=np.float64)
+    end = min(candidate.start + candidate.lasts, len(observed))
+    whole = observed.sum() + LEVEL_PRIOR, expected.sum() + LEVEL_PRIOR
+    starts = np.arange(FIRST, end)
+    gains = np.array(
+        [gain_of(observed[s:end].sum(), expected[s:end].sum(), *whole) for s in starts]
+    )
+    before = gains[starts <= move.low - baseline.panel.calendar.span(EARLIER)]
+    after = gains[starts >= move.start]
+    followed = max(candidate.gain + candidate.price, float(after.max(initial=0)))
+    return float(before.max(initial=0)) - followed
