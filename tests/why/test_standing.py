@@ -60,6 +60,17 @@ def test_a_driver_that_explains_a_rise_already_is_not_looked_at_again() -> None:
     assert found_in(levelled(0, 0.6), frozenset({"level"})) == ()
 
 
+def test_what_comes_after_a_change_of_the_driver_is_not_read() -> None:
+    book = levelled(0, 0.6)
+    nothing = np.ones_like(book.baseline.expected)
+    since = np.ones(nothing.shape, bool)
+    assert find_standing(book.baseline, nothing, book.attributes, set(), {"level": since}) == ()
+    since[:, :30] = False  # all along before that it costs clients
+    (standing,) = find_standing(book.baseline, nothing, book.attributes, set(), {"level": since})
+    assert standing.driver == "level"
+    assert not standing.term.dose[:, 30:].any()
+
+
 def test_the_usual_level_is_read_from_the_past_alone(hit: drawn_books.Drawn) -> None:
     exposure = hit.exposure("still")
     values = exposure.values.copy()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +29,8 @@ from churnlens.why.selection import Explained, Explanation, explained_risk, sele
 from churnlens.why.standing import Standing, find_standing
 from churnlens.why.verdicts import Resolved, resolve, rule_out, verdict
 from churnlens.why.waterfall import waterfall
+
+Array = npt.NDArray[Any]
 
 LEAST_ATTRIBUTED = 1.0  # departures: an issue that accounts for fewer is none
 
@@ -97,10 +100,9 @@ def _with_standing(
 ) -> tuple[Explained, dict[int, Standing]]:
     """Add the drivers that cost clients all along, by the position they take among the parts."""
     taken = {p.candidate.driver for p in explained.parts if p.candidate is not None}
-    moved = {c.driver for c in explained.left}
-    moved |= {e.driver for e in baseline.panel.exposures if e.role == "negative_control"}
+    taken |= {e.driver for e in baseline.panel.exposures if e.role == "negative_control"}
     risk = explained_risk(baseline, explained.fit)
-    found = find_standing(baseline, risk, attributes, taken | moved)
+    found = find_standing(baseline, risk, attributes, taken, _since_moved(explained.left))
     parts = list(explained.parts)
     at = {}
     for standing in found:
@@ -110,6 +112,16 @@ def _with_standing(
         return explained, {}
     fitted = fit(baseline, tuple(p.term for p in parts))
     return Explained(tuple(parts), fitted, explained.left), at
+
+
+def _since_moved(left: tuple[Candidate, ...]) -> dict[str, Array]:
+    """Client-periods since a change of a driver that explains nothing, by driver, bool[n, T]."""
+    since: dict[str, Array] = {}
+    for c in left:
+        t = np.arange(c.dose.shape[1])
+        now = c.inside & (t >= c.move.low)
+        since[c.driver] = since[c.driver] | now if c.driver in since else now
+    return since
 
 
 def _that_account(

@@ -4,11 +4,13 @@ A client's usual level of a driver, read from its past with the last months left
 nothing the firm did because the client was leaving can enter), is held against departures among
 clients who are alike in every attribute. A score test of "more of it, more departures" is summed
 over every segment, so that a trouble that only some mind is found where it is; the number of
-segments and of drivers looked at is paid for.
+segments and of drivers looked at is paid for. Where a segment leaves more all along and a driver
+is higher, its own clients are looked at more closely (`within`), for the price of that look.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,13 +23,14 @@ from churnlens.which.baseline import Baseline
 from churnlens.which.segments import Attribute, dense_sums, groups, members
 from churnlens.why.lead_lag import lead_lag
 from churnlens.why.model import Term
+from churnlens.why.within import LEFT_OUT, Within, look_within
 
 Array = npt.NDArray[Any]
 
-LEFT_OUT = 4  # months just before a period that are not read
 LEAST_SCORE = (
     5.0  # log-likelihood gain, segments and drivers paid for: false in about 1 of 100 books
 )
+LEAST_WITHIN = 4.0  # the same within segments that leave more: false in 1 of 100 of them at most
 LOWEST = 0.1  # quantile of the level that stands for "without the trouble"
 
 
@@ -58,7 +61,11 @@ class Standing:
 
 
 def find_standing(
-    baseline: Baseline, explained: Array, attributes: tuple[Attribute, ...], taken: set[str]
+    baseline: Baseline,
+    explained: Array,
+    attributes: tuple[Attribute, ...],
+    taken: set[str],
+    moved: Mapping[str, Array] | None = None,
 ) -> tuple[Standing, ...]:
     """Return drivers that cost clients all along, the strongest first.
 
@@ -68,16 +75,45 @@ def find_standing(
         Factor by which what is known already raises what is expected, float32[n, T].
     taken
         Drivers that explain a rise already and are not looked at again.
+    moved
+        By driver, the client-periods since a change of it, bool[n, T]: what comes after a change is
+        judged as one, and is not read here. Drivers that did not change may be missing.
     """
     looked = [e for e in baseline.panel.exposures if e.driver not in taken]
+    still = dict.fromkeys((e.driver for e in looked), np.ones((1, 1), bool))
+    still |= {driver: ~since for driver, since in (moved or {}).items()}
     found: dict[str, Standing] = {}
     for exposure in looked:
-        best = _test(baseline, explained, attributes, exposure, len(looked))
+        best = _test(baseline, explained, attributes, exposure, still[exposure.driver], len(looked))
         if best is not None and lead_lag(baseline, exposure, (), 1).is_symptom:
             continue  # what follows the decline of slow leavers leaks into their past
         if best is not None and best.score > getattr(found.get(exposure.driver), "score", 0.0):
             found[exposure.driver] = best
+    for within in look_within(baseline, explained, attributes, tuple(looked), still):
+        best = _of_segment(baseline, attributes, within)
+        if best is not None and best.score > getattr(found.get(best.driver), "score", 0.0):
+            found[best.driver] = best
     return tuple(sorted(found.values(), key=lambda s: -s.score))
+
+
+def _of_segment(
+    baseline: Baseline, attributes: tuple[Attribute, ...], within: Within
+) -> Standing | None:
+    if within.score < LEAST_WITHIN:
+        return None
+    inside = members(within.segment, attributes, within.level.shape)
+    if lead_lag(baseline, within.exposure, (inside,), within.sign).is_symptom:
+        return None
+    best = (within.score, None, 0, within.sign * within.log_ratio, 1.0)
+    return _standing(
+        within.exposure,
+        within.segment,
+        best,
+        within.level,
+        within.known,
+        within.deviation,
+        attributes,
+    )
 
 
 def usual_level(baseline: Baseline, exposure: Exposure) -> tuple[Array, Array]:
@@ -119,9 +155,11 @@ def _test(
     explained: Array,
     attributes: tuple[Attribute, ...],
     exposure: Exposure,
+    still: Array,
     drivers: int,
 ) -> Standing | None:
     level, known = usual_level(baseline, exposure)
+    known = known & still
     due = baseline.expected * explained
     weight = np.where(known, due, 0)
     z, deviation = _among_alike(level, weight, attributes)
