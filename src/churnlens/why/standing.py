@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 from churnlens.panel.cumulative import cumulative
 from churnlens.panel.exposures import Exposure
+from churnlens.panel.threads import over_chunks
 from churnlens.which.baseline import Baseline
 from churnlens.which.segments import Attribute, dense_sums, groups, members
 from churnlens.why.lead_lag import lead_lag
@@ -83,8 +84,12 @@ def find_standing(
     still = dict.fromkeys((e.driver for e in looked), np.ones((1, 1), bool))
     still |= {driver: ~since for driver, since in (moved or {}).items()}
     found: dict[str, Standing] = {}
-    for exposure in looked:
-        best = _test(baseline, explained, attributes, exposure, still[exposure.driver], len(looked))
+
+    def test(exposure: Exposure) -> Standing | None:
+        own = still[exposure.driver]
+        return _test(baseline, explained, attributes, exposure, own, len(looked))
+
+    for exposure, best in zip(looked, over_chunks(test, looked), strict=True):
         if best is not None and lead_lag(baseline, exposure, (), 1).is_symptom:
             continue  # what follows the decline of slow leavers leaks into their past
         if best is not None and best.score > getattr(found.get(exposure.driver), "score", 0.0):
