@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from churnlens.which.segments import Attribute
-from churnlens.why.moves import contrasts, find_moves, readable
+from churnlens.why.moves import find_moves, readable
+from churnlens.why.shifts import contrasts
 
 
 def moves_of(book: drawn_books.Drawn, driver: str):
