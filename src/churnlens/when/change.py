@@ -29,6 +29,7 @@ FEWEST_PERIODS = 8
 LONGEST_RAMP = 6
 _LEVEL = 0.95
 _GRADUAL = 0.75
+FULL = 100.0
 _SEASON_VARIANCES = (0.0, 0.3, 3.0, 30.0)  # over the noise's; 0: there is no season
 
 
@@ -351,15 +352,19 @@ def _carried_over(x: Floats, w: Floats, edge: int, season: shapes.Season | None)
     The lines, for a driver often ebbs after its change (those who had most of it leave): no
     noise. Not below 0.
     """
-    weighed = shapes.weigh_means(x, w, (0, LONGEST_RAMP), season=season)
+    ramps = tuple(range(LONGEST_RAMP + 1))  # a ramp of another length would leave a wave over
+    weighed = shapes.weigh_means(x, w, ramps, season=season)
     inside = weighed.log_evidence[:, edge : len(x) - edge + 1]
     ramp, place = np.unravel_index(np.argmax(inside), inside.shape)
     start = int(place) + edge
-    share = shapes.shape(len(x), (0, LONGEST_RAMP))[ramp, start]
+    share = shapes.shape(len(x), ramps)[ramp, start]
     since = np.arange(len(x)) - start
     lines = np.stack([np.ones(len(x)), share, since.clip(max=0), since.clip(min=0)], axis=1)
     if season is not None:
-        x = x - shapes.season_effects(x - weighed.size[ramp, start] * share, w, season)
+        # What little a season is shrunk would be left over every year alike, as a wave: all of it
+        # is taken out, as far as it has been seen.
+        whole = shapes.Season(season.codes, FULL * season.variance)
+        x = x - shapes.season_effects(x - weighed.size[ramp, start] * share, w, whole)
     root = np.sqrt(w)
     rest = root * (x - lines @ np.linalg.lstsq(root[:, None] * lines, root * x, rcond=None)[0])
     power = float(rest @ rest)
