@@ -29,7 +29,7 @@ FEWEST_PERIODS = 8
 LONGEST_RAMP = 6
 _LEVEL = 0.95
 _GRADUAL = 0.75
-FULL = 100.0
+_FULL = 100.0  # times that variance: a season taken out unshrunk
 _SEASON_VARIANCES = (0.0, 0.3, 3.0, 30.0)  # over the noise's; 0: there is no season
 
 
@@ -142,7 +142,8 @@ def date_series(
     -------
     The likeliest shift with its p-value; `Skipped` with fewer than 8 values. Noise that carries
     over from one period to the next (first autocorrelation of the residuals above what chance
-    gives) widens the interval and raises the p-value. `dispersion` is that inflation.
+    gives) widens the interval of a small shift, though not of a jump that no such noise makes, and
+    raises the p-value. `dispersion` is by how much it makes a mean less certain.
     """
     full = np.asarray(values, dtype=np.float64)
     heavy = np.ones(len(full)) if weights is None else np.asarray(weights, dtype=np.float64)
@@ -153,8 +154,7 @@ def date_series(
     ramps = tuple(range(longest_ramp + 1))
     season = None if seasons is None else _season(x, w, seasons[there], ramps)
     carried = _carried_over(x, w, edge, season)
-    inflation = (1 + carried) / (1 - carried)
-    weighed = shapes.weigh_means(x, w, ramps, inflation=inflation, season=season)
+    weighed = shapes.weigh_means(x, w, ramps, carried=carried, season=season)
     start, ramp, gradual, chances = _choose(weighed.log_evidence, edge)
     low, high = _shortest(chances, start)
     shift = float(weighed.size[ramp, start])
@@ -174,7 +174,7 @@ def date_series(
         ramp,
         gradual,
         p_value,
-        inflation,
+        (1 + carried) / (1 - carried),
         tuple(spread.tolist()),
     )
 
@@ -363,7 +363,7 @@ def _carried_over(x: Floats, w: Floats, edge: int, season: shapes.Season | None)
     if season is not None:
         # What little a season is shrunk would be left over every year alike, as a wave: all of it
         # is taken out, as far as it has been seen.
-        whole = shapes.Season(season.codes, FULL * season.variance)
+        whole = shapes.Season(season.codes, _FULL * season.variance)
         x = x - shapes.season_effects(x - weighed.size[ramp, start] * share, w, whole)
     root = np.sqrt(w)
     rest = root * (x - lines @ np.linalg.lstsq(root[:, None] * lines, root * x, rcond=None)[0])
