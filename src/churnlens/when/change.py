@@ -157,7 +157,8 @@ def date_series(
     weighed = shapes.weigh_means(x, w, ramps, carried=carried, season=season)
     start, ramp, gradual, chances = _choose(weighed.log_evidence, edge)
     low, high = _shortest(chances, start)
-    shift = float(weighed.size[ramp, start])
+    # Its size is a difference of plain means: what the noise carries over says when, not how much.
+    shift = float(shapes.weigh_means(x, w, (ramp,), season=season).size[0, start])
     rest = x - shift * shapes.shape(len(x), (ramp,))[0, start]
     yearly = np.zeros(len(x)) if season is None else shapes.season_effects(rest, w, season)
     p_value = _series_p(x - yearly, w, carried, rng, edge, draws)

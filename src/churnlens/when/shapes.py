@@ -141,9 +141,9 @@ def weigh_means(
     """Weigh starts and ramps of a shift in the mean of a series.
 
     The noise has variance σ² / weight with σ unknown; the shift has a normal prior of variance
-    10 σ². `carried` is the noise's first autocorrelation: what drifts slowly can hide a small shift,
-    but no jump. With a `season` its effects are integrated out with the shift's size, so that a step is not taken for
-    the season of the year it came in.
+    10 σ². `carried` is the noise's first autocorrelation: what drifts slowly can hide a small
+    shift, but no jump. With a `season` its effects are integrated out with the shift's size, so
+    that a step is not taken for the season of the year it came in.
     """
     even = whitening(weights, season, carried)
     one, x = even.sum(axis=1), even @ values
