@@ -242,3 +242,16 @@ def test_noise_that_carries_over_hides_a_small_shift_but_no_jump(carried, size, 
         width.append(found.high - found.low)
     assert np.mean(held) >= 0.9
     assert np.mean(width) <= widest
+
+
+def test_what_grows_slowly_has_no_sharp_date():
+    """A kink that goes on rising is no jump, however smooth: the interval has to say so."""
+    held, width = [], []
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        growing = 0.1 + 0.006 * (np.arange(50) - 22).clip(min=0)
+        found = change.date_series(growing + np.cumsum(rng.normal(0, 0.001, 50)), rng=rng, draws=9)
+        held.append(found.low <= 22 <= found.high)
+        width.append(found.high - found.low)
+    assert np.mean(held) >= 0.9
+    assert np.mean(width) >= 12

@@ -30,6 +30,7 @@ LONGEST_RAMP = 6
 _LEVEL = 0.95
 _GRADUAL = 0.75
 _FULL = 100.0  # times that variance: a season taken out unshrunk
+_STANDS_OUT = 5.0  # standard errors of a jump beside straight lines before and after it
 _SEASON_VARIANCES = (0.0, 0.3, 3.0, 30.0)  # over the noise's; 0: there is no season
 
 
@@ -155,7 +156,9 @@ def date_series(
     season = None if seasons is None else _season(x, w, seasons[there], ramps)
     carried = _carried_over(x, w, edge, season)
     weighed = shapes.weigh_means(x, w, ramps, carried=carried, season=season)
-    start, ramp, gradual, chances = _choose(weighed.log_evidence, edge)
+    # What goes up slowly is neither a step nor such noise: then its date is as blurred as it looks.
+    blurred = _inflation(_left_over(x, w, weighed, carried, season, edge))
+    start, ramp, gradual, chances = _choose(weighed.log_evidence / blurred, edge)
     low, high = _shortest(chances, start)
     # Its size is a difference of plain means: what the noise carries over says when, not how much.
     shift = float(shapes.weigh_means(x, w, (ramp,), season=season).size[0, start])
@@ -175,7 +178,7 @@ def date_series(
         ramp,
         gradual,
         p_value,
-        (1 + carried) / (1 - carried),
+        _inflation(carried),
         tuple(spread.tolist()),
     )
 
@@ -355,9 +358,7 @@ def _carried_over(x: Floats, w: Floats, edge: int, season: shapes.Season | None)
     """
     ramps = tuple(range(LONGEST_RAMP + 1))  # a ramp of another length would leave a wave over
     weighed = shapes.weigh_means(x, w, ramps, season=season)
-    inside = weighed.log_evidence[:, edge : len(x) - edge + 1]
-    ramp, place = np.unravel_index(np.argmax(inside), inside.shape)
-    start = int(place) + edge
+    ramp, start = _best(weighed, edge)
     share = shapes.shape(len(x), ramps)[ramp, start]
     since = np.arange(len(x)) - start
     lines = np.stack([np.ones(len(x)), share, since.clip(max=0), since.clip(min=0)], axis=1)
@@ -375,6 +376,48 @@ def _carried_over(x: Floats, w: Floats, edge: int, season: shapes.Season | None)
     # what is fitted pulls the autocorrelation down, by (3.8 + 12.5 r) / n in simulations
     n = max(len(x), 20)
     return float(np.clip((r + 3.8 / n) / (1.0 - 12.5 / n), 0.0, 0.9))
+
+
+def _left_over(
+    x: Floats,
+    w: Floats,
+    weighed: shapes.Weighed,
+    carried: float,
+    season: shapes.Season | None,
+    edge: int,
+) -> float:
+    """First autocorrelation of what the best change leaves over once the noise's own is out.
+
+    Beside a straight line on either side where a jump stands out from those: then it only ebbs.
+    """
+    ramp, start = _best(weighed, edge)
+    even = shapes.whitening(w, season, carried)
+    share = shapes.shape(len(x), tuple(range(len(weighed.size))))[ramp, start]
+    since = np.arange(len(x)) - start
+    lines = np.stack([np.ones(len(x)), share, since.clip(max=0), since.clip(min=0)], axis=1)
+    design, seen = even @ lines, even @ x
+    size = np.linalg.lstsq(design, seen, rcond=None)[0]
+    rest = seen - design @ size
+    power = float(rest @ rest)
+    if power <= 1e-9 * w @ (x - np.average(x, weights=w)) ** 2:
+        return 0.0
+    error = power / (len(x) - 4) * np.linalg.pinv(design.T @ design)[1, 1]
+    if size[1] ** 2 < _STANDS_OUT**2 * error:
+        plain = design[:, :2]
+        rest = seen - plain @ np.linalg.lstsq(plain, seen, rcond=None)[0]
+        power = float(rest @ rest)
+    return float(np.clip(rest[1:] @ rest[:-1] / power, 0.0, 0.9))
+
+
+def _best(weighed: shapes.Weighed, edge: int) -> tuple[int, int]:
+    """Ramp and start of the largest evidence."""
+    inside = weighed.log_evidence[:, edge : weighed.size.shape[1] - edge + 1]
+    ramp, place = np.unravel_index(np.argmax(inside), inside.shape)
+    return int(ramp), int(place) + edge
+
+
+def _inflation(carried: float) -> float:
+    return (1 + carried) / (1 - carried)
 
 
 def _exceeded(value: float, null: Floats) -> float:
