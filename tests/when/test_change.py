@@ -216,3 +216,42 @@ def test_a_change_that_ebbs_keeps_its_date():
         found = change.date_series(ebbing + rng.normal(0, 0.15, 36), rng=rng, draws=19)
         assert found.start == 15
         assert found.high - found.low <= 2
+
+
+@pytest.mark.parametrize("ramp", [1, 3])
+def test_a_short_ramp_is_no_noise(ramp):
+    """A step or the longest ramp in its place would leave a wave over, as if noise carried over."""
+    rng = np.random.default_rng(17)
+    series = 20 * shapes.shape(PERIODS, (ramp,))[0, 18] + rng.normal(0, 0.2, PERIODS)
+    found = change.date_series(series, rng=rng, draws=19, seasons=np.arange(PERIODS) % 12)
+    assert (found.low, found.start, found.high, found.ramp) == (18, 18, 18, ramp)
+
+
+@pytest.mark.parametrize("carried", [0.3, 0.7])
+@pytest.mark.parametrize(("size", "widest"), [(2.0, 36), (10.0, 4)])
+def test_noise_that_carries_over_hides_a_small_shift_but_no_jump(carried, size, widest):
+    held, width = [], []
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        at, noise = int(rng.integers(8, PERIODS - 8)), rng.standard_normal(PERIODS + 20)
+        for t in range(1, len(noise)):
+            noise[t] = carried * noise[t - 1] + np.sqrt(1 - carried**2) * noise[t]
+        series = noise[20:] + size * (np.arange(PERIODS) >= at)
+        found = change.date_series(series, rng=rng, draws=9)
+        held.append(found.low <= at <= found.high)
+        width.append(found.high - found.low)
+    assert np.mean(held) >= 0.9
+    assert np.mean(width) <= widest
+
+
+def test_what_grows_slowly_has_no_sharp_date():
+    """A kink that goes on rising is no jump, however smooth: the interval has to say so."""
+    held, width = [], []
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        growing = 0.1 + 0.006 * (np.arange(50) - 22).clip(min=0)
+        found = change.date_series(growing + np.cumsum(rng.normal(0, 0.001, 50)), rng=rng, draws=9)
+        held.append(found.low <= 22 <= found.high)
+        width.append(found.high - found.low)
+    assert np.mean(held) >= 0.9
+    assert np.mean(width) >= 12

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from churnlens.which.segments import Attribute
-from churnlens.why.moves import contrasts, find_moves, readable
+from churnlens.why.moves import find_moves, readable
 
 
 def moves_of(book: drawn_books.Drawn, driver: str):
@@ -71,15 +71,6 @@ def test_a_fall_is_found_as_less() -> None:
     assert move.segment == drawn_books.KEY
 
 
-def test_contrasts_are_later_less_earlier_means_with_their_precision() -> None:
-    values = np.array([[1.0, 3.0, np.nan, 7.0], [np.nan, 2.0, 2.0, 2.0]])
-    difference, weight = contrasts(values)
-    assert difference[0, 3] == pytest.approx(7 - 2)
-    assert weight[0, 3] == pytest.approx(2 * 1 / 3)
-    assert difference[1, 2] == pytest.approx(0)
-    assert weight[1, 1] == 0  # nothing was recorded before
-
-
 def test_a_change_that_passes_is_found_with_its_end() -> None:
     def passing(rng, key, dose, onset):
         values = drawn_books.shifted(rng, key, dose)
@@ -110,3 +101,73 @@ def test_one_change_in_three_values_of_an_attribute_is_one_move() -> None:
     (move,) = find_moves(exposure, book.baseline, readable(book.baseline), (reps,), season=True)
     assert move.segment == {"rep": ("r00", "r01", "r02")}
     assert abs(move.start - drawn_books.START) <= 1
+
+
+def _found(values: np.ndarray, attribute: Attribute, measure: str = "mean"):
+    """The moves of a measure drawn for a book of its own, by one attribute."""
+    book = drawn_books.draw(clients=len(values), seed=6)
+    exposure = drawn_books.Exposure("hours", measure, "orders", values.astype(np.float32))
+    usable = readable(book.baseline)
+    return find_moves(exposure, book.baseline, usable, (attribute,), season=True)
+
+
+def _of_values(codes: np.ndarray, values: int) -> Attribute:
+    return Attribute("region", codes, tuple(f"r{k}" for k in range(values)))
+
+
+def test_three_of_eight_values_that_moved_are_found_and_not_the_whole_book() -> None:
+    rng = np.random.default_rng(8)
+    region = rng.integers(0, 8, 1600)
+    moved = drawn_books.shifted(rng, region < 3, rng.gamma(4, 1 / 4, 1600))
+    (move,) = _found(moved, _of_values(region, 8))
+    assert move.segment == {"region": ("r0", "r1", "r2")}
+    assert move.low <= drawn_books.START <= move.high
+
+
+def test_a_change_rolled_out_value_by_value_is_one_move_for_each() -> None:
+    rng = np.random.default_rng(9)
+    region = rng.integers(0, 4, 1600)
+    steps = np.array([10, 17, 24])
+    since = np.append(steps, drawn_books.MONTHS)[region]
+    values = drawn_books.measure(rng, 1600)
+    values += 2.0 * (np.arange(drawn_books.MONTHS) >= since[:, None])
+    moves = _found(values, _of_values(region, 4))
+    assert {(m.segment["region"], m.start) for m in moves} == {
+        (("r0",), 10),
+        (("r1",), 17),
+        (("r2",), 24),
+    }
+    assert all(m.direction == "more" for m in moves)
+
+
+def test_a_drift_of_every_value_is_no_staircase() -> None:
+    rng = np.random.default_rng(10)
+    region = rng.integers(0, 4, 1600)
+    values = drawn_books.measure(rng, 1600) + 0.05 * np.arange(drawn_books.MONTHS)
+    assert _found(values, _of_values(region, 4)) == ()
+
+
+@pytest.mark.parametrize("lasts", [1, 2])
+def test_a_huge_pulse_has_its_own_dates(lasts: int) -> None:
+    rng = np.random.default_rng(11)
+    region = rng.integers(0, 4, 1200)
+    t = np.arange(drawn_books.MONTHS)
+    during = (t >= 20) & (t < 20 + lasts)
+    values = drawn_books.measure(rng, 1200) + 6.0 * ((region == 1)[:, None] & during)
+    (move,) = _found(values, _of_values(region, 4))
+    assert move.segment == {"region": ("r1",)}
+    assert (move.start, move.low, move.high, move.end) == (20, 20, 20, 20 + lasts)
+    assert move.shift == pytest.approx(6.0, abs=0.3)
+
+
+@pytest.mark.parametrize(("before", "after", "moves"), [(0.01, 0.15, 1), (0.05, 0.0, 0)])
+def test_a_tail_counts_where_it_grew_and_not_where_it_went(
+    before: float, after: float, moves: int
+) -> None:
+    rng = np.random.default_rng(12)
+    region = rng.integers(0, 4, 1200)
+    late = (region == 1)[:, None] & (np.arange(drawn_books.MONTHS) >= drawn_books.START)
+    values = rng.random((1200, drawn_books.MONTHS)) < np.where(late, after, before)
+    found = _found(values, _of_values(region, 4), "share beyond")
+    assert len(found) == moves
+    assert all(m.segment == {"region": ("r1",)} for m in found)

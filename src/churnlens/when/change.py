@@ -29,6 +29,8 @@ FEWEST_PERIODS = 8
 LONGEST_RAMP = 6
 _LEVEL = 0.95
 _GRADUAL = 0.75
+_FULL = 100.0  # times that variance: a season taken out unshrunk
+_STANDS_OUT = 5.0  # standard errors of a jump beside straight lines before and after it
 _SEASON_VARIANCES = (0.0, 0.3, 3.0, 30.0)  # over the noise's; 0: there is no season
 
 
@@ -141,7 +143,8 @@ def date_series(
     -------
     The likeliest shift with its p-value; `Skipped` with fewer than 8 values. Noise that carries
     over from one period to the next (first autocorrelation of the residuals above what chance
-    gives) widens the interval and raises the p-value. `dispersion` is that inflation.
+    gives) widens the interval of a small shift, though not of a jump that no such noise makes, and
+    raises the p-value. `dispersion` is by how much it makes a mean less certain.
     """
     full = np.asarray(values, dtype=np.float64)
     heavy = np.ones(len(full)) if weights is None else np.asarray(weights, dtype=np.float64)
@@ -152,11 +155,13 @@ def date_series(
     ramps = tuple(range(longest_ramp + 1))
     season = None if seasons is None else _season(x, w, seasons[there], ramps)
     carried = _carried_over(x, w, edge, season)
-    inflation = (1 + carried) / (1 - carried)
-    weighed = shapes.weigh_means(x, w, ramps, inflation=inflation, season=season)
-    start, ramp, gradual, chances = _choose(weighed.log_evidence, edge)
+    weighed = shapes.weigh_means(x, w, ramps, carried=carried, season=season)
+    # What goes up slowly is neither a step nor such noise: then its date is as blurred as it looks.
+    blurred = _inflation(_left_over(x, w, weighed, carried, season, edge))
+    start, ramp, gradual, chances = _choose(weighed.log_evidence / blurred, edge)
     low, high = _shortest(chances, start)
-    shift = float(weighed.size[ramp, start])
+    # Its size is a difference of plain means: what the noise carries over says when, not how much.
+    shift = float(shapes.weigh_means(x, w, (ramp,), season=season).size[0, start])
     rest = x - shift * shapes.shape(len(x), (ramp,))[0, start]
     yearly = np.zeros(len(x)) if season is None else shapes.season_effects(rest, w, season)
     p_value = _series_p(x - yearly, w, carried, rng, edge, draws)
@@ -173,7 +178,7 @@ def date_series(
         ramp,
         gradual,
         p_value,
-        inflation,
+        _inflation(carried),
         tuple(spread.tolist()),
     )
 
@@ -351,15 +356,17 @@ def _carried_over(x: Floats, w: Floats, edge: int, season: shapes.Season | None)
     The lines, for a driver often ebbs after its change (those who had most of it leave): no
     noise. Not below 0.
     """
-    weighed = shapes.weigh_means(x, w, (0, LONGEST_RAMP), season=season)
-    inside = weighed.log_evidence[:, edge : len(x) - edge + 1]
-    ramp, place = np.unravel_index(np.argmax(inside), inside.shape)
-    start = int(place) + edge
-    share = shapes.shape(len(x), (0, LONGEST_RAMP))[ramp, start]
+    ramps = tuple(range(LONGEST_RAMP + 1))  # a ramp of another length would leave a wave over
+    weighed = shapes.weigh_means(x, w, ramps, season=season)
+    ramp, start = _best(weighed, edge)
+    share = shapes.shape(len(x), ramps)[ramp, start]
     since = np.arange(len(x)) - start
     lines = np.stack([np.ones(len(x)), share, since.clip(max=0), since.clip(min=0)], axis=1)
     if season is not None:
-        x = x - shapes.season_effects(x - weighed.size[ramp, start] * share, w, season)
+        # What little a season is shrunk would be left over every year alike, as a wave: all of it
+        # is taken out, as far as it has been seen.
+        whole = shapes.Season(season.codes, _FULL * season.variance)
+        x = x - shapes.season_effects(x - weighed.size[ramp, start] * share, w, whole)
     root = np.sqrt(w)
     rest = root * (x - lines @ np.linalg.lstsq(root[:, None] * lines, root * x, rcond=None)[0])
     power = float(rest @ rest)
@@ -369,6 +376,48 @@ def _carried_over(x: Floats, w: Floats, edge: int, season: shapes.Season | None)
     # what is fitted pulls the autocorrelation down, by (3.8 + 12.5 r) / n in simulations
     n = max(len(x), 20)
     return float(np.clip((r + 3.8 / n) / (1.0 - 12.5 / n), 0.0, 0.9))
+
+
+def _left_over(
+    x: Floats,
+    w: Floats,
+    weighed: shapes.Weighed,
+    carried: float,
+    season: shapes.Season | None,
+    edge: int,
+) -> float:
+    """First autocorrelation of what the best change leaves over once the noise's own is out.
+
+    Beside a straight line on either side where a jump stands out from those: then it only ebbs.
+    """
+    ramp, start = _best(weighed, edge)
+    even = shapes.whitening(w, season, carried)
+    share = shapes.shape(len(x), tuple(range(len(weighed.size))))[ramp, start]
+    since = np.arange(len(x)) - start
+    lines = np.stack([np.ones(len(x)), share, since.clip(max=0), since.clip(min=0)], axis=1)
+    design, seen = even @ lines, even @ x
+    size = np.linalg.lstsq(design, seen, rcond=None)[0]
+    rest = seen - design @ size
+    power = float(rest @ rest)
+    if power <= 1e-9 * w @ (x - np.average(x, weights=w)) ** 2:
+        return 0.0
+    error = power / (len(x) - 4) * np.linalg.pinv(design.T @ design)[1, 1]
+    if size[1] ** 2 < _STANDS_OUT**2 * error:
+        plain = design[:, :2]
+        rest = seen - plain @ np.linalg.lstsq(plain, seen, rcond=None)[0]
+        power = float(rest @ rest)
+    return float(np.clip(rest[1:] @ rest[:-1] / power, 0.0, 0.9))
+
+
+def _best(weighed: shapes.Weighed, edge: int) -> tuple[int, int]:
+    """Ramp and start of the largest evidence."""
+    inside = weighed.log_evidence[:, edge : weighed.size.shape[1] - edge + 1]
+    ramp, place = np.unravel_index(np.argmax(inside), inside.shape)
+    return int(ramp), int(place) + edge
+
+
+def _inflation(carried: float) -> float:
+    return (1 + carried) / (1 - carried)
 
 
 def _exceeded(value: float, null: Floats) -> float:

@@ -40,14 +40,20 @@ class Season:
     variance: float
 
 
-def whitening(weights: Floats, season: Season | None) -> Floats:
-    """Return the T × T matrix that makes the noise of a series, season included, even."""
+def whitening(weights: Floats, season: Season | None, carried: float = 0.0) -> Floats:
+    """Return the T × T matrix that makes the noise of a series, season included, even.
+
+    `carried` is the first autocorrelation of the noise in units of its standard deviation.
+    """
     even = np.diag(np.sqrt(weights))
-    if season is None or season.variance == 0:
+    seasonal = season is not None and season.variance > 0
+    if not seasonal and carried == 0:
         return even
-    member = np.eye(int(season.codes.max()) + 1)[season.codes]
-    shared = even @ member
-    covariance = np.eye(len(weights)) + season.variance * shared @ shared.T
+    t = np.arange(len(weights))
+    covariance = carried ** np.abs(t[:, None] - t) if carried else np.eye(len(weights))
+    if season is not None and seasonal:
+        shared = even @ np.eye(int(season.codes.max()) + 1)[season.codes]
+        covariance = covariance + season.variance * shared @ shared.T
     return np.asarray(np.linalg.solve(np.linalg.cholesky(covariance), even))
 
 
@@ -129,17 +135,17 @@ def weigh_means(
     weights: Floats,
     ramps: tuple[int, ...],
     *,
-    inflation: float = 1.0,
+    carried: float = 0.0,
     season: Season | None = None,
 ) -> Weighed:
     """Weigh starts and ramps of a shift in the mean of a series.
 
     The noise has variance σ² / weight with σ unknown; the shift has a normal prior of variance
-    10 σ². `inflation` is the long-run over the one-period variance of autocorrelated noise. With a
-    `season` its effects are integrated out with the shift's size, so that a step is not taken for
-    the season of the year it came in.
+    10 σ². `carried` is the noise's first autocorrelation: what drifts slowly can hide a small
+    shift, but no jump. With a `season` its effects are integrated out with the shift's size, so
+    that a step is not taken for the season of the year it came in.
     """
-    even = whitening(weights, season)
+    even = whitening(weights, season, carried)
     one, x = even.sum(axis=1), even @ values
     share = shape(len(values), ramps) @ even.T
     mass = one @ one
@@ -150,5 +156,5 @@ def weigh_means(
     total = float(from_mean @ from_mean)
     left = np.maximum(total - shrunk * shift**2 * spread, 1e-12 * max(total, 1e-300))
     degrees = (len(values) - 1) / 2
-    evidence = -degrees * np.log(left) / inflation - 0.5 * np.log1p(_SHIFT_VARIANCE * spread)
+    evidence = -degrees * np.log(left) - 0.5 * np.log1p(_SHIFT_VARIANCE * spread)
     return Weighed(evidence, shift)

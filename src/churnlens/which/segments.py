@@ -198,14 +198,24 @@ def groups(attributes: tuple[Attribute, ...]) -> tuple[Group, ...]:
     return tuple(out)
 
 
+def named(attribute: Attribute) -> list[int]:
+    """Return the codes of the values that a segment may be named by: not pooled, not unknown."""
+    return [i for i, v in enumerate(attribute.values) if v not in (POOLED, UNKNOWN)]
+
+
+def has_many(attribute: Attribute) -> bool:
+    """Whether an attribute has too many values for all their unions to be looked at."""
+    return not attribute.ordered and len(named(attribute)) > UNION_UP_TO
+
+
 def value_sets(attribute: Attribute, *, single: bool) -> Array:
     """Value sets to look at: each value, and unions where the attribute has few values.
 
     A numeric attribute is cut at any edge of its bands: by itself in one or two places, together
     with another attribute in one. Pooled and unknown values belong to no segment that is named.
     """
-    named = [i for i, v in enumerate(attribute.values) if v not in (POOLED, UNKNOWN)]
-    sets = _intervals(named, single) if attribute.ordered else _unions(named, single)
+    codes = named(attribute)
+    sets = _intervals(codes, single) if attribute.ordered else _unions(codes, single)
     masks = np.zeros((max(len(sets), 1), len(attribute.values)), bool)
     for i, chosen in enumerate(sets):
         masks[i, list(chosen)] = True

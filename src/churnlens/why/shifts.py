@@ -1,0 +1,288 @@
+"""In which segment did a driver shift most clearly?
+
+Each client's mean from a period on less its mean otherwise, summed over every segment: the whole
+book, values, unions of values, pairs of attributes. The likelihood gain of a segment is that of one
+common shift among its clients (a client is the unit, so what its own periods share does not count
+twice), less the price of the segment's complexity. What is found is then narrowed: no segment
+stands where a part of it moved and the rest did not.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import gammaln
+
+from churnlens.panel.cumulative import cumulative
+from churnlens.panel.periods import Calendar
+from churnlens.which.segments import (
+    Attribute,
+    Cells,
+    Group,
+    collapse,
+    dense_sums,
+    groups,
+    has_many,
+    named,
+    value_sets,
+)
+
+Array = npt.NDArray[Any]
+
+LEAST_T = 5.0  # t statistic of a shift against the differences between the segment's clients
+FARTHEST = 3.0  # standard deviations at which a client's own difference is cut for that
+LEAST_CLIENTS = 10
+BEFORE = 4  # months of data needed before a change
+# Months for which a change that passes is looked for; one of another length shows in the nearest,
+# a pulse of one or two months too, as it counts only where it is huge.
+LENGTHS = (3, 6, 12)
+SHORTEST = 3  # months a change that passes must last, and data needed after it
+ENOUGH = 2_000  # clients that the noise between clients is read from
+CLEARLY = 3.0  # log-likelihood by which a part must beat the segment it is a part of
+RARE = 0.1  # a share under this, or as near to 1, has the noise of counts, not of its median
+
+
+@dataclass(frozen=True)
+class Search:
+    """What is looked at: cells of clients alike in all attributes, groups, prices by order."""
+
+    cells: Cells
+    groups: tuple[Group, ...]
+    prices: dict[int, float]
+    cal: Calendar
+
+
+@dataclass(frozen=True)
+class Shift:
+    """A segment that shifted, and the sums of each cell at its clearest start, [cells, 5].
+
+    The sums are of weight, pull, clients, and of clients' differences and their squares in units of
+    the noise, each cut; `noise` is the variance at that start.
+    """
+
+    score: float
+    segment: dict[str, tuple[str, ...]]
+    sides: list[tuple[Attribute, Array]]
+    sums: Array
+    noise: float
+
+
+def search_of(attributes: tuple[Attribute, ...], clients: int, cal: Calendar) -> Search:
+    """Return the search through all segments of the attributes."""
+    cells = collapse(attributes, clients)
+    looked = groups(cells.attributes)
+    prices = {k: np.log1p(sum(g.segments for g in looked if g.order == k)) for k in (1, 2)}
+    return Search(cells, looked, {**prices, 0: 0.0}, cal)
+
+
+def strongest(values: Array, look: Search) -> Shift | None:
+    """Return the clearest shift, to the end of the data or for a time, cut to where it is."""
+    cal, periods = look.cal, values.shape[1]
+    first, edge = cal.span(BEFORE), cal.span(SHORTEST)
+    fitting = [k for k in (cal.span(m) for m in LENGTHS) if first + k + edge <= periods]
+    rare = _is_rare(values)
+    found = [_shifted(contrasts(values), look, slice(first, periods - 1), 0.0, rare)]
+    for lasts in fitting:
+        where = slice(first, periods - lasts - edge + 1)
+        # Every length is one more search, and an end one more date to choose.
+        price = float(np.log(len(fitting) * periods))
+        found.append(_shifted(contrasts(values, lasts), look, where, price, rare))
+    best = max((f for f in found if f is not None), key=lambda f: f.score, default=None)
+    return None if best is None else _narrowed(best, look)
+
+
+def contrasts(values: Array, lasts: int | None = None) -> tuple[Array, Array]:
+    """Return each client's mean from a period on less its mean otherwise, and its weight, [n, T].
+
+    `lasts` is how many periods a change goes on before it has passed; None: to the end of the data.
+    The weight is n₀n₁/(n₀+n₁) of the periods recorded without and with it: the precision of the
+    difference for noise that is alike in all periods. 0 where either side is missing.
+    """
+    there = np.isfinite(values)
+    sums, counts = cumulative(np.where(there, values, 0)), cumulative(there.astype(np.float32))
+    periods = values.shape[1]
+    until = np.arange(periods) + (periods if lasts is None else lasts)
+    until = np.minimum(until, periods)
+    s1, n1 = sums[:, until] - sums[:, :-1], counts[:, until] - counts[:, :-1]
+    s0, n0 = sums[:, -1:] - s1, counts[:, -1:] - n1
+    both = (n0 > 0) & (n1 > 0)
+    difference = np.where(both, s1 / np.maximum(n1, 1) - s0 / np.maximum(n0, 1), 0)
+    weight = np.where(both, n0 * n1 / np.maximum(n0 + n1, 1), 0)
+    return difference.astype(np.float32), weight.astype(np.float32)
+
+
+def score_of(
+    values: Array, inside: Array, start: int, end: int | None, price: float = 0.0
+) -> float:
+    """Return the score of one shift of the clients in `inside` (bool[n, T]), its window given."""
+    lasts = None if end is None else end - start
+    difference, weight = (part[:, [start]] for part in contrasts(values, lasts))
+    noise = _noise(difference, weight, _is_rare(values))
+    member = inside.any(axis=1)
+    sums = _by_client(difference[member], weight[member], noise).sum(axis=0, dtype=np.float64)
+    gain, clear = _gain(sums[None, :, None], noise)
+    return float(gain[0, 0]) - price if clear[0, 0] else 0.0
+
+
+def _by_client(difference: Array, weight: Array, noise: Array) -> Array:
+    """What is summed over clients: weight, pull, heads, lean and square, [n, 5T]."""
+    typical = np.clip(np.sqrt(weight / noise) * difference, -FARTHEST, FARTHEST)
+    there = (weight > 0).astype(np.float32)
+    return np.hstack([weight, weight * difference, there, typical, typical**2])
+
+
+def _gain(sums: Array, noise: Array) -> tuple[Array, Array]:
+    """Log-likelihood gain of a common shift, and whether it is clear, [..., 5, T] to [..., T]."""
+    total, pull, heads, lean, square = np.moveaxis(sums, -2, 0)
+    gain = pull**2 / np.maximum(total, 1e-9) / noise / 2
+    return gain, (heads >= LEAST_CLIENTS) & _common(lean, square, heads)
+
+
+def _shifted(
+    contrast: tuple[Array, Array], look: Search, where: slice, price: float, rare: bool
+) -> Shift | None:
+    """The clearest shift among contrasts whose start is in `where`; `price` is that of its end."""
+    difference, weight = (part[:, where] for part in contrast)
+    noise = _noise(difference, weight, rare)
+    stacked = look.cells.sums(_by_client(difference, weight, noise))
+    best: tuple[float, int, list[tuple[Attribute, Array]]] | None = None
+    for group in look.groups:
+        by_cell = dense_sums(group, stacked)
+        sums = group.add_up(by_cell)
+        gain, clear = _gain(sums.reshape(len(sums), 5, -1), noise)
+        gain = np.where(clear, gain, 0)
+        if gain.size and gain.max() > 0:
+            s, at = map(int, np.unravel_index(gain.argmax(), gain.shape))
+            score = float(gain[s, at]) - look.prices[group.order]
+            if best is None or score > best[0]:
+                best = (score, at, group.sides(s))
+        if group.order == 1 and group.a is not None and has_many(group.a):
+            union = _union(group.a, by_cell.reshape(len(by_cell), 5, -1), noise, look.prices[1])
+            best = union if best is None or union[0] > best[0] else best
+    if best is None:
+        return None
+    score, at, sides = best
+    sums = stacked.reshape(len(stacked), 5, -1)[:, :, at]
+    return Shift(score - price, _segment(sides), sides, sums, float(noise[at]))
+
+
+def _segment(sides: list[tuple[Attribute, Array]]) -> dict[str, tuple[str, ...]]:
+    return {attribute.name: attribute.named(mask) for attribute, mask in sides}
+
+
+def _union(
+    attribute: Attribute, by_value: Array, noise: Array, least: float
+) -> tuple[float, int, list[tuple[Attribute, Array]]]:
+    """Score, start and sides of the best union of the values of an attribute with many.
+
+    Values are put in the order of their shift at each start and the first, or last, two, three, …
+    taken: of all sets of a size, the one with the largest gain is among these (Neill 2012). Every
+    set of the size is paid for.
+    """
+    chosen = np.array(named(attribute))
+    sums = by_value[chosen]  # [k, 5, T]
+    mean = sums[:, 1] / np.maximum(sums[:, 0], 1e-9)
+    best: tuple[float, int, list[tuple[Attribute, Array]]] = (-np.inf, 0, [])
+    for order in (np.argsort(-mean, axis=0), np.argsort(mean, axis=0)):
+        added = np.cumsum(np.take_along_axis(sums, order[:, None, :], 0), axis=0)[1:-1]
+        gain, clear = _gain(added, noise)
+        paid = np.maximum(_sets(len(chosen), np.arange(2, len(chosen))), least)
+        score = np.where(clear & (gain > 0), gain - paid[:, None], -np.inf)
+        size, at = map(int, np.unravel_index(score.argmax(), score.shape))
+        if score[size, at] > best[0]:
+            mask = np.zeros(len(attribute.values), bool)
+            mask[chosen[order[: size + 2, at]]] = True
+            best = (float(score[size, at]), at, [(attribute, mask)])
+    return best
+
+
+def _sets(values: int, size: Array) -> Array:
+    """Log of the number of sets of a size that so many values have."""
+    return np.asarray(gammaln(values + 1) - gammaln(size + 1) - gammaln(values - size + 1))
+
+
+def _narrowed(whole: Shift, look: Search) -> Shift:
+    """The part of a segment that moved, in the same window, where that is clearly better.
+
+    The values of one more attribute, or of one it has, are chosen anew, the other given: a search
+    over pairs looks at few unions, and where only a few of many values moved the book is found.
+    """
+    best = whole
+    tried = look.cells.attributes if len(whole.sides) < 2 else tuple(a for a, _ in whole.sides)
+    for attribute in tried:
+        given = [(a, mask) for a, mask in whole.sides if a.name != attribute.name]
+        place = np.ones(len(whole.sums), bool)
+        for a, mask in given:
+            place &= mask[_codes(a, look)]
+        codes = _codes(attribute, look)[place]
+        by_value = np.zeros((len(attribute.values), 5))
+        np.add.at(by_value, codes, whole.sums[place])
+        part = _best_values(attribute, by_value, whole, look.prices[len(given) + 1])
+        if part is not None and part[0] > best.score + CLEARLY:
+            sides = [*given, (attribute, part[1])]
+            best = Shift(part[0], _segment(sides), sides, whole.sums, whole.noise)
+    return best if best is whole else _narrowed(best, look)
+
+
+def _codes(attribute: Attribute, look: Search) -> Array:
+    return next(a.codes for a in look.cells.attributes if a.name == attribute.name)
+
+
+def _best_values(
+    attribute: Attribute, by_value: Array, whole: Shift, price: float
+) -> tuple[float, Array] | None:
+    """Score and values of the part with the largest gain, bool[values]; each number paid for."""
+    noise = np.array([whole.noise])
+    if has_many(attribute):
+        score, _, sides = _union(attribute, by_value[:, :, None], noise, 0.0)
+        return (score - price, sides[0][1]) if sides else None
+    masks = value_sets(attribute, single=True)
+    gain, clear = _gain((masks @ by_value.reshape(len(by_value), -1))[:, :, None], noise)
+    paid = price + np.log1p(len(masks))
+    k = int(np.where(clear, gain, 0)[:, 0].argmax())
+    return (float(gain[k, 0]) - paid, masks[k]) if clear[k, 0] else None
+
+
+def _common(lean: Array, square: Array, heads: Array) -> Array:
+    """Whether a shift also stands out against the differences between the segment's own clients.
+
+    The squared t statistic of the clients' differences in units of the noise, each cut at
+    `FARTHEST`, so that neither a few wild records make a shift nor unequal doses hide one.
+    """
+    part = lean**2 / np.maximum(square, 1e-12)
+    return np.asarray(part / np.maximum(1 - part / np.maximum(heads, 1), 1e-3) >= LEAST_T**2)
+
+
+def _noise(difference: Array, weight: Array, rare: bool) -> Array:
+    """Variance of a weighted difference between clients, by period, robust to those that moved.
+
+    From the median distance to the median; never under half the plain standard deviation,
+    nor under all of it for a rare share: of most clients it is 0 throughout.
+    """
+    some = slice(None, None, max(len(weight) // ENOUGH, 1))
+    difference, weight = difference[some], weight[some]
+    scaled = np.where(weight > 0, np.sqrt(weight) * difference, np.nan).T
+    counts = (weight > 0).sum(axis=0)
+    away = np.abs(scaled - _medians(scaled, counts)[:, None])
+    robust = 1.4826 * _medians(away, counts)
+    sums = np.nansum(scaled, axis=1), np.nansum(scaled**2, axis=1)
+    mean, square = (s / np.maximum(counts, 1) for s in sums)
+    plain = np.sqrt(np.maximum(square - mean**2, 0))
+    return np.asarray(np.maximum(np.maximum(robust, (1.0 if rare else 0.5) * plain) ** 2, 1e-12))
+
+
+def _is_rare(values: Array) -> bool:
+    """Whether values are shares of which hardly any differ from 0, or from 1."""
+    low, high = np.nanmin(values), np.nanmax(values)
+    share = float(np.nanmean(values))
+    return bool(high - low <= 1.5 and min(share - low, high - share) < RARE * (high - low))
+
+
+def _medians(rows: Array, counts: Array) -> Array:
+    """Median of each row's `counts` numbers, the rest NaN; 0 of a row without any."""
+    ordered, at = np.sort(rows, axis=1), np.arange(len(rows))  # NaN last
+    middle = ordered[at, (counts - 1) // 2] + ordered[at, counts // 2]
+    return np.where(counts > 0, middle / 2, 0)

@@ -1,0 +1,38 @@
+"""Shifts: what each client's own past says, and the segment in which it is clearest."""
+
+import datetime as dt
+
+import numpy as np
+import pytest
+
+from churnlens.panel.periods import Calendar
+from churnlens.which.segments import Attribute
+from churnlens.why.shifts import contrasts, search_of, strongest
+
+MONTHS = 30
+
+
+def test_contrasts_are_later_less_earlier_means_with_their_precision() -> None:
+    values = np.array([[1.0, 3.0, np.nan, 7.0], [np.nan, 2.0, 2.0, 2.0]])
+    difference, weight = contrasts(values)
+    assert difference[0, 3] == pytest.approx(7 - 2)
+    assert weight[0, 3] == pytest.approx(2 * 1 / 3)
+    assert difference[1, 2] == pytest.approx(0)
+    assert weight[1, 1] == 0  # nothing was recorded before
+
+
+def test_a_part_of_many_values_of_one_attribute_and_one_of_another_is_found() -> None:
+    """No group of segments holds it: pairs are looked at with single values of an attribute."""
+    rng = np.random.default_rng(0)
+    rep, size = rng.integers(0, 9, 2000), rng.integers(0, 2, 2000)
+    hit = (rep < 4) & (size == 1)
+    values = rng.standard_normal((2000, MONTHS)) + 1.5 * (hit[:, None] & (np.arange(MONTHS) >= 15))
+    attributes = (
+        Attribute("rep", rep, tuple(f"r{k}" for k in range(9))),
+        Attribute("size", size, ("small", "key")),
+    )
+    months = tuple(dt.date(2021 + m // 12, m % 12 + 1, 1) for m in range(MONTHS))
+    calendar = Calendar("month", months, np.ones(MONTHS))
+    found = strongest(values.astype(np.float32), search_of(attributes, 2000, calendar))
+    assert found is not None
+    assert found.segment == {"rep": ("r0", "r1", "r2", "r3"), "size": ("key",)}
