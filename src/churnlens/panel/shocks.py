@@ -115,16 +115,21 @@ def _shocks(orders: Array, due: Array, cal: Calendar) -> list[tuple[int, int]]:
     found = []
     for begin, end in _valleys(orders.sum(axis=0), due.sum(axis=0), cal):
         stayed = _stayed(orders, due, begin, end, cal)
-        if stayed is None:
-            continue
-        seen, usual = float(stayed.seen.sum()), float(stayed.usual.sum())
-        if _clearly_less(seen, usual):
+        if stayed is not None and _sagged(stayed):
             found.append((begin, end))
     return found
 
 
-def _clearly_less(seen: Array | float, usual: Array | float) -> Any:
-    return (seen < SAG * np.asarray(usual)) & (usual - seen > CLEAR * np.sqrt(usual))
+def _sagged(stayed: _Stayed) -> bool:
+    """Whether those who stayed ordered clearly less, by more than their own scatter.
+
+    Clients who order in bursts scatter far more than by chance: theirs is read from client to
+    client (cluster-robust variance), and is never taken for less than chance.
+    """
+    seen, usual = (a.sum(axis=1, dtype=np.float64) for a in _both(stayed))
+    part = seen.sum() / max(usual.sum(), 1e-9)
+    chance = max(float(((seen - part * usual) ** 2).sum()), float(usual.sum()))
+    return bool(part < SAG and usual.sum() - seen.sum() > CLEAR * np.sqrt(chance))
 
 
 def _valleys(seen: Array, due: Array, cal: Calendar) -> list[tuple[int, int]]:
