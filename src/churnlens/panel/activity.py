@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from churnlens.panel.periods import Baskets, Calendar, ClientPeriods
+from churnlens.panel.shocks import ordering_part
 
 Array = npt.NDArray[Any]
 PRIOR_GAPS = 8.0  # pseudo-gaps by which a client's own regularity is shrunk to the book's
@@ -77,8 +78,7 @@ def measure(data: ClientPeriods, attributes: pd.DataFrame, closed: Array) -> Act
     active = (np.arange(len(cal.starts)) >= first[:, None]) & (
         np.arange(len(cal.starts)) <= last[:, None]
     )
-    season = seasonal_index(data.orders, active, cal, attributes)
-    covered = cal.share * _recorded(data.orders, active, season, cal, attributes)
+    season, covered = _expected(data.orders, active, cal, attributes)
     exposure = season * covered * (np.arange(len(cal.starts)) >= first[:, None])
     scatter = _order_scatter(data.clients)
     exposure = exposure * own_season(data.orders, exposure * active, scatter, cal)
@@ -148,52 +148,43 @@ def _slow_scatter(
     return float(np.clip(np.median(ratio) / 0.455, 1.0, 4.0))
 
 
-def _recorded(
-    orders: Array, active: Array, season: Array, cal: Calendar, attributes: pd.DataFrame
+def _expected(
+    orders: Array, active: Array, cal: Calendar, attributes: pd.DataFrame
+) -> tuple[Array, Array]:
+    """Return season, and the part of each period in which each client could order: [n, T] each.
+
+    A season read over a shock has something of the shock in it, so it is read again without.
+    """
+    season = seasonal_index(orders, active, cal, attributes)
+    due = _own_rate(orders, active * cal.share) * active * cal.share * season
+    part = ordering_part(orders * active, due, cal, attributes)
+    if (part == 1).all():
+        return season, cal.share * part
+    season = seasonal_index(orders, active, cal, attributes, part)
+    due = _own_rate(orders, active * cal.share * part) * active * cal.share * season
+    part = ordering_part(orders * active, due, cal, attributes)
+    return season, cal.share * part
+
+
+def seasonal_index(
+    orders: Array,
+    active: Array,
+    cal: Calendar,
+    attributes: pd.DataFrame,
+    part: Array | float = 1.0,
 ) -> Array:
-    """Return the part of each period in which each client could order, float32[n, T].
-
-    Records are missing for the whole book, or for one branch, country or sales channel: whatever
-    attribute has a value whose clients all but stop for a period or two and come back.
-    """
-    part = np.ones(orders.shape, np.float32)
-    part *= calendar_gaps(orders, active, season, cal).astype(np.float32)
-    for name in attributes:
-        codes = attributes[name].cat.codes.to_numpy()
-        for code in range(int(codes.max(initial=-1)) + 1):
-            rows = np.flatnonzero(codes == code)
-            gap = calendar_gaps(orders[rows], active[rows], season[rows], cal)
-            if (gap < 1).any():
-                part[rows] = np.minimum(part[rows], gap.astype(np.float32))
-    return part
-
-
-def calendar_gaps(orders: Array, active: Array, season: Array, cal: Calendar) -> Array:
-    """Return the part of each period in which these clients could order, float[T].
-
-    1 but where all of them together sag for a period or two and comes back (data lost, a strike, a
-    recall): then what it brought over what its neighbours brought. A lasting fall is none.
-    """
-    due = (_steady_orders(orders, active, cal) * season).sum(axis=0)
-    ratio = (orders * active).sum(axis=0) / np.maximum(due, 1e-9)
-    padded = np.pad(ratio, 3, mode="reflect") if len(ratio) > 3 else np.pad(ratio, 3, mode="edge")
-    around = np.median(np.lib.stride_tricks.sliding_window_view(padded, 7), axis=1)
-    part = ratio / np.maximum(around, 1e-9)
-    part[[0, -1]] = 1.0  # at the edges a gap cannot be told from a change
-    return np.where((part < 0.6) & (due > 30), part, 1.0)
-
-
-def seasonal_index(orders: Array, active: Array, cal: Calendar, attributes: pd.DataFrame) -> Array:
     """Return expected ordering by client and period relative to an average period, float32[n, T].
 
     Ratio to trend: orders of clients between their first and last order, over what their mean
-    rate would bring, detrended by year, averaged by season. Under two years of data a season
-    cannot be told from a trend and all is 1.
+    rate would bring in the `part` of each period in which it could order ([n, T]), detrended by
+    year, averaged by season. Under two years of data a season cannot be told from a trend and all
+    is 1.
     """
     seasons = cal.per_year if cal.period != "week" else 12
     if len(cal.starts) < 2 * cal.per_year:
         return np.ones(orders.shape, np.float32)
-    expected = _steady_orders(orders, active, cal)
+    there = (active * cal.share * part).astype(np.float32)
+    expected = _own_rate(orders, there) * there
     book = season_profile(orders, expected, active, cal, seasons, np.ones(seasons), prior=0.0)
     groups = _season_groups(orders, expected, active, cal, seasons, book, attributes)
     if groups is None:
@@ -246,11 +237,10 @@ def _season_over(seen: Array, due: Array) -> Array:
     return np.asarray((seen + OWN_PRIOR) / (rate * due + OWN_PRIOR))
 
 
-def _steady_orders(orders: Array, active: Array, cal: Calendar) -> Array:
-    total = (orders * active).sum(axis=1)
-    length = (active * cal.share).sum(axis=1)
-    rate = total / np.maximum(length, 1e-9)
-    return np.asarray(rate[:, None] * active * cal.share, dtype=np.float32)
+def _own_rate(orders: Array, there: Array) -> Array:
+    """Orders of each client over the part of each period ([n, T]) that it was there, [n, 1]."""
+    total = (orders * (there > 0)).sum(axis=1, keepdims=True)
+    return np.asarray(total / np.maximum(there.sum(axis=1, keepdims=True), 1e-9), np.float32)
 
 
 def season_profile(
