@@ -30,7 +30,7 @@ LONGEST_RAMP = 6
 _LEVEL = 0.95
 _GRADUAL = 0.75
 _FULL = 100.0  # times that variance: a season taken out unshrunk
-_STANDS_OUT = 5.0  # standard errors of a jump beside straight lines before and after it
+_STANDS_OUT = 10.0  # standard errors of a jump beside straight lines before and after it
 _SEASON_VARIANCES = (0.0, 0.3, 3.0, 30.0)  # over the noise's; 0: there is no season
 
 
