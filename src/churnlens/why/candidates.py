@@ -25,6 +25,7 @@ LAGS = (0, 1, 2, 3, 4, 5, 7)  # months from the change to the first departures
 # mean 1, so that the error rate over all of them stays (Genovese, Roeder & Wasserman 2006).
 USUAL_LAG = 2.0
 CLEARLY = 3.0  # log-likelihood by which one reading is clearly better: odds of twenty to one
+SHORTEST = 3  # months a rise goes on at least: who minds a short trouble leaves within a season
 LENGTHS = (6, 12)  # months a rise goes on where it does not last
 MOST_CLIENTS = 8_000  # clients read; a driver's change needs no more
 Shape = Literal["dose", "flat"]
@@ -175,7 +176,7 @@ def candidate(
     gain, lag, lasts = by_dose if kind == "dose" else by_flat
     shaped = dose if kind == "dose" else flat
     term = Term(move.exposure.name, _during(shaped, move, lag, lasts), inside)
-    lasting = replace(term, dose=_during(shaped, move, lag, _longest(move, shape[1])))
+    lasting = replace(term, dose=_during(shaped, move, lag, _longest(move, shape[1], baseline)))
     return Candidate(
         move=move,
         term=term,
@@ -195,7 +196,7 @@ def candidate(
 def _best(baseline: Baseline, move: Move, dose: Array, inside: Array) -> tuple[float, int, int]:
     """Gain less the lag's price, lag and length that explain departures best."""
     cal = baseline.panel.calendar
-    longest = _longest(move, dose.shape[1])
+    longest = _longest(move, dose.shape[1], baseline)
     tried = [
         (lag, lasts)
         for lag in sorted({cal.span(m) if m else 0 for m in LAGS})
@@ -220,9 +221,11 @@ def _by_dose(table: Array, windows: list[tuple[int, int]]) -> Array:
     return np.asarray(within)
 
 
-def _longest(move: Move, periods: int) -> int:
+def _longest(move: Move, periods: int, baseline: Baseline) -> int:
     """Periods that departures may go on: those of the change itself, once its lag is over."""
-    return periods if move.end is None else move.end - move.start
+    if move.end is None:
+        return periods
+    return max(move.end - move.start, baseline.panel.calendar.span(SHORTEST))
 
 
 def _window(move: Move, lag: int, lasts: int, periods: int) -> tuple[int, int]:
