@@ -7,7 +7,7 @@ import pytest
 
 from churnlens.panel.periods import Calendar
 from churnlens.which.segments import Attribute
-from churnlens.why.shifts import contrasts, search_of, strongest
+from churnlens.why.shifts import contrasts, is_rare, search_of, strongest
 
 MONTHS = 30
 
@@ -36,3 +36,10 @@ def test_a_part_of_many_values_of_one_attribute_and_one_of_another_is_found() ->
     found = strongest(values.astype(np.float32), search_of(attributes, 2000, calendar))
     assert found is not None
     assert found.segment == {"rep": ("r0", "r1", "r2", "r3"), "size": ("key",)}
+
+
+def test_rare_is_what_hardly_any_record_differs_in() -> None:
+    seldom = (np.arange(100) % 10 == 0).astype(np.float32)
+    assert is_rare(seldom)
+    assert is_rare(1 - seldom)
+    assert not is_rare((np.arange(100) % 3).astype(np.float32))

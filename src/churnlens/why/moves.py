@@ -23,7 +23,7 @@ from churnlens.panel.periods import Calendar
 from churnlens.which.baseline import Baseline
 from churnlens.which.segments import Attribute, members, named
 from churnlens.why.dating import against_the_rest, common_course, date_shift, lead_over_a_line
-from churnlens.why.shifts import CLEARLY, Search, Shift, score_of, search_of, strongest
+from churnlens.why.shifts import CLEARLY, Search, Shift, is_rare, score_of, search_of, strongest
 
 Array = npt.NDArray[Any]
 
@@ -157,7 +157,7 @@ def find_moves(
     if not np.isfinite(spread) or spread == 0:
         return ()
     driver = replace(driver, least=LEAST_SIZE * spread)
-    look = search_of(attributes, len(values), cal)
+    look = search_of(attributes, len(values), cal, rare=is_rare(rest))
     moves: list[Move] = []
     for _ in range(MOST_TRIES):
         best = strongest(values, look) if len(moves) < MOST_MOVES else None
@@ -223,7 +223,7 @@ def _staircase(driver: _Driver, rest: Array, best: Shift, look: Search) -> list[
             continue
         price = look.prices[min(len({*best.segment, attribute.name}), 2)]
         parts = [best.segment | {attribute.name: (value,)} for value in chosen]
-        steps = [_step(driver, rest, part, outside, price) for part in parts]
+        steps = [_step(driver, rest, part, outside, price, look.rare) for part in parts]
         clear = [step for step in steps if step is not None]
         if any(a.high < b.low for a, _ in clear for b, _ in clear):
             stairs.append(clear)
@@ -231,7 +231,12 @@ def _staircase(driver: _Driver, rest: Array, best: Shift, look: Search) -> list[
 
 
 def _step(
-    driver: _Driver, rest: Array, segment: dict[str, tuple[str, ...]], outside: Array, price: float
+    driver: _Driver,
+    rest: Array,
+    segment: dict[str, tuple[str, ...]],
+    outside: Array,
+    price: float,
+    rare: bool,
 ) -> tuple[Move, Array] | None:
     """One value's own change, if it is clearly no line, and what it explains, float32[n, T]."""
     dated = driver.dated(rest, segment, outside, 0.0)
@@ -244,7 +249,7 @@ def _step(
     series, heads = against_the_rest(values, inside, outside)
     if lead_over_a_line(series, heads, profile) < CLEARLY:
         return None
-    score = score_of(values, inside, move.start, move.end, price)
+    score = score_of(values, inside, move.start, move.end, price, rare)
     return (replace(move, score=score), taken) if score >= LEAST_SCORE else None
 
 

@@ -42,17 +42,21 @@ LENGTHS = (3, 6, 12)
 SHORTEST = 3  # months a change that passes must last, and data needed after it
 ENOUGH = 2_000  # clients that the noise between clients is read from
 CLEARLY = 3.0  # log-likelihood by which a part must beat the segment it is a part of
-RARE = 0.1  # a share under this, or as near to 1, has the noise of counts, not of its median
+RARE = 0.15  # part of the records that differ, up to which noise is that of counts: no median
 
 
 @dataclass(frozen=True)
 class Search:
-    """What is looked at: cells of clients alike in all attributes, groups, prices by order."""
+    """What is looked at: cells of clients alike in all attributes, groups, prices by order.
+
+    `rare`: of most clients the driver is the same throughout.
+    """
 
     cells: Cells
     groups: tuple[Group, ...]
     prices: dict[int, float]
     cal: Calendar
+    rare: bool = False
 
 
 @dataclass(frozen=True)
@@ -70,12 +74,14 @@ class Shift:
     noise: float
 
 
-def search_of(attributes: tuple[Attribute, ...], clients: int, cal: Calendar) -> Search:
+def search_of(
+    attributes: tuple[Attribute, ...], clients: int, cal: Calendar, *, rare: bool = False
+) -> Search:
     """Return the search through all segments of the attributes."""
     cells = collapse(attributes, clients)
     looked = groups(cells.attributes)
     prices = {k: np.log1p(sum(g.segments for g in looked if g.order == k)) for k in (1, 2)}
-    return Search(cells, looked, {**prices, 0: 0.0}, cal)
+    return Search(cells, looked, {**prices, 0: 0.0}, cal, rare)
 
 
 def strongest(values: Array, look: Search) -> Shift | None:
@@ -83,13 +89,12 @@ def strongest(values: Array, look: Search) -> Shift | None:
     cal, periods = look.cal, values.shape[1]
     first, edge = cal.span(BEFORE), cal.span(SHORTEST)
     fitting = [k for k in (cal.span(m) for m in LENGTHS) if first + k + edge <= periods]
-    rare = _is_rare(values)
-    found = [_shifted(contrasts(values), look, slice(first, periods - 1), 0.0, rare)]
+    found = [_shifted(contrasts(values), look, slice(first, periods - 1), 0.0)]
     for lasts in fitting:
         where = slice(first, periods - lasts - edge + 1)
         # Every length is one more search, and an end one more date to choose.
         price = float(np.log(len(fitting) * periods))
-        found.append(_shifted(contrasts(values, lasts), look, where, price, rare))
+        found.append(_shifted(contrasts(values, lasts), look, where, price))
     best = max((f for f in found if f is not None), key=lambda f: f.score, default=None)
     return None if best is None else _narrowed(best, look)
 
@@ -115,12 +120,12 @@ def contrasts(values: Array, lasts: int | None = None) -> tuple[Array, Array]:
 
 
 def score_of(
-    values: Array, inside: Array, start: int, end: int | None, price: float = 0.0
+    values: Array, inside: Array, start: int, end: int | None, price: float, rare: bool
 ) -> float:
     """Return the score of one shift of the clients in `inside` (bool[n, T]), its window given."""
     lasts = None if end is None else end - start
     difference, weight = (part[:, [start]] for part in contrasts(values, lasts))
-    noise = _noise(difference, weight, _is_rare(values))
+    noise = _noise(difference, weight, rare)
     member = inside.any(axis=1)
     sums = _by_client(difference[member], weight[member], noise).sum(axis=0, dtype=np.float64)
     gain, clear = _gain(sums[None, :, None], noise)
@@ -142,11 +147,11 @@ def _gain(sums: Array, noise: Array) -> tuple[Array, Array]:
 
 
 def _shifted(
-    contrast: tuple[Array, Array], look: Search, where: slice, price: float, rare: bool
+    contrast: tuple[Array, Array], look: Search, where: slice, price: float
 ) -> Shift | None:
     """The clearest shift among contrasts whose start is in `where`; `price` is that of its end."""
     difference, weight = (part[:, where] for part in contrast)
-    noise = _noise(difference, weight, rare)
+    noise = _noise(difference, weight, look.rare)
     stacked = look.cells.sums(_by_client(difference, weight, noise))
     best: tuple[float, int, list[tuple[Attribute, Array]]] | None = None
     for group in look.groups:
@@ -274,11 +279,11 @@ def _noise(difference: Array, weight: Array, rare: bool) -> Array:
     return np.asarray(np.maximum(np.maximum(robust, (1.0 if rare else 0.5) * plain) ** 2, 1e-12))
 
 
-def _is_rare(values: Array) -> bool:
-    """Whether values are shares of which hardly any differ from 0, or from 1."""
-    low, high = np.nanmin(values), np.nanmax(values)
-    share = float(np.nanmean(values))
-    return bool(high - low <= 1.5 and min(share - low, high - share) < RARE * (high - low))
+def is_rare(recorded: Array) -> bool:
+    """Whether hardly any record differs from the least, or the largest: tails, rare events."""
+    there = recorded[np.isfinite(recorded)]
+    ends = (there == there.min()).mean(), (there == there.max()).mean()
+    return bool(max(ends) >= 1 - RARE)
 
 
 def _medians(rows: Array, counts: Array) -> Array:
