@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from churnlens.which.segments import Attribute
+from churnlens.why.dating import date_shift
 from churnlens.why.moves import find_moves, readable
 
 
@@ -171,3 +172,9 @@ def test_a_tail_counts_where_it_grew_and_not_where_it_went(
     found = _found(values, _of_values(region, 4), "share beyond")
     assert len(found) == moves
     assert all(m.segment == {"region": ("r1",)} for m in found)
+
+
+def test_a_record_that_never_varies_does_not_move() -> None:
+    cal = drawn_books.draw(clients=60).baseline.panel.calendar
+    dated = date_shift(np.zeros(len(cal.starts)), np.full(len(cal.starts), 50.0), cal, True)
+    assert dated is None or dated.shift == pytest.approx(0)

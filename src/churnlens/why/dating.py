@@ -114,6 +114,8 @@ def _end(mean: Array, heads: Array, cal: Calendar) -> int | None:
     place = np.unravel_index(np.where(passing, left, np.inf).argmin(), left.shape)
     began, ended = int(place[0]), int(place[1])
     floor = 1e-9 * float(w @ (x - np.average(x, weights=w)) ** 2)
+    if floor <= 0:  # nothing was ever recorded but one value
+        return None
     without = float(left[lasting].min()) + floor
     gain = n / 2 * np.log(without / (float(left[place]) + floor)) - np.log(n)
     outside, after = (np.average(x[k], weights=w[k]) for k in (slice(began), slice(ended, n)))
