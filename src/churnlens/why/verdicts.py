@@ -32,7 +32,7 @@ from churnlens.why.selection import DRIVER_ALPHA, KEEP, Explained, Explanation, 
 
 Array = npt.NDArray[Any]
 
-# Checks that no cause may fail. Other definitions may: few of them see that a client leaves in part.
+# Checks no cause may fail. Other definitions may: few see that a client leaves in part.
 DECISIVE = frozenset({"leave_one_account_out", "held_out"})
 NEAR = 6.0  # months between a driver's change and a rise that happened "at the time"
 
