@@ -10,6 +10,7 @@ import sys
 import time
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from churnlens.errors import ReviewError
@@ -78,6 +79,13 @@ def test_two_runs_at_once_both_get_in(tmp_path: Path, kind: int, count: int) -> 
     assert [run.wait(60) for run in runs] == [0, 0]
     history = read(place)
     assert len(history) == len({e.issue_id for e in history}) == 2 * count
+
+
+def test_a_database_that_takes_no_table_is_told(tmp_path: Path) -> None:
+    place = tmp_path / "shut.db"
+    duckdb.connect(str(place)).close()
+    with pytest.raises(ReviewError, match="cannot be made: "):
+        record(f"duckdb://{place}?read_only=True", [entry("2024-03-31")])
 
 
 def test_a_kill_leaves_a_whole_register_and_no_stale_lock(tmp_path: Path) -> None:

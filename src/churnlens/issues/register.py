@@ -197,24 +197,39 @@ def _connect(url: str) -> Any:
     try:
         return ibis.connect(url)
     except Exception as error:
-        said = (str(error).strip().splitlines() or ["no message"])[0]
-        raise ReviewError(f"the register {url} cannot be opened: {said}") from error
+        raise ReviewError(f"the register {url} cannot be opened: {_said(error)}") from error
+
+
+def _said(error: Exception) -> str:
+    """First line of an error's message."""
+    return (str(error).strip().splitlines() or ["no message"])[0]
 
 
 def _record_in_table(url: str, entries: Iterable[RegisterEntry]) -> tuple[RegisterEntry, ...]:
     """Insert what is new in one statement; what two runs both insert is told apart on reading."""
-    import ibis
     import pandas as pd
 
     connection = _connect(url)
-    if TABLE not in connection.list_tables():
-        connection.create_table(TABLE, schema=ibis.schema(dict.fromkeys(COLUMNS, "string")))
+    _make_table(connection, url)
     history = _read_table(connection)
     new = [e for e in dict.fromkeys(entries) if e not in set(history)]
     if new:
         rows = [_row(entry, len(history) + number) for number, entry in enumerate(new)]
         connection.insert(TABLE, pd.DataFrame(rows, columns=list(COLUMNS)))
     return _read_table(connection)
+
+
+def _make_table(connection: Any, url: str) -> None:
+    """Create the register's table, unless it is there or another run creates it meanwhile."""
+    import ibis
+
+    if TABLE in connection.list_tables():
+        return
+    try:
+        connection.create_table(TABLE, schema=ibis.schema(dict.fromkeys(COLUMNS, "string")))
+    except Exception as error:  # every backend has its own for a table that exists already
+        if TABLE not in connection.list_tables():
+            raise ReviewError(f"the register {url} cannot be made: {_said(error)}") from error
 
 
 def _row(entry: RegisterEntry, number: int) -> tuple[str | None, ...]:
