@@ -178,3 +178,10 @@ def test_a_record_that_never_varies_does_not_move() -> None:
     cal = drawn_books.draw(clients=60).baseline.panel.calendar
     dated = date_shift(np.zeros(len(cal.starts)), np.full(len(cal.starts), 50.0), cal, True)
     assert dated is None or dated.shift == pytest.approx(0)
+
+
+@pytest.mark.filterwarnings("error")
+def test_what_was_never_recorded_does_not_move() -> None:
+    cal = drawn_books.draw(clients=60).baseline.panel.calendar
+    never = np.full(len(cal.starts), np.nan)
+    assert date_shift(never, np.zeros(len(never)), cal, True) is None

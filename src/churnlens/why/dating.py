@@ -76,9 +76,12 @@ def _pulse(mean: Array, heads: Array, cal: Calendar) -> Dated | None:
     a season that comes back, nor the first months of a change that ebbs.
     """
     there = np.flatnonzero(np.isfinite(mean) & (heads > 0))
+    first, edge = cal.span(BEFORE), cal.span(SHORTEST)
+    if len(there) <= first + edge:
+        return None
     away = np.full(len(mean), np.nan)
     away[there] = mean[there] - np.median(mean[there])
-    size, first, edge = np.abs(away[there]), cal.span(BEFORE), cal.span(SHORTEST)
+    size = np.abs(away[there])
     for lasts in range(1, edge):
         if len(there) <= lasts + first + edge:
             return None
