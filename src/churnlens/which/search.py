@@ -13,11 +13,16 @@ from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import gammaln
 
-from churnlens.panel.attributes import POOLED, UNKNOWN
 from churnlens.which import draws as drawing
-from churnlens.which.segments import UNION_UP_TO, Attribute, Group, value_sets
+from churnlens.which.segments import (
+    Attribute,
+    Group,
+    has_many,
+    named,
+    sets_of_size,
+    value_sets,
+)
 from churnlens.which.tables import Tables
 from churnlens.which.windows import (
     LEVEL_PRIOR,
@@ -129,7 +134,7 @@ def plan(
 ) -> Plan:
     """Return the plan of a search; attributes and `expected` (float32[cells, T]) are of cells."""
     due = Tables(expected)
-    many = [g for g in groups if g.order == 1 and g.a is not None and _has_many(g.a)]
+    many = [g for g in groups if g.order == 1 and g.a is not None and has_many(g.a)]
     thirds = (
         tuple((a, value_sets(a, single=False)) for a in attributes) if len(attributes) > 2 else ()
     )
@@ -139,7 +144,7 @@ def plan(
         when,
         due,
         tuple(_segment_sums(g, due.cells(g)[:, None, :]) for g in groups),
-        {g.a.name: due.cells(g)[_named(g.a)][:, None, :] for g in many if g.a is not None},
+        {g.a.name: due.cells(g)[named(g.a)][:, None, :] for g in many if g.a is not None},
         thirds,
         _prices(groups, thirds),
         float(np.log1p(when.closed)),
@@ -201,15 +206,6 @@ def _prices(
 # -- unions of the values of one attribute ---------------------------------------------------------
 
 
-def _named(attribute: Attribute) -> list[int]:
-    return [i for i, v in enumerate(attribute.values) if v not in (POOLED, UNKNOWN)]
-
-
-def _has_many(attribute: Attribute) -> bool:
-    """Whether an attribute has too many values for all their unions to be looked at."""
-    return not attribute.ordered and len(_named(attribute)) > UNION_UP_TO
-
-
 def _best_union(attribute: Attribute, cells: Array, look: Plan) -> Hit:
     """The best union of values that rose together: of all unions, those of the highest rises.
 
@@ -217,13 +213,13 @@ def _best_union(attribute: Attribute, cells: Array, look: Plan) -> Hit:
     all sets of a size, the best of many scan statistics is among these (Neill 2012). Every set of
     the size is paid for.
     """
-    named = _named(attribute)
-    seen, due, when = cells[named], look.wide[attribute.name], look.when
+    codes = named(attribute)
+    seen, due, when = cells[codes], look.wide[attribute.name], look.when
     o1, e1 = (np.cumsum(a[..., ::-1], axis=-1)[..., ::-1] for a in (seen, due))
     o, e = o1[..., :1], e1[..., :1]
     rise = o1 * (e - e1 + 1) / np.maximum(e1, 1e-6) / (o - o1 + 1)
     order = np.argsort(-rise[..., when.first : when.last], axis=0, kind="stable")
-    size = np.arange(2, len(named))
+    size = np.arange(2, len(codes))
     sums = [
         np.cumsum(
             np.take_along_axis(
@@ -234,8 +230,7 @@ def _best_union(attribute: Attribute, cells: Array, look: Plan) -> Hit:
         for a in (o1, e1, np.broadcast_to(o, seen.shape), np.broadcast_to(e, seen.shape))
     ]
     gain = gain_of(sums[0], sums[1], sums[2] + LEVEL_PRIOR, sums[3] + LEVEL_PRIOR)
-    price = gammaln(len(named) + 1) - gammaln(size + 1) - gammaln(len(named) - size + 1)
-    price = np.maximum(price, look.prices[1])
+    price = np.maximum(sets_of_size(len(codes), size), look.prices[1])
     score = np.where(gain > 0, gain - price[:, None, None], -np.inf)
     draws, starts = score.shape[1:]
     flat = score.transpose(1, 0, 2).reshape(draws, -1)
@@ -246,7 +241,7 @@ def _best_union(attribute: Attribute, cells: Array, look: Plan) -> Hit:
     def sides(draw: int) -> Sides:
         mask = np.zeros(len(attribute.values), bool)
         chosen = order[: which[draw] + 2, draw, start[draw]]
-        mask[np.asarray(named)[chosen]] = True
+        mask[np.asarray(codes)[chosen]] = True
         return [(attribute, mask)]
 
     return Hit(1, found, sides)

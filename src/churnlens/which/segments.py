@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import gammaln
 
 from churnlens import bands
 from churnlens.panel import Panel
@@ -206,6 +207,11 @@ def named(attribute: Attribute) -> list[int]:
 def has_many(attribute: Attribute) -> bool:
     """Whether an attribute has too many values for all their unions to be looked at."""
     return not attribute.ordered and len(named(attribute)) > UNION_UP_TO
+
+
+def sets_of_size(values: int, size: Array) -> Array:
+    """Return the log of the number of sets of each size that so many values have."""
+    return np.asarray(gammaln(values + 1) - gammaln(size + 1) - gammaln(values - size + 1))
 
 
 def value_sets(attribute: Attribute, *, single: bool) -> Array:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -35,6 +35,7 @@ from churnlens.why.moves import Move
 from churnlens.why.selection import Explanation
 from churnlens.why.series import dose_points, driver_series, segment_series
 from churnlens.why.standing import Standing
+from churnlens.why.titles import shift_title
 from churnlens.why.waterfall import waterfall
 
 Array = npt.NDArray[Any]
@@ -81,7 +82,7 @@ def shift_issue(
     apart = (r.candidate for r in case.rivals if r.relation == "inseparable")
     rivals = tuple(c.move.exposure.subject for c in apart)
     until = _last_period(move, cal)
-    title = _shift_title(subject, direction, move.segment, (onset, until), verdict, rivals)
+    title = shift_title(subject, direction, move.segment, (onset, until), verdict, rivals)
     size = abs(move.shift)
     ratio = finding.attribution.ratio
     return _issue(
@@ -310,56 +311,6 @@ def _issue(
     )
 
 
-def _shift_title(
-    driver: str,
-    direction: str,
-    segment: Segment,
-    dates: tuple[DateEstimate, DateEstimate | None],
-    verdict: str,
-    rivals: tuple[str, ...],
-) -> Text:
-    onset, until = dates
-    values: dict[str, Any] = {
-        "date": {"type": "date", "value": onset.date},
-        "segment": {"type": "clients", "value": segment},
-        "driver": {"type": "driver", "value": driver},
-    }
-    if verdict == "cannot_tell" and rivals:
-        values["rival"] = {"type": "driver", "value": rivals[0]}
-    if until is not None:
-        values["end"] = {"type": "date", "value": until.date}
-    said = _TITLES if until is None else _TITLES_PASSED
-    if verdict == "cannot_tell":
-        return replace(said["rivals" if rivals else "cannot_tell"], values=values)
-    return replace(said[direction], values=values)
-
-
-_TITLES = {
-    "rivals": Text(
-        "Since {date}, {segment} leave more often; {driver} and {rival} changed, and the data "
-        "cannot tell which of them is the cause."
-    ),
-    "cannot_tell": Text(
-        "Since {date}, {segment} leave more often; {driver} changed then, but the data cannot "
-        "tell whether it is the cause."
-    ),
-    "more": Text("Since {date}, {segment} leave more often: {driver} rose."),
-    "less": Text("Since {date}, {segment} leave more often: {driver} fell."),
-}
-_TITLES_PASSED = {
-    "rivals": Text(
-        "From {date} to {end}, {segment} left more often; {driver} and {rival} were changed for "
-        "that time, and the data cannot tell which of them was the cause."
-    ),
-    "cannot_tell": Text(
-        "From {date} to {end}, {segment} left more often; {driver} was changed for that time, but "
-        "the data cannot tell whether it was the cause."
-    ),
-    "more": Text("From {date} to {end}, {segment} left more often: {driver} rose for that time."),
-    "less": Text("From {date} to {end}, {segment} left more often: {driver} fell for that time."),
-}
-
-
 def _unknown(
     case: Case, verdict: str, rivals: tuple[str, ...], evidence: tuple[Evidence, ...]
 ) -> tuple[Text, ...]:
@@ -411,8 +362,8 @@ def _doubt(case: Case) -> Text:
             "record it for every order, or undo it for a part of these clients and compare."
         )
     return Text(
-        "It shows in one way of reading the data only (see the checks). What would decide: undo it "
-        "for a part of these clients, drawn by lot, and compare after a quarter."
+        "It rests on one account, or on one half of the clients (see the checks). What would "
+        "decide: undo it for a part of these clients, drawn by lot, and compare after a quarter."
     )
 
 

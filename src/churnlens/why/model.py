@@ -26,10 +26,8 @@ ROUNDS, TOLERANCE = 60, 1e-6
 MOST_EXCESS = 50.0
 STEP, STEPS = 0.125, 33  # doses are rounded to this step, and have at most so many
 DOSES = np.arange(STEPS) * STEP
-GRID, ZOOMS = (
-    17,
-    6,
-)  # excesses looked at at a time, and how often between two neighbours of the best
+# Excesses looked at at a time, and how often next to the best of them.
+GRID, ZOOMS = 17, 6
 
 
 @dataclass(frozen=True)

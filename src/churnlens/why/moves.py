@@ -198,11 +198,8 @@ def _explained(
         return [dated[0]], fitted, values
     steps = _staircase(driver, rest, best, look) if drifts else []
     if steps:
-        return (
-            [move for move, _ in steps],
-            sum((step for _, step in steps), np.zeros_like(rest)),
-            driver.without_season(rest, sum(step for _, step in steps)),
-        )
+        taken = np.sum([step for _, step in steps], axis=0)
+        return [move for move, _ in steps], taken, driver.without_season(rest, taken)
     common = np.where(inside, common_course(series), 0).astype(np.float32)
     return [], common, values
 

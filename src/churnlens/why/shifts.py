@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import gammaln
 
 from churnlens.panel.cumulative import cumulative
 from churnlens.panel.periods import Calendar
@@ -27,6 +26,7 @@ from churnlens.which.segments import (
     groups,
     has_many,
     named,
+    sets_of_size,
     value_sets,
 )
 
@@ -194,7 +194,7 @@ def _union(
     for order in (np.argsort(-mean, axis=0), np.argsort(mean, axis=0)):
         added = np.cumsum(np.take_along_axis(sums, order[:, None, :], 0), axis=0)[1:-1]
         gain, clear = _gain(added, noise)
-        paid = np.maximum(_sets(len(chosen), np.arange(2, len(chosen))), least)
+        paid = np.maximum(sets_of_size(len(chosen), np.arange(2, len(chosen))), least)
         score = np.where(clear & (gain > 0), gain - paid[:, None], -np.inf)
         size, at = map(int, np.unravel_index(score.argmax(), score.shape))
         if score[size, at] > best[0]:
@@ -202,11 +202,6 @@ def _union(
             mask[chosen[order[: size + 2, at]]] = True
             best = (float(score[size, at]), at, [(attribute, mask)])
     return best
-
-
-def _sets(values: int, size: Array) -> Array:
-    """Log of the number of sets of a size that so many values have."""
-    return np.asarray(gammaln(values + 1) - gammaln(size + 1) - gammaln(values - size + 1))
 
 
 def _narrowed(whole: Shift, look: Search) -> Shift:

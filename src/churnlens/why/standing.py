@@ -24,7 +24,7 @@ from churnlens.which.baseline import Baseline
 from churnlens.which.segments import Attribute, dense_sums, groups, members
 from churnlens.why.lead_lag import lead_lag
 from churnlens.why.model import Term
-from churnlens.why.within import LEFT_OUT, Within, look_within
+from churnlens.why.within import LEFT_OUT, Within, among_alike, look_within
 
 Array = npt.NDArray[Any]
 
@@ -167,7 +167,7 @@ def _test(
     known = known & still
     due = baseline.expected * explained
     weight = np.where(known, due, 0)
-    z, deviation = _among_alike(level, weight, attributes)
+    z, deviation = among_alike(level, weight, _alike(level.shape, attributes))
     if deviation == 0:
         return None
     pull = np.where(known, z * (baseline.observed - due), 0).astype(np.float32)
@@ -193,21 +193,10 @@ def _test(
     return _standing(exposure, segment, best, level, known, deviation, attributes)
 
 
-def _among_alike(
-    level: Array, weight: Array, attributes: tuple[Attribute, ...]
-) -> tuple[Array, float]:
-    """Level less what attributes and period alone give, in standard deviations; and that SD."""
-    total = np.maximum(weight.sum(axis=0, keepdims=True), 1e-12)
-    rest = level - (level * weight).sum(axis=0, keepdims=True) / total
-    for _ in range(2):
-        for attribute in attributes:
-            codes = attribute.codes if attribute.codes.ndim == 2 else attribute.codes[:, None]
-            codes = np.broadcast_to(codes, level.shape).astype(np.int64).ravel()
-            top = np.bincount(codes, (rest * weight).ravel(), minlength=len(attribute.values))
-            bottom = np.bincount(codes, weight.ravel(), minlength=len(attribute.values))
-            rest = rest - (top / np.maximum(bottom, 1e-12))[codes].reshape(level.shape)
-    deviation = float(np.sqrt((rest**2 * weight).sum() / max(weight.sum(), 1e-12)))
-    return (rest / deviation if deviation > 0 else rest).clip(-3, 3), deviation
+def _alike(shape: tuple[int, ...], attributes: tuple[Attribute, ...]) -> list[Array]:
+    """Codes of what clients must be alike in: the period, and every attribute."""
+    codes = (a.codes if a.codes.ndim == 2 else a.codes[:, None] for a in attributes)
+    return [np.broadcast_to(c, shape) for c in (np.arange(shape[1])[None, :], *codes)]
 
 
 def _standing(

@@ -108,70 +108,49 @@ def rule_out(
     """Say what a driver is that is in no issue; `candidates` are its own changes."""
     timing = symptom_timing(baseline, driver, _scopes(candidates, named))
     relation = {r.candidate.driver: (r.relation, n) for n in named for r in n.rivals}
-    if driver in relation:
-        kind, of = relation[driver]
+    kind, of = relation.get(driver, (None, None))
+    if kind in _BESIDE and of is not None:
         shown = {"cause": {"type": "driver", "value": of.candidate.driver}}
-        if kind == "inseparable":
-            return _out(
-                driver,
-                "cannot_tell",
-                timing,
-                Text(
-                    "It moved together with {cause}; the records cannot tell which of the two "
-                    "it is.",
-                    shown,
-                ),
-            )
-        if kind == "channel":
-            return _out(
-                driver,
-                "symptom",
-                timing,
-                Text(
-                    "It rises where {cause} rises, client by client: the way in which that works.",
-                    shown,
-                ),
-            )
-    if timing is not None and timing.is_symptom:
-        return _out(
-            driver,
-            "symptom",
-            timing,
-            Text(
-                "It follows the decline: it stands out among leavers only after they began to "
-                "leave."
-            ),
-        )
-    if _adds(baseline, candidates, explained):
-        return _out(
-            driver,
-            "cannot_tell",
-            timing,
-            Text("It may cost clients besides what is named; the records cannot part the two."),
-        )
+        said, text = _BESIDE[kind][0], replace(_BESIDE[kind][1], values=shown)
+    elif timing is not None and timing.is_symptom:
+        said, text = "symptom", _FOLLOWS
+    elif _adds(baseline, candidates, explained):
+        said, text = "cannot_tell", _ADDS
+    elif driver in relation or _moved_at_a_rise(baseline, candidates, explained):
+        said, text = "bystander", _BYSTANDER
+    else:
+        said, text = "no_effect", _CHANGED if candidates else _UNCHANGED
+    return RuledOut(driver, said, str(text), text, (), timing.points if timing else ())
+
+
+_Aside = Literal["symptom", "bystander", "no_effect", "cannot_tell"]
+_BESIDE: dict[str | None, tuple[_Aside, Text]] = {
+    "inseparable": (
+        "cannot_tell",
+        Text("It moved together with {cause}; the records cannot tell which of the two it is."),
+    ),
+    "channel": (
+        "symptom",
+        Text("It rises where {cause} rises, client by client: the way in which that works."),
+    ),
+}
+_FOLLOWS = Text(
+    "It follows the decline: it stands out among leavers only after they began to leave."
+)
+_ADDS = Text("It may cost clients besides what is named; the records cannot part the two.")
+_BYSTANDER = Text("It changed at the time of a rise, but departures do not follow it.")
+_CHANGED = Text("It changed, and nobody left for it that these data could show.")
+_UNCHANGED = Text(
+    "It did not change for any group of clients, and those with more of it left no more."
+)
+
+
+def _moved_at_a_rise(
+    baseline: Baseline, candidates: tuple[Candidate, ...], explained: Explained
+) -> bool:
     near = baseline.panel.calendar.span(NEAR)
     begun = [b.start for p in explained.parts if (b := p.candidate or p.window) is not None]
-    moved = [c for c in candidates if any(abs(c.move.start - s) <= near for s in begun)]
-    if moved or driver in relation:
-        return _out(
-            driver,
-            "bystander",
-            timing,
-            Text("It changed at the time of a rise, but departures do not follow it."),
-        )
-    if candidates:
-        return _out(
-            driver,
-            "no_effect",
-            timing,
-            Text("It changed, and nobody left for it that these data could show."),
-        )
-    return _out(
-        driver,
-        "no_effect",
-        timing,
-        Text("It did not change for any group of clients, and those with more of it left no more."),
-    )
+    return any(abs(c.move.start - s) <= near for c in candidates for s in begun)
 
 
 def _adds(baseline: Baseline, candidates: tuple[Candidate, ...], explained: Explained) -> bool:
@@ -186,15 +165,6 @@ def _adds(baseline: Baseline, candidates: tuple[Candidate, ...], explained: Expl
         if c.flat_gain >= KEEP
     )
     return bool(known) and any(driver_p(gain, 1) <= DRIVER_ALPHA for gain in gains)
-
-
-def _out(
-    driver: str,
-    verdict: Literal["symptom", "bystander", "no_effect", "cannot_tell"],
-    timing: LeadLag | None,
-    text: Text,
-) -> RuledOut:
-    return RuledOut(driver, verdict, str(text), text, (), timing.points if timing else ())
 
 
 def _scopes(candidates: tuple[Candidate, ...], named: tuple[Resolved, ...]) -> tuple[Array, ...]:

@@ -197,7 +197,7 @@ def _within(
     known = known & still
     weight = np.where(known[rows], due, 0)
     alike = _alike(attributes, rows, age, read[rows], weight)
-    apart, deviation = _within_alike(level[rows], weight, alike)
+    apart, deviation = among_alike(level[rows], weight, alike)
     pull = np.where(known[rows], apart * (found - due), 0).sum(axis=1, dtype=np.float64)
     # Each client's sum is one draw; what its periods share is not counted many times.
     spread = max(float(np.sqrt((pull**2).sum())), 1e-9)
@@ -244,13 +244,16 @@ def _alike(
     return [age, often, *(np.broadcast_to(a.codes[rows][:, None], age.shape) for a in attributes)]
 
 
-def _within_alike(level: Array, weight: Array, alike: list[Array]) -> tuple[Array, float]:
-    """Level less what the codes alone give, in standard deviations up to 3; and that SD."""
+def among_alike(level: Array, weight: Array, alike: list[Array]) -> tuple[Array, float]:
+    """Return a level less what the codes alone give, in standard deviations up to 3; and that SD.
+
+    `level` and `weight` are float[n, T]; `alike` are the codes of what clients must be alike in,
+    int[n, T] each. By alternating projections.
+    """
     rest, total = level.astype(np.float64), max(float(weight.sum(dtype=np.float64)), 1e-12)
+    held = [np.maximum(np.bincount(codes.ravel(), weight.ravel()), 1e-12) for codes in alike]
     for _ in range(3):
-        for codes in alike:
-            flat = codes.ravel()
-            top = np.bincount(flat, (rest * weight).ravel())
-            rest = rest - (top / np.maximum(np.bincount(flat, weight.ravel()), 1e-12))[codes]
+        for codes, bottom in zip(alike, held, strict=True):
+            rest = rest - (np.bincount(codes.ravel(), (rest * weight).ravel()) / bottom)[codes]
     deviation = float(np.sqrt((rest**2 * weight).sum() / total))
     return (rest / deviation if deviation > 0 else rest).clip(-3, 3), deviation

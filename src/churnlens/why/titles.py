@@ -1,0 +1,63 @@
+"""What is an issue with a driver called? Its verdict in one sentence."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from churnlens.results import DateEstimate, Text
+
+
+def shift_title(
+    driver: str,
+    direction: str,
+    segment: dict[str, tuple[str, ...]],
+    dates: tuple[DateEstimate, DateEstimate | None],
+    verdict: str,
+    rivals: tuple[str, ...],
+) -> Text:
+    """Return the title of an issue whose driver changed.
+
+    `driver` is as it is to be said, `dates` the change's first and, where it has passed, its last
+    period; `rivals` are drivers that it cannot be told from.
+    """
+    onset, until = dates
+    values: dict[str, Any] = {
+        "date": {"type": "date", "value": onset.date},
+        "segment": {"type": "clients", "value": segment},
+        "driver": {"type": "driver", "value": driver},
+    }
+    if verdict == "cannot_tell" and rivals:
+        values["rival"] = {"type": "driver", "value": rivals[0]}
+    if until is not None:
+        values["end"] = {"type": "date", "value": until.date}
+    said = _TITLES if until is None else _TITLES_PASSED
+    if verdict == "cannot_tell":
+        return replace(said["rivals" if rivals else "cannot_tell"], values=values)
+    return replace(said[direction], values=values)
+
+
+_TITLES = {
+    "rivals": Text(
+        "Since {date}, {segment} leave more often; {driver} and {rival} changed, and the data "
+        "cannot tell which of them is the cause."
+    ),
+    "cannot_tell": Text(
+        "Since {date}, {segment} leave more often; {driver} changed then, but the data cannot "
+        "tell whether it is the cause."
+    ),
+    "more": Text("Since {date}, {segment} leave more often: {driver} rose."),
+    "less": Text("Since {date}, {segment} leave more often: {driver} fell."),
+}
+_TITLES_PASSED = {
+    "rivals": Text(
+        "From {date} to {end}, {segment} left more often; {driver} and {rival} were changed for "
+        "that time, and the data cannot tell which of them was the cause."
+    ),
+    "cannot_tell": Text(
+        "From {date} to {end}, {segment} left more often; {driver} was changed for that time, but "
+        "the data cannot tell whether it was the cause."
+    ),
+    "more": Text("From {date} to {end}, {segment} left more often: {driver} rose for that time."),
+    "less": Text("From {date} to {end}, {segment} left more often: {driver} fell for that time."),
+}
