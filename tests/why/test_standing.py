@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from churnlens.why.standing import find_standing, usual_level
+from churnlens.why.within import among_alike
 
 CLIENTS = 1500
 
@@ -79,3 +80,26 @@ def test_the_usual_level_is_read_from_the_past_alone(hit: drawn_books.Drawn) -> 
     assert not known[:, :4].any()  # the last four months are never read
     own = np.nanmean(exposure.values, axis=1)
     assert np.corrcoef(level[:, -1], own)[0, 1] > 0.9
+
+
+def test_what_all_clients_get_alike_has_no_level_to_leave_by() -> None:
+    level = np.full((400_000, 3), 2.000154, dtype=np.float32)
+    weight = np.random.default_rng(0).uniform(0, 0.1, level.shape).astype(np.float32)
+    codes = [np.arange(level.size).reshape(level.shape) % k for k in (3, 5, 7)]
+    apart, deviation = among_alike(level, weight, codes)
+    assert deviation == 0
+    assert not apart.any()
+
+
+def test_where_nearly_all_have_most_of_it_those_few_with_less_stand_for_without() -> None:
+    spared = np.random.default_rng(7).uniform(size=CLIENTS) < 0.09
+
+    def drivers(rng, key, dose, onset):
+        return {"level": np.where(spared[:, None], 0.0, 1.0) * np.ones((1, drawn_books.MONTHS))}
+
+    rate = np.where(spared, 0.05, 2.5)
+    book = drawn_books.draw(clients=CLIENTS, lasting_rate=rate, drivers=drivers, seed=8)
+    (standing,) = found_in(book)
+    assert standing.direction == "more"
+    assert standing.low < standing.usual
+    assert (standing.term.dose > 0).any()

@@ -151,7 +151,7 @@ def usual_level(baseline: Baseline, exposure: Exposure) -> tuple[Array, Array]:
         - within * (n > 0).sum() / max(n.sum(), 1),
         1e-12,
     )
-    trust = counts / (counts + within / between)
+    trust = counts / np.maximum(counts + within / between, 1e-12)
     return (overall + trust * (mean - overall)).astype(np.float32), known
 
 
@@ -193,6 +193,13 @@ def _test(
     return _standing(exposure, segment, best, level, known, deviation, attributes)
 
 
+def _without(level: Array) -> float:
+    """Return the level that stands for "without the trouble": one that some are above."""
+    low = float(np.quantile(level, LOWEST))
+    fewer = level[level < low]
+    return low if low < float(level.max()) or not len(fewer) else float(fewer.mean())
+
+
 def _alike(shape: tuple[int, ...], attributes: tuple[Attribute, ...]) -> list[Array]:
     """Codes of what clients must be alike in: the period, and every attribute."""
     codes = (a.codes if a.codes.ndim == 2 else a.codes[:, None] for a in attributes)
@@ -212,7 +219,7 @@ def _standing(
     sign = 1 if pull > 0 else -1
     inside = members(segment, attributes, level.shape)
     there = level[inside & known]
-    low = float(np.quantile(sign * there, LOWEST)) * sign
+    low = _without(sign * there) * sign
     usual = float(there.mean())
     dose = np.where(inside & known, (sign * (level - low)).clip(0) / max(abs(usual - low), 1e-9), 0)
     term = Term(exposure.name, dose.clip(0, 4).astype(np.float32), inside)

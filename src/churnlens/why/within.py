@@ -38,6 +38,7 @@ LEAST_FOUND = 20.0  # departures of a segment
 LEFT_OUT = 4  # months just before a period that are not read
 FIRST_READ = 2  # months from the first order that are read of a client without an older past
 ROUNDS = 5
+ROUNDING = 1e-6  # of the largest level: what single precision cannot tell from none
 PRIOR = 3.0  # pseudo-departures that hold a life table's factor near the baseline
 
 
@@ -247,6 +248,7 @@ def _alike(
 def among_alike(level: Array, weight: Array, alike: list[Array]) -> tuple[Array, float]:
     """Return a level less what the codes alone give, in standard deviations up to 3; and that SD.
 
+    Both are 0 where the codes give all of it: what is left is then the rounding of its numbers.
     `level` and `weight` are float[n, T]; `alike` are the codes of what clients must be alike in,
     int[n, T] each. By alternating projections.
     """
@@ -256,4 +258,6 @@ def among_alike(level: Array, weight: Array, alike: list[Array]) -> tuple[Array,
         for codes, bottom in zip(alike, held, strict=True):
             rest = rest - (np.bincount(codes.ravel(), (rest * weight).ravel()) / bottom)[codes]
     deviation = float(np.sqrt((rest**2 * weight).sum() / total))
-    return (rest / deviation if deviation > 0 else rest).clip(-3, 3), deviation
+    if deviation <= ROUNDING * float(np.abs(level).max(initial=0)):
+        return np.zeros_like(rest), 0.0
+    return (rest / deviation).clip(-3, 3), deviation
