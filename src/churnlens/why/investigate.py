@@ -252,7 +252,9 @@ def _ruled_out(
 ) -> tuple[RuledOut, ...]:
     taken = {i.driver for i in issues}
     drivers = sorted({e.driver for e in baseline.panel.exposures} - taken)
-    return tuple(
-        rule_out(baseline, d, tuple(c for c in candidates if c.driver == d), named, explained)
-        for d in drivers
-    )
+
+    def what(driver: str) -> RuledOut:
+        own = tuple(c for c in candidates if c.driver == driver)
+        return rule_out(baseline, driver, own, named, explained)
+
+    return tuple(over_chunks(what, drivers))

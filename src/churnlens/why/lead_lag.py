@@ -88,12 +88,13 @@ def _excess(values: Array, stayed: Array, scopes: tuple[Array, ...]) -> Array:
     cell = np.zeros(values.shape, np.int64)
     for k, inside in enumerate(scopes):
         cell += inside.astype(np.int64) << k
+    peers = np.isfinite(values) & stayed[:, None]
     for code in np.unique(cell):
         side = cell == code
-        peers = np.where(side & stayed[:, None] & np.isfinite(values), values, np.nan)
-        count = np.isfinite(peers).sum(axis=0)
-        mean = np.nansum(peers, axis=0) / np.maximum(count, 1)
-        out = np.where(side & (count >= LEAST_LEAVERS), values - mean, out)
+        compared = side & peers
+        count = compared.sum(axis=0)
+        mean = np.where(compared, values, 0).sum(axis=0) / np.maximum(count, 1)
+        np.subtract(values, mean, out=out, where=side & (count >= LEAST_LEAVERS))
     spread = np.nanstd(out[stayed]) if stayed.any() else 1.0
     return np.asarray(out / (spread if spread > 0 else 1.0))
 

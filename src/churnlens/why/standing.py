@@ -202,8 +202,8 @@ def _without(level: Array) -> float:
 
 def _alike(shape: tuple[int, ...], attributes: tuple[Attribute, ...]) -> list[Array]:
     """Codes of what clients must be alike in: the period, and every attribute."""
-    codes = (a.codes if a.codes.ndim == 2 else a.codes[:, None] for a in attributes)
-    return [np.broadcast_to(c, shape) for c in (np.arange(shape[1])[None, :], *codes)]
+    period = np.broadcast_to(np.arange(shape[1]), shape)
+    return [period, *(a.codes if a.codes.ndim == 2 else a.codes[:, None] for a in attributes)]
 
 
 def _standing(

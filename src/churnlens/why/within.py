@@ -242,7 +242,7 @@ def _alike(
     """Codes of what clients must be alike in: attributes, age, and how often they ordered."""
     edges = np.quantile(read[weight > 0], (0.2, 0.4, 0.6, 0.8)) if weight.any() else np.zeros(0)
     often = np.searchsorted(np.unique(edges), read)
-    return [age, often, *(np.broadcast_to(a.codes[rows][:, None], age.shape) for a in attributes)]
+    return [age, often, *(a.codes[rows][:, None] for a in attributes)]
 
 
 def among_alike(level: Array, weight: Array, alike: list[Array]) -> tuple[Array, float]:
@@ -250,14 +250,24 @@ def among_alike(level: Array, weight: Array, alike: list[Array]) -> tuple[Array,
 
     Both are 0 where the codes give all of it: what is left is then the rounding of its numbers.
     `level` and `weight` are float[n, T]; `alike` are the codes of what clients must be alike in,
-    int[n, T] each. By alternating projections.
+    int[n, T] each, or int[n, 1] of what a client keeps. By alternating projections.
     """
     rest, total = level.astype(np.float64), max(float(weight.sum(dtype=np.float64)), 1e-12)
-    held = [np.maximum(np.bincount(codes.ravel(), weight.ravel()), 1e-12) for codes in alike]
+    own = weight.sum(axis=1, dtype=np.float64)
+    changing = [(c, _held(c, weight)) for c in alike if c.shape[1] > 1]
+    kept = [(c[:, 0], _held(c[:, 0], own)) for c in alike if c.shape[1] == 1]
     for _ in range(3):
-        for codes, bottom in zip(alike, held, strict=True):
-            rest = rest - (np.bincount(codes.ravel(), (rest * weight).ravel()) / bottom)[codes]
-    deviation = float(np.sqrt((rest**2 * weight).sum() / total))
+        for codes, held in changing:
+            rest -= (np.bincount(codes.ravel(), (rest * weight).ravel()) / held)[codes]
+        left, taken = np.einsum("ij,ij->i", rest, weight), np.zeros(len(rest))
+        for codes, held in kept:  # sums by client are enough: it keeps its code in all periods
+            taken += (np.bincount(codes, left - taken * own) / held)[codes]
+        rest -= taken[:, None]
+    deviation = float(np.sqrt(np.einsum("ij,ij,ij->", rest, rest, weight) / total))
     if deviation <= ROUNDING * float(np.abs(level).max(initial=0)):
         return np.zeros_like(rest), 0.0
     return (rest / deviation).clip(-3, 3), deviation
+
+
+def _held(codes: Array, weight: Array) -> Array:
+    return np.maximum(np.bincount(codes.ravel(), weight.ravel()), 1e-12)
