@@ -20,6 +20,7 @@ from churnlens.panel.onsets import OnsetLikelihood, book_hazard, established, po
 from churnlens.panel.periods import Calendar, ClientPeriods
 from churnlens.panel.products import Changing, Products, products
 from churnlens.panel.spells import Departures
+from churnlens.panel.tenure import TENURE, tenure_bands
 from churnlens.panel.visibility import chance_of_being_seen
 from churnlens.panel.worth import find_price_cut, value_tiers
 from churnlens.results import Skipped
@@ -191,6 +192,7 @@ def build(book: Book, name: str) -> Panel | Skipped:
     activity = book.activity.rows(c)
     onset = np.where(activity.closing <= spells.onset[keep], -1, spells.onset[keep])
     first = begin == activity.first
+    known_from_start = first & (book.signup[c] >= 0) & (begin < book.calendar.span(3))
     kept, silent = _what_stayed(activity, onset, spells.end[keep])
     kind = np.where(onset < 0, "", np.where(silent, "lapsed", "shrunk"))
     closed = (onset < 0) & (activity.closing < len(book.calendar.starts))
@@ -206,7 +208,7 @@ def build(book: Book, name: str) -> Panel | Skipped:
         kind=np.where(closed, "closed", kind),
         kept=kept,
         entry=np.where(first, book.signup[c], begin),
-        known_from_start=first & (book.signup[c] >= 0) & (begin < book.calendar.span(3)),
+        known_from_start=known_from_start,
         attributes=book.attributes.iloc[c].reset_index(drop=True),
         tiers=book.tiers[c],
         exposures=tuple(e.rows(c) for e in book.exposures),
@@ -219,9 +221,19 @@ def build(book: Book, name: str) -> Panel | Skipped:
         else OnsetLikelihood(likelihood.log_ratio[keep], likelihood.possible[keep]),
         definition=name,
         set_apart=int((~established(book.activity, book.activity.first)[:, -1]).sum()),
-        changing=() if book.products is None else (book.products.main.rows(c),),
+        changing=_changing(book, c, np.where(first, book.signup[c], begin), known_from_start),
         breadth=None if book.products is None else book.products.breadth[c],
     )
+
+
+def _changing(
+    book: Book, client: Array, entry: Array, known_from_start: Array
+) -> tuple[Changing, ...]:
+    """What a client may change: how long it has been one, and its main category."""
+    own = () if book.products is None else (book.products.main.rows(client),)
+    if TENURE in book.attributes:
+        return own
+    return (*own, tenure_bands(book.calendar, entry, known_from_start))
 
 
 def _weights(activity: Activity, spells: Departures) -> tuple[OnsetLikelihood | None, Array, Array]:
