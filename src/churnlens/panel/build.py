@@ -132,6 +132,10 @@ def open_book(tables: Tables, settings: Settings) -> Book:
     if isinstance(bought, Skipped):
         skipped, bought = (*skipped, bought), None
     signup, closed = _dates(tables, data.clients, cal)
+    if tables.renumbered is not None:
+        moved = data.clients["client_id"].isin(tables.renumbered.clients).to_numpy()
+        at = cal.index(tables.renumbered.moved_on.date())
+        closed = np.where(moved, np.minimum(closed, at), closed)
     events = periods.events(tables, data)
     plain = exposures(data, events, settings)
     return Book(

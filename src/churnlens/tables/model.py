@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     import ibis
     import pandas as pd
 
+    from churnlens.tables.renumbering import Renumbering
+
 TABLE_NAMES = ("orders", "clients", "events", "remedies")
 VALUE_TIER = "value_tier"  # the one attribute that no table holds: the panel works it out
 
@@ -46,6 +48,8 @@ class Tables:
         For each table, read = accepted + rejected + after_as_of.
     rejects
         For each table, (file, row, column, value, reason), one row a refused row.
+    renumbered
+        Clients who seem to have been given new ids; None where there is no sign of it.
     """
 
     connection: Any
@@ -62,3 +66,4 @@ class Tables:
     as_of: dt.date
     first_date: dt.date
     findings: tuple[DataFinding, ...] = field(default=())
+    renumbered: Renumbering | None = None

@@ -15,7 +15,7 @@ import ibis.expr.types as ir
 from churnlens.config import ReturnsFilter, Settings
 from churnlens.errors import ConfigError, ContractError
 from churnlens.tables import columns as cols
-from churnlens.tables import companions, quality
+from churnlens.tables import companions, quality, renumbering
 from churnlens.tables.contract import Column, Reading, Split, Staged, stage
 from churnlens.tables.delimited import ROW
 from churnlens.tables.model import VALUE_TIER, Tables
@@ -112,7 +112,13 @@ def _checked(
         as_of=as_of,
         first_date=first,
     )
-    return replace(tables, findings=quality.findings(tables))
+    moved = renumbering.renumbered(tables)
+    said = (*renumbering.findings(moved), *quality.findings(tables))
+    return replace(
+        tables,
+        findings=tuple(sorted(said, key=lambda finding: finding.severity != "warning")),
+        renumbered=moved,
+    )
 
 
 def _stage_orders(connection: Any, raw: Raw, settings: Settings) -> tuple[Staged, tuple[str, ...]]:

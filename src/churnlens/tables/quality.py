@@ -9,7 +9,7 @@ import ibis
 import ibis.expr.types as ir
 
 from churnlens.results import DataFinding, Text
-from churnlens.tables import calendar, refusals
+from churnlens.tables import calendar, refusals, units
 from churnlens.tables.model import Tables
 from churnlens.tables.refusals import percent
 
@@ -32,6 +32,7 @@ def findings(tables: Tables) -> tuple[DataFinding, ...]:
         *_after_as_of(tables),
         *calendar.findings(tables),
         *_returns_and_measures(tables),
+        *units.findings(tables),
         *_repeated_lines(tables),
         *_bulk_buyers(tables),
         *_unknown_clients(tables),
