@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from scipy.sparse import csr_matrix
 
 from churnlens.panel.periods import Calendar
 
@@ -100,9 +101,14 @@ def passing_shocks(orders: Array, due: Array, cal: Calendar, attributes: pd.Data
     """
     part = np.ones(orders.shape, np.float32)
     columns = [attributes[name].cat.codes.to_numpy() for name in attributes]
-    groups = [np.arange(len(orders))]
-    groups += [np.flatnonzero(c == code) for c in columns for code in range(int(c.max()) + 1)]
-    shocks = {shock for rows in groups for shock in _shocks(orders[rows], due[rows], cal)}
+    shocks: set[tuple[int, int]] = set()
+    for codes in (np.zeros(len(orders), int), *columns):
+        by_value = [_sums(codes, a) for a in (orders, due)]
+        for code, (seen, usual) in enumerate(zip(*by_value, strict=True)):
+            valleys = _valleys(seen, usual, cal)
+            if valleys:
+                rows = np.flatnonzero(codes == code)
+                shocks |= _came_back(orders[rows], due[rows], valleys, cal)
     for begin, end in _joined(sorted(shocks)):
         stayed = _stayed(orders, due, begin, end, cal)
         if stayed is not None:
@@ -110,14 +116,20 @@ def passing_shocks(orders: Array, due: Array, cal: Calendar, attributes: pd.Data
     return part
 
 
-def _shocks(orders: Array, due: Array, cal: Calendar) -> list[tuple[int, int]]:
-    """First period and one past the last of every shock that these clients came back from."""
-    found = []
-    for begin, end in _valleys(orders.sum(axis=0), due.sum(axis=0), cal):
-        stayed = _stayed(orders, due, begin, end, cal)
-        if stayed is not None and _sagged(stayed):
-            found.append((begin, end))
-    return found
+def _sums(codes: Array, values: Array) -> Array:
+    """Sum float32[n, T] by code, float[codes, T]."""
+    count = int(codes.max(initial=0)) + 1
+    given = np.flatnonzero(codes >= 0)
+    ones = (np.ones(len(given), np.float32), (codes[given], given))
+    return np.asarray(csr_matrix(ones, shape=(count, len(codes))) @ values)
+
+
+def _came_back(
+    orders: Array, due: Array, valleys: list[tuple[int, int]], cal: Calendar
+) -> set[tuple[int, int]]:
+    """Return the valleys that these clients went through and came back from."""
+    went = {valley: _stayed(orders, due, *valley, cal) for valley in valleys}
+    return {valley for valley, stayed in went.items() if stayed is not None and _sagged(stayed)}
 
 
 def _sagged(stayed: _Stayed) -> bool:
@@ -129,7 +141,13 @@ def _sagged(stayed: _Stayed) -> bool:
     seen, usual = (a.sum(axis=1, dtype=np.float64) for a in _both(stayed))
     part = seen.sum() / max(usual.sum(), 1e-9)
     chance = max(float(((seen - part * usual) ** 2).sum()), float(usual.sum()))
-    return bool(part < SAG and usual.sum() - seen.sum() > CLEAR * np.sqrt(chance))
+    return _less(float(seen.sum()), float(usual.sum()), chance)
+
+
+def _less(seen: float, usual: float, variance: float | None = None) -> bool:
+    """Whether so many orders are clearly less than usual; `variance` is that of chance without."""
+    chance = usual if variance is None else variance
+    return seen < SAG * usual and usual - seen > CLEAR * chance**0.5
 
 
 def _valleys(seen: Array, due: Array, cal: Calendar) -> list[tuple[int, int]]:
@@ -148,10 +166,14 @@ def _valleys(seen: Array, due: Array, cal: Calendar) -> list[tuple[int, int]]:
     for t in range(periods):
         before[t] = level[max(t - held - reach, 0) : max(t - held + 1, 0)].max(initial=0)
         after[t] = level[t + 1 : t + 1 + reach].max(initial=0)
-    usual = _smooth(due, cal) * np.minimum(before, after)
-    low = _smooth(seen, cal) < BACK * usual
+    usual = np.minimum(before, after)
+    low = _smooth(seen, cal) < BACK * usual * _smooth(due, cal)
     runs = np.flatnonzero(np.diff(np.concatenate([[0], low.astype(int), [0]]))).reshape(-1, 2)
-    return [(int(b), int(e)) for b, e in runs if e - b <= reach]
+    return [
+        (int(b), int(e))
+        for b, e in runs
+        if e - b <= reach and _less(float(seen[b:e].sum()), float((usual * due)[b:e].sum()))
+    ]
 
 
 def _smooth(values: Array, cal: Calendar) -> Array:
