@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 from order_histories import months_from
 
-from churnlens.panel.tenure import BANDS, tenure_bands
+from churnlens.panel.tenure import tenure_bands
 
 
 def test_a_band_holds_its_months():
     of = tenure_bands(months_from(40), np.array([2, -30]), np.array([False, False]))
-    named = [BANDS[code] for code in of.codes[0, [2, 7, 8, 13, 14, 25, 26]]]
-    expected = ["under 6 months"] * 2 + ["6 to 12 months"] * 2 + ["1 to 2 years"] * 2
-    assert named == [*expected, "over 2 years"]
+    named = [of.values[code] for code in of.codes[0, [2, 7, 8, 13, 14, 25, 26]]]
+    expected = ["up to 6"] * 2 + ["6 to 12"] * 2 + ["12 to 24"] * 2
+    assert named == [*expected, "above 24"]
     assert (of.codes[1] == 3).all()
 
 

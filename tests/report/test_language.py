@@ -81,12 +81,6 @@ def test_segments_read_as_words_in_both_languages():
     assert ZH.clients_of({"size": ("key",)}) == "size 为 key 的客户"
 
 
-def test_tenure_reads_as_words_in_both_languages():
-    new = {"tenure": ("under 6 months", "6 to 12 months")}
-    assert EN.clients_of(new) == "clients with tenure under 6 months or 6 to 12 months"
-    assert "合作时长不足 6 个月" in ZH.clients_of(new)
-
-
 def test_forty_values_are_summed_up():
     values = tuple(f"v{n}" for n in range(40))
     assert EN.segment({"district": values}) == "district v0, v1, v2 and 37 more"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -23,16 +23,18 @@ MAIN_CATEGORY = "main_category"
 class Changing:
     """An attribute that a client may change: `codes` int8[n, T] index `values`, −1 unknown.
 
-    The code of a period is read from what came before it.
+    The code of a period is read from what came before it. The values of an `ordered` one are bands
+    of a number, in order.
     """
 
     name: str
     codes: Array
     values: tuple[str, ...]
+    ordered: bool = False
 
     def rows(self, keep: Array) -> Changing:
         """Return the attribute of some clients only."""
-        return Changing(self.name, self.codes[keep], self.values)
+        return replace(self, codes=self.codes[keep])
 
 
 @dataclass(frozen=True)

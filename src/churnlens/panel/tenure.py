@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from churnlens import bands
 from churnlens.panel.periods import Calendar
 from churnlens.panel.products import Changing
 
 Array = npt.NDArray[Any]
 
-TENURE = "tenure"
+TENURE = "tenure_months"
 MONTHS = (6, 12, 24)  # edges of the bands, of those that the baseline's factor has
-BANDS = ("under 6 months", "6 to 12 months", "1 to 2 years", "over 2 years")
 
 
 def tenure_bands(cal: Calendar, entry: Array, known_from_start: Array) -> Changing:
@@ -31,4 +31,5 @@ def tenure_bands(cal: Calendar, entry: Array, known_from_start: Array) -> Changi
     since = np.arange(len(cal.starts)) - entry[:, None] + 1
     band = sum((since > cal.span(m)).astype(np.int8) for m in MONTHS)
     unknown = known_from_start[:, None] & (band < len(MONTHS))
-    return Changing(TENURE, np.where(unknown, np.int8(-1), band), BANDS)
+    codes = np.where(unknown, np.int8(-1), band)
+    return Changing(TENURE, codes, tuple(bands.names(MONTHS)), ordered=True)

@@ -16,14 +16,13 @@ from babel.messages import pofile
 
 from churnlens.bands import limits
 from churnlens.naming import parted, thousands_of
-from churnlens.report.words import TENURES, TIERS
+from churnlens.report.words import TIERS
 from churnlens.results import Estimate, Segment, Text
 
 LOCALES = {"en": "en_GB", "zh": "zh_Hans_CN"}
 LONGEST_NAME = 60  # characters of a user's own name shown inside a sentence
 LEAST_SHARE = 0.001  # smaller shares are said to be below it
 TIER = "value_tier"  # the attribute whose values are tiers, not names from the data
-TENURE = "tenure"  # the attribute whose values are how long a client has been one
 MOST_VALUES = 3  # values of one attribute spelt out before "and n more"
 
 # Marks that reorder the text around them, and control characters: a value may not rearrange a page.
@@ -42,7 +41,6 @@ _OR = Text("{first} or {last}")
 _AND = Text("{first} and {last}")
 _MORE = Text("{first} and {count} more")
 _PART = Text("{attribute} {values}")
-_TENURE = Text("tenure {bands}")
 _RANGE = Text("{low} to {high}")
 _UP_TO, _ABOVE = Text("up to {high}"), Text("above {low}")
 _WEEK = Text("the week of {day}")
@@ -182,10 +180,6 @@ class Language:
         if attribute == TIER:
             tiers = [self.tier(value) for value in values]
             return functools.reduce(lambda a, b: self.say(_OR, first=a, last=b), tiers)
-        if attribute == TENURE and set(values) <= set(TENURES):
-            bands = [self.say(TENURES[value]) for value in values]
-            one = functools.reduce(lambda a, b: self.say(_OR, first=a, last=b), bands)
-            return self.say(_TENURE, bands=one)
         return self.say(
             _PART, attribute=self.driver(attribute, 40), values=self.alternatives(values)
         )

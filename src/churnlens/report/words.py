@@ -58,13 +58,6 @@ TIERS: Mapping[str, Text] = {
     "only at a discount": Text("Those loyal only to discounts"),
 }
 
-TENURES: Mapping[str, Text] = {
-    "under 6 months": Text("under 6 months"),
-    "6 to 12 months": Text("6 to 12 months"),
-    "1 to 2 years": Text("1 to 2 years"),
-    "over 2 years": Text("over 2 years"),
-}
-
 OUTCOMES: Mapping[str, Text] = {
     "pass": Text("passed"),
     "fail": Text("failed"),

@@ -27,6 +27,7 @@ Floats = npt.NDArray[np.float64]
 _Z = 1.959963984540054
 SMALLEST_CELL = 5
 FEWEST_EVENTS = 50
+LARGEST_LOG = 30.0  # of a ratio: where nothing is known of it, its interval has no end
 
 
 @dataclass(frozen=True)
@@ -256,7 +257,8 @@ def _bend(bands: Floats, contrast: Floats, beta: Floats, covariance: Floats) -> 
 def _ratio(contrast: Floats, beta: Floats, covariance: Floats) -> Estimate:
     value = float(contrast @ beta)
     width = _Z * max(float(contrast @ covariance @ contrast), 0.0) ** 0.5
-    point, low, high = np.exp([value, value - width, value + width])
+    ends = np.array([value, value - width, value + width])
+    point, low, high = np.exp(ends.clip(-LARGEST_LOG, LARGEST_LOG))
     return Estimate(float(point), float(low), float(high))
 
 

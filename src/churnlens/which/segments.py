@@ -183,7 +183,7 @@ def attributes_of(panel: Panel, *, tiers: bool = True) -> tuple[Attribute, ...]:
         found.append(Attribute(TIER, codes, (*TIERS, UNKNOWN)))
     for change in panel.changing if tiers else ():
         codes = np.where(change.codes < 0, len(change.values), change.codes)
-        found.append(Attribute(change.name, codes, (*change.values, UNKNOWN)))
+        found.append(Attribute(change.name, codes, (*change.values, UNKNOWN), change.ordered))
     return tuple(found)
 
 
