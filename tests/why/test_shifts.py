@@ -12,6 +12,16 @@ from churnlens.why.shifts import contrasts, is_rare, search_of, strongest
 MONTHS = 30
 
 
+def months() -> Calendar:
+    starts = tuple(dt.date(2021 + m // 12, m % 12 + 1, 1) for m in range(MONTHS))
+    return Calendar("month", starts, np.ones(MONTHS))
+
+
+def reps_and_sizes(rep, size) -> tuple[Attribute, ...]:
+    reps = tuple(f"r{k}" for k in range(rep.max() + 1))
+    return Attribute("rep", rep, reps), Attribute("size", size, ("small", "key"))
+
+
 def test_contrasts_are_later_less_earlier_means_with_their_precision() -> None:
     values = np.array([[1.0, 3.0, np.nan, 7.0], [np.nan, 2.0, 2.0, 2.0]])
     difference, weight = contrasts(values)
@@ -27,15 +37,23 @@ def test_a_part_of_many_values_of_one_attribute_and_one_of_another_is_found() ->
     rep, size = rng.integers(0, 9, 2000), rng.integers(0, 2, 2000)
     hit = (rep < 4) & (size == 1)
     values = rng.standard_normal((2000, MONTHS)) + 1.5 * (hit[:, None] & (np.arange(MONTHS) >= 15))
-    attributes = (
-        Attribute("rep", rep, tuple(f"r{k}" for k in range(9))),
-        Attribute("size", size, ("small", "key")),
-    )
-    months = tuple(dt.date(2021 + m // 12, m % 12 + 1, 1) for m in range(MONTHS))
-    calendar = Calendar("month", months, np.ones(MONTHS))
-    found = strongest(values.astype(np.float32), search_of(attributes, 2000, calendar))
+    look = search_of(reps_and_sizes(rep, size), 2000, months())
+    found = strongest(values.astype(np.float32), look)
     assert found is not None
     assert found.segment == {"rep": ("r0", "r1", "r2", "r3"), "size": ("key",)}
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_those_who_got_most_of_a_change_are_no_segment_of_their_own(seed: int) -> None:
+    """Doses are unequal between clients, so that the mean of some values is always larger."""
+    rng = np.random.default_rng(seed)
+    rep, size = rng.integers(0, 12, 600), (rng.uniform(size=600) < 0.15).astype(int)
+    dose = np.where(size == 1, rng.gamma(0.7, 2.0, 600), 0.0)
+    values = rng.standard_normal((600, MONTHS)) + dose[:, None] * (np.arange(MONTHS) >= 15)
+    look = search_of(reps_and_sizes(rep, size), 600, months())
+    found = strongest(values.astype(np.float32), look)
+    assert found is not None
+    assert found.segment == {"size": ("key",)}
 
 
 def test_rare_is_what_hardly_any_record_differs_in() -> None:

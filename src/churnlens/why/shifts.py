@@ -185,7 +185,7 @@ def _union(
 
     Values are put in the order of their shift at each start and the first, or last, two, three, …
     taken: of all sets of a size, the one with the largest gain is among these (Neill 2012). Every
-    set of the size is paid for.
+    set of the size is paid for, and only one that stands apart from the other values counts.
     """
     chosen = np.array(named(attribute))
     sums = by_value[chosen]  # [k, 5, T]
@@ -194,8 +194,9 @@ def _union(
     for order in (np.argsort(-mean, axis=0), np.argsort(mean, axis=0)):
         added = np.cumsum(np.take_along_axis(sums, order[:, None, :], 0), axis=0)[1:-1]
         gain, clear = _gain(added, noise)
-        paid = np.maximum(sets_of_size(len(chosen), np.arange(2, len(chosen))), least)
-        score = np.where(clear & (gain > 0), gain - paid[:, None], -np.inf)
+        choices = sets_of_size(len(chosen), np.arange(2, len(chosen)))[:, None]
+        clear &= (gain > 0) & _apart(added, sums.sum(axis=0), choices)
+        score = np.where(clear, gain - np.maximum(choices, least), -np.inf)
         size, at = map(int, np.unravel_index(score.argmax(), score.shape))
         if score[size, at] > best[0]:
             mask = np.zeros(len(attribute.values), bool)
@@ -240,10 +241,27 @@ def _best_values(
         score, _, sides = _union(attribute, by_value[:, :, None], noise, 0.0)
         return (score - price, sides[0][1]) if sides else None
     masks = value_sets(attribute, single=True)
-    gain, clear = _gain((masks @ by_value.reshape(len(by_value), -1))[:, :, None], noise)
-    paid = price + np.log1p(len(masks))
+    sums, choices = (masks @ by_value)[:, :, None], np.log1p(len(masks))
+    gain, clear = _gain(sums, noise)
+    clear &= _apart(sums, by_value.sum(axis=0)[:, None], choices)
     k = int(np.where(clear, gain, 0)[:, 0].argmax())
-    return (float(gain[k, 0]) - paid, masks[k]) if clear[k, 0] else None
+    return (float(gain[k, 0]) - price - choices, masks[k]) if clear[k, 0] else None
+
+
+def _apart(part: Array, whole: Array, choices: Array | float) -> Array:
+    """Whether clients differ in and out of a part by more than they do among themselves.
+
+    Likelihood ratio of two means of the clients' differences in units of the noise (each cut)
+    against one, the variance being their own; the log of the number of `choices` is paid. Clients
+    get unequal doses, so of many values some always move more: who got most of it is no segment.
+    [..., 5, T] and [5, T] to [..., T].
+    """
+    rest = whole - part
+    between = sum(s[..., 3, :] ** 2 / np.maximum(s[..., 2, :], 1) for s in (part, rest))
+    heads, lean, square = np.maximum(whole[2], 1), whole[3], whole[4]
+    total = square - lean**2 / heads
+    within = np.maximum(square - between, 1e-9)
+    return np.asarray(heads / 2 * np.log(np.maximum(total / within, 1)) >= choices + CLEARLY)
 
 
 def _common(lean: Array, square: Array, heads: Array) -> Array:
