@@ -349,6 +349,10 @@ HARD = {
         },
         ["remedies.csv", "'regoin'", "Did you mean 'region'?"],
     ),
+    "no sale": (
+        {"orders": f"{HEADER}1,2024-01-01,0\n7,2024-02-01,-5\n"},
+        ["has no order", "minus"],
+    ),
     "clients without an id": ({"clients": "client,size\n7,key\n"}, ["clients.csv", "'client_id'"]),
     "events without a date": (
         {"events": "client_id,event_type\n7,visit\n"},
@@ -364,6 +368,12 @@ def test_hard_errors_name_the_file_the_column_and_the_remedy(write, case):
         open_source(write(**tables), Settings())
     for part in expected:
         assert part in str(error.value)
+
+
+def test_an_as_of_before_the_first_sale_is_an_error(opened):
+    orders = f"{HEADER}1,2024-01-01,-5\n1,2024-02-01,5\n"
+    with pytest.raises(ContractError, match="only returns; the first order is dated 2024-02-01"):
+        opened(orders=orders, as_of=dt.date(2024, 1, 15))
 
 
 def test_an_as_of_before_the_first_order_is_an_error(opened):

@@ -168,17 +168,32 @@ def _span(orders: Staged, as_of: dt.date | None) -> tuple[dt.date, dt.date]:
     Raises
     ------
     ContractError
-        When no order can be used, or all are dated after `as_of`.
+        When no order can be used, all are returns, or all are dated after `as_of`.
     """
     kept = orders.kept
-    span = kept.aggregate(first=kept.order_date.min(), last=kept.order_date.max())
+    span = kept.aggregate(
+        first=kept.order_date.min(),
+        last=kept.order_date.max(),
+        first_sale=kept.order_date.min(where=~kept.is_return),
+    )
     seen = span.to_pyarrow().to_pylist()[0]
     if seen["first"] is None:
         raise ContractError(_nothing_usable(orders))
+    if seen["first_sale"] is None:
+        raise ContractError(
+            f"{orders.label} has no order: in every row the amount is zero or below, or the row is "
+            "marked as a return. Where sales are written with a minus or the amount stands in "
+            "another column, say so under [orders] in churnlens.toml."
+        )
     if as_of is not None and as_of < seen["first"]:
         raise ContractError(
             f"{orders.label}: as of {as_of} there was no order yet; the first is dated "
             f"{seen['first']}. Choose a later --as-of."
+        )
+    if as_of is not None and as_of < seen["first_sale"]:
+        raise ContractError(
+            f"{orders.label}: up to {as_of} there are only returns; the first order is dated "
+            f"{seen['first_sale']}. Choose a later --as-of."
         )
     return seen["first"], seen["last"]
 
