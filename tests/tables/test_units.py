@@ -49,3 +49,10 @@ def test_a_share_that_becomes_a_percentage_everywhere(opened):
 )
 def test_a_real_change_is_none(opened, change):
     assert lines(opened, change) == []
+
+
+def test_a_measure_may_be_called_as_the_columns_worked_with(opened):
+    rows = "".join(f"c,2024-{m:02d}-05,10,{m},1\n" for m in range(1, 13))
+    tables = opened(orders="client_id,order_date,amount,value,month\n" + rows)
+    assert set(tables.measures) == {"value", "month"}
+    assert [f for f in tables.findings if f.code == "unit_change"] == []

@@ -22,6 +22,7 @@ SUDDEN = 0.8  # of the jump lies between the month before it and the month after
 SPREAD = 1.5  # most that the spread of the logarithm may change, up or down
 AROUND, FEWEST = 3, 60  # months on either side, and values in them
 FEW_VALUES = 24  # an attribute with more is not looked through
+_VALUE, _MONTH = "__value", "__month"  # a measure of the source may be called value or month
 
 
 def findings(tables: Tables) -> Iterator[DataFinding]:
@@ -51,19 +52,19 @@ def _monthly(tables: Tables, attribute: str | None) -> pd.DataFrame:
     """Number, mean and variance of each measure's logarithm by value of an attribute and month."""
     sales = tables.orders.filter(~tables.orders.is_return)
     if attribute is None:
-        sales = sales.mutate(value=ibis.literal("all"))
+        sales = sales.mutate(ibis.literal("all").name(_VALUE))
     elif attribute in tables.orders_attributes or tables.clients is None:
-        sales = sales.mutate(value=sales[attribute])
+        sales = sales.mutate(sales[attribute].name(_VALUE))
     else:
-        clients = tables.clients.select("client_id", value=tables.clients[attribute])
+        clients = tables.clients.select("client_id", tables.clients[attribute].name(_VALUE))
         sales = sales.inner_join(clients, "client_id")
-    month = sales.mutate(month=sales.order_date.truncate("M"))
+    month = sales.mutate(sales.order_date.truncate("M").name(_MONTH))
     asked: dict[str, Any] = {}
     for i, name in enumerate(tables.measures):
         log = ibis.ifelse(month[name] > 0, month[name], ibis.null("float64")).ln()
         asked |= {f"n{i}": log.count(), f"mean{i}": log.mean(), f"var{i}": log.var(how="pop")}
-    frame: pd.DataFrame = month.group_by("value", "month").aggregate(**asked).to_pandas()
-    return frame.dropna(subset=["value"])
+    frame: pd.DataFrame = month.group_by(_VALUE, _MONTH).aggregate(**asked).to_pandas()
+    return frame.rename(columns={_VALUE: "value", _MONTH: "month"}).dropna(subset=["value"])
 
 
 def _jumps(tables: Tables, monthly: pd.DataFrame) -> dict[str, list[tuple[float, Any, str]]]:
