@@ -13,6 +13,7 @@ from churnlens.config import Settings
 from churnlens.panel import build, open_book
 from churnlens.panel.departures import DEFINITIONS
 from churnlens.tables import open_source
+from churnlens.which.segments import attributes_of
 
 MONTHS = 36
 
@@ -41,6 +42,20 @@ def test_returns_are_no_orders(steady, tmp_path):
     spell = np.flatnonzero(panel.client == row)
     assert abs(panel.onset[spell[0]] - 20) <= 2
     assert panel.kind[spell[0]] == "lapsed"
+
+
+def test_an_attribute_may_have_the_name_of_one_that_is_worked_out(steady, tmp_path):
+    """No name stands twice: the value tiers are ours, the rest is as the clients table says."""
+    clients = pd.DataFrame({"client_id": sorted(steady["client_id"].unique())})
+    for name in ("value_tier", "main_category", "tenure"):
+        clients[name] = np.where(clients.index % 2, "one", "two")
+    rows = steady.assign(category=np.where(np.arange(len(steady)) % 3, "a", "b"))
+    known = opened(write_source(tmp_path, rows, clients=clients))
+    assert list(known.attributes) == ["main_category", "tenure"]
+    assert any("value_tier" in s.reason and "Rename" in s.reason for s in known.skipped)
+    names = [a.name for a in attributes_of(build(known, "cadence"))]
+    assert len(names) == len(set(names))
+    assert dict(known.attributes["tenure"].value_counts()) == {"one": 200, "two": 200}
 
 
 def test_closing_is_no_departure(steady, tmp_path):

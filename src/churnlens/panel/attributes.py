@@ -11,6 +11,7 @@ import pandas as pd
 from churnlens import bands
 from churnlens.results import Skipped, Text
 from churnlens.tables import Tables
+from churnlens.tables.model import VALUE_TIER
 
 Array = npt.NDArray[Any]
 
@@ -87,6 +88,12 @@ def _banded(column: pd.Series[Any]) -> pd.Series[Any]:
 
 def _refusal(name: str, raw: pd.Series[Any], column: pd.Series[Any], numeric: bool) -> Text | None:
     shown = {"attribute": name}
+    if name == VALUE_TIER:
+        return Text(
+            "The attribute {attribute} has the name of the value tiers worked out from the orders "
+            "and is not used. Rename the column to have it as a segment.",
+            shown,
+        )
     if not numeric and value_per_client(raw.nunique(), len(raw)):
         return Text(
             "The attribute {attribute} has nearly a value per client and cannot be a segment.",

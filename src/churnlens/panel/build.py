@@ -20,7 +20,7 @@ from churnlens.panel.onsets import OnsetLikelihood, book_hazard, established, po
 from churnlens.panel.periods import Calendar, ClientPeriods
 from churnlens.panel.products import Changing, Products, products
 from churnlens.panel.spells import Departures
-from churnlens.panel.tenure import TENURE, tenure_bands
+from churnlens.panel.tenure import tenure_bands
 from churnlens.panel.visibility import chance_of_being_seen
 from churnlens.panel.worth import find_price_cut, value_tiers
 from churnlens.results import Skipped
@@ -233,11 +233,13 @@ def build(book: Book, name: str) -> Panel | Skipped:
 def _changing(
     book: Book, client: Array, entry: Array, known_from_start: Array
 ) -> tuple[Changing, ...]:
-    """What a client may change: how long it has been one, and its main category."""
-    own = () if book.products is None else (book.products.main.rows(client),)
-    if TENURE in book.attributes:
-        return own
-    return (*own, tenure_bands(book.calendar, entry, known_from_start))
+    """What a client may change: how long it has been one, and its main category.
+
+    An attribute of the clients table that has the name of one of them stands in its place.
+    """
+    main = () if book.products is None else (book.products.main.rows(client),)
+    found = (*main, tenure_bands(book.calendar, entry, known_from_start))
+    return tuple(change for change in found if change.name not in book.attributes)
 
 
 def _weights(activity: Activity, spells: Departures) -> tuple[OnsetLikelihood | None, Array, Array]:
