@@ -61,3 +61,11 @@ def test_a_change_for_a_whole_segment_is_no_reaction_to_its_leavers(
     assert lead_lag(hit.baseline, moved, (), 1).after_z > 3
     assert not lead_lag(hit.baseline, moved, (inside,), 1).is_symptom
     assert lead_lag(hit.baseline, hit.exposure("symptom"), (inside,), 1).is_symptom
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_driver_recorded_for_next_to_nobody_stands_out_nowhere(hit: drawn_books.Drawn) -> None:
+    values = np.full(hit.exposure("still").values.shape, np.nan, np.float32)
+    values[0, :3] = 1.0
+    rare = drawn_books.Exposure("rare", "mean", "orders", values)
+    assert lead_lag(hit.baseline, rare, (), 1).points == ()

@@ -95,7 +95,8 @@ def _excess(values: Array, stayed: Array, scopes: tuple[Array, ...]) -> Array:
         count = compared.sum(axis=0)
         mean = np.where(compared, values, 0).sum(axis=0) / np.maximum(count, 1)
         np.subtract(values, mean, out=out, where=side & (count >= LEAST_LEAVERS))
-    spread = np.nanstd(out[stayed]) if stayed.any() else 1.0
+    compared = out[stayed]
+    spread = np.nanstd(compared) if np.isfinite(compared).any() else 1.0
     return np.asarray(out / (spread if spread > 0 else 1.0))
 
 

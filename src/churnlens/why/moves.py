@@ -153,7 +153,7 @@ def find_moves(
     cal = baseline.panel.calendar
     driver = _Driver(exposure, rest, attributes, cal, season, 0.0)
     values = driver.without_season(rest)
-    spread = float(np.nanstd(values))
+    spread = float(np.nanstd(values)) if np.isfinite(values).any() else 0.0
     if not np.isfinite(spread) or spread == 0:
         return ()
     driver = replace(driver, least=LEAST_SIZE * spread)
