@@ -11,7 +11,7 @@ from panels import MONTHS, draw, step
 
 from churnlens.panel import Panel
 from churnlens.panel.activity import Activity
-from churnlens.remedies import Forecast, forecast
+from churnlens.remedies import Forecast, forecast, outlook
 from churnlens.results import Skipped
 
 
@@ -62,6 +62,13 @@ def test_too_short_a_past_is_said_to_be_so() -> None:
     found = forecast(drawn(0, clients=60), [])
     assert isinstance(found, Skipped)
     assert found.code == "no_outlook"
+
+
+@pytest.mark.parametrize("value", [-50.0, 0.0, 2.0, 500.0])
+def test_an_interval_holds_its_value(value: float) -> None:
+    found = outlook._interval(value, 100.0, 0.2)
+    assert found.low <= found.value <= found.high
+    assert found.low >= 0 or value < 0
 
 
 def test_the_same_seed_gives_the_same_outlook_in_little_time() -> None:

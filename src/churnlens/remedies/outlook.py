@@ -227,9 +227,13 @@ def _inside(
 
 
 def _interval(value: float, variance: float, spread: float) -> Estimate:
-    """Interval of a sum by chance (`variance`) and by the model's error (`spread`, relative)."""
+    """Interval of a sum by chance (`variance`) and by the model's error (`spread`, relative).
+
+    Below zero only where the sum is: clients who send back more than they buy bring less.
+    """
     reach = Z * float(np.sqrt(variance + (spread * value) ** 2))
-    return Estimate(float(value), max(float(value) - reach, 0.0), float(value) + reach)
+    low = float(value) - reach
+    return Estimate(float(value), low if value < 0 else max(low, 0.0), float(value) + reach)
 
 
 def _spread(checks: Sequence[OutlookCheck]) -> float:
