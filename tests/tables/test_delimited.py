@@ -48,6 +48,11 @@ def test_a_stray_byte_far_down_is_an_error_too(opened):
         opened(orders=data)
 
 
+def test_utf_16_without_its_mark_is_named(opened):
+    with pytest.raises(ContractError, match=r"is not UTF-16 text"):
+        opened({"orders": {"encoding": "utf-16"}}, orders=f"{HEADER}7,2024-01-05,1,x\n")
+
+
 def test_an_unknown_encoding_is_named(opened):
     with pytest.raises(ContractError, match="encoding 'utf-9' is not known"):
         opened({"orders": {"encoding": "utf-9"}})

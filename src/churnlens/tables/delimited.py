@@ -109,7 +109,7 @@ def _decoded(path: Path, head: bytes, encoding: str) -> str:
         return decoder.decode(head).removeprefix("\ufeff")
     except LookupError as error:
         raise ContractError(f"{path}: encoding '{encoding}' is not known.") from error
-    except UnicodeDecodeError as error:
+    except UnicodeError as error:  # UTF-16 without its mark is no UnicodeDecodeError
         raise ContractError(_not_text(path, encoding)) from error
 
 
