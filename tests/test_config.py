@@ -52,11 +52,27 @@ def test_a_whole_config_is_read(tmp_path):
         ({"drivers": {"x": "cause"}}, r"drivers.x: "),
         ({"orders": {"decimal": ";"}}, r"orders.decimal: "),
         ({"orders": "orders.csv"}, r"orders: "),
+        ({"seed": -1}, r"seed: .*0 .*found -1"),
+        ({"orders": {"date_format": "%Q"}}, r"orders.date_format: .*no strptime format.*'%Q'"),
+        ({"orders": {"date_format": "%d.%m.%"}}, r"orders.date_format: .*no strptime format"),
+        ({"orders": {"delimiter": "ab"}}, r"orders.delimiter: .*not one character.*'ab'"),
+        ({"orders": {"delimiter": ""}}, r"orders.delimiter: .*not one character"),
     ],
 )
 def test_a_wrong_key_or_value_is_named(raw, expected):
     with pytest.raises(ConfigError, match=expected):
         parse(raw, "churnlens.toml")
+
+
+@pytest.mark.parametrize("pattern", ["%d/%m/%Y", "%-d.%-m.%y", "%Y%m%d", "100%% %Y-%j"])
+def test_a_date_format_of_the_engine_is_taken(pattern):
+    assert parse({"orders": {"date_format": pattern}}, "x").orders.date_format == pattern
+
+
+def test_a_byte_order_mark_is_no_error(tmp_path):
+    path = tmp_path / "churnlens.toml"
+    path.write_text('period = "week"\n', encoding="utf-8-sig")
+    assert load(path).period == "week"
 
 
 def test_a_file_that_is_no_config_is_named(tmp_path):

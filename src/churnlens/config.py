@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from churnlens.errors import ConfigError, did_you_mean
 
@@ -15,6 +16,21 @@ PeriodName = Literal["week", "month", "quarter"]
 DriverRole = Literal["candidate", "outcome", "ignore", "negative_control"]
 
 CONFIG_NAME = "churnlens.toml"
+
+# what the strptime of DuckDB knows
+_SIGNS = re.compile("%(%|[abcdfghjmnpuwxyzABGHIMSTUVWXYZ]|-[djmyHIMS])")
+
+
+def _date_format(pattern: str) -> str:
+    if "%" in _SIGNS.sub("", pattern):
+        raise ValueError("is no strptime format such as '%d/%m/%Y'")
+    return pattern
+
+
+def _delimiter(sign: str) -> str:
+    if len(sign) != 1 or not sign.isascii() or sign in '"\r\n\0':
+        raise ValueError("is not one character such as ';'")
+    return sign
 
 
 class _Settings(BaseModel):
@@ -39,9 +55,11 @@ class TableSettings(_Settings):
     file: str | None = None
     table: str | None = None
     columns: dict[str, str] = Field(default_factory=dict)
-    date_format: str | None = None  # strptime, for example "%d/%m/%Y"; none: ISO 8601
+    # strptime, for example "%d/%m/%Y"; none: ISO 8601
+    date_format: Annotated[str, AfterValidator(_date_format)] | None = None
     encoding: str | None = None  # of a CSV file; none: UTF-8, or what its byte order mark says
-    delimiter: str | None = None  # of a CSV file; none: the likeliest of , ; tab and |
+    # of a CSV file; none: the likeliest of , ; tab and |
+    delimiter: Annotated[str, AfterValidator(_delimiter)] | None = None
     decimal: Literal[".", ","] = "."  # decimal mark of numbers written as text
     attributes: tuple[str, ...] = ()  # text columns of this table that describe the client
     ignore: tuple[str, ...] = ()  # columns that are never read
@@ -77,7 +95,7 @@ class Settings(_Settings):
     period: PeriodName = "month"
     currency: str = "EUR"
     definition: str = "cadence"
-    seed: int = 0
+    seed: Annotated[int, Field(ge=0)] = 0
     lang: Literal["en", "zh"] = "en"
     # the order measure that says how far a price was cut; none: the one whose name says so
     price_cut: str | None = None
@@ -104,7 +122,7 @@ def load(path: Path) -> Settings:
         names the file and the key.
     """
     try:
-        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+        raw = tomllib.loads(path.read_text(encoding="utf-8-sig"))  # Notepad writes a mark
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read ({error.strerror}).") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
