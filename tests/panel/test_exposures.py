@@ -40,6 +40,17 @@ def roles(book):
     return {e.driver: e.role for e in book.exposures}
 
 
+def test_a_measure_of_returns_alone_is_said_not_to_be_recorded(tmp_path):
+    orders = as_source(order_days(np.full((20, MONTHS), 1.5), seed=3))
+    back = np.arange(len(orders)) % 9 == 0
+    orders["amount"] = np.where(back, -5.0, 10.0)
+    orders["refund_days"] = np.where(back, 3.0, np.nan)
+    book = opened(write_source(tmp_path, orders))
+    assert book.exposures == ()
+    (said,) = (s for s in book.skipped if s.code == "unrecorded_driver")
+    assert said.reason == "No order has a value of refund days, so nothing can be said of it."
+
+
 def test_every_recorded_driver_is_a_candidate(folder):
     assert roles(opened(folder)) == {
         "delivery_delay_days": "candidate",

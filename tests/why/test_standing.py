@@ -82,6 +82,14 @@ def test_the_usual_level_is_read_from_the_past_alone(hit: drawn_books.Drawn) -> 
     assert np.corrcoef(level[:, -1], own)[0, 1] > 0.9
 
 
+def test_what_is_recorded_for_nobody_has_no_usual_level(hit: drawn_books.Drawn) -> None:
+    values = np.full_like(hit.exposure("still").values, np.nan)
+    exposure = drawn_books.Exposure("still", "mean", "orders", values)
+    level, known = usual_level(hit.baseline, exposure)
+    assert np.isfinite(level).all()
+    assert not known.any()
+
+
 def test_what_all_clients_get_alike_has_no_level_to_leave_by() -> None:
     level = np.full((400_000, 3), 2.000154, dtype=np.float32)
     weight = np.random.default_rng(0).uniform(0, 0.1, level.shape).astype(np.float32)

@@ -15,7 +15,7 @@ from churnlens.panel.activity import Activity, measure
 from churnlens.panel.attributes import client_attributes
 from churnlens.panel.cumulative import cumulative
 from churnlens.panel.departures import definition
-from churnlens.panel.exposures import Exposure, exposures, further_sides, unknown_roles
+from churnlens.panel.exposures import Exposure, exposures, further_sides, recorded, unknown_roles
 from churnlens.panel.onsets import OnsetLikelihood, book_hazard, established, posterior
 from churnlens.panel.periods import Calendar, ClientPeriods
 from churnlens.panel.products import Changing, Products, products
@@ -137,7 +137,7 @@ def open_book(tables: Tables, settings: Settings) -> Book:
         at = cal.index(tables.renumbered.moved_on.date())
         closed = np.where(moved, np.minimum(closed, at), closed)
     events = periods.events(tables, data)
-    plain = exposures(data, events, settings)
+    plain, unrecorded = recorded(exposures(data, events, settings))
     return Book(
         calendar=cal,
         data=data,
@@ -148,7 +148,7 @@ def open_book(tables: Tables, settings: Settings) -> Book:
         sides=further_sides(data, plain),
         signup=signup,
         closed=closed,
-        skipped=(*skipped, *unknown_roles(data, events, settings)),
+        skipped=(*skipped, *unrecorded, *unknown_roles(data, events, settings)),
         products=bought,
     )
 

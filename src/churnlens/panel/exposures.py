@@ -80,6 +80,27 @@ def exposures(
     return tuple(e for e in kept if e.role in ("candidate", "negative_control"))
 
 
+def recorded(
+    found: tuple[Exposure, ...],
+) -> tuple[tuple[Exposure, ...], tuple[Skipped, ...]]:
+    """Part the exposures with any value at all from those with none, which are said so.
+
+    A measure may stand on returns alone, which are no orders.
+    """
+    known = [bool(np.isfinite(e.values).any()) for e in found]
+    kept = tuple(e for e, is_known in zip(found, known, strict=True) if is_known)
+    empty = (e for e, is_known in zip(found, known, strict=True) if not is_known)
+    return kept, tuple(_never_recorded(e) for e in empty)
+
+
+def _never_recorded(exposure: Exposure) -> Skipped:
+    text = Text(
+        "No order has a value of {driver}, so nothing can be said of it.",
+        {"driver": {"type": "driver", "value": exposure.driver}},
+    )
+    return Skipped("unrecorded_driver", str(text), text)
+
+
 def unknown_roles(
     data: ClientPeriods, events: tuple[EventCounts, ...], settings: Settings
 ) -> tuple[Skipped, ...]:

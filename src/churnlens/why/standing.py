@@ -147,7 +147,7 @@ def usual_level(baseline: Baseline, exposure: Exposure) -> tuple[Array, Array]:
         / max((n - 1).clip(0).sum(), 1)
     )
     between = max(
-        float(np.average((own - overall) ** 2, weights=n))
+        float(((own - overall) ** 2 * n).sum() / max(n.sum(), 1))
         - within * (n > 0).sum() / max(n.sum(), 1),
         1e-12,
     )
