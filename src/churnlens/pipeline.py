@@ -17,6 +17,7 @@ from churnlens.issues.summary import ranked, verdict_sentences
 from churnlens.panel import Book, Panel, build, open_book
 from churnlens.panel.departures import DEFINITIONS
 from churnlens.panel.threads import over_chunks, products_on_one_core
+from churnlens.plugins import load_plugin
 from churnlens.remedies import Forecast, forecast, judge_remedies, plan_test
 from churnlens.remedies.rates import ByClient
 from churnlens.remedies.scope import reached
@@ -85,6 +86,9 @@ def investigate(
     """
     step = progress or _silent
     step("reading and checking the tables", 0, STEPS)
+    for kind, names in settings.plugins:
+        for name in names:
+            load_plugin(name, kind.removesuffix("s"))  # what is not there is said at once
     tables = open_source(source, settings, as_of)
     step("adding up orders by client and period", 1, STEPS)
     book = open_book(tables, settings)

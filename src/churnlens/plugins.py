@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import sys
+import traceback
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from churnlens.errors import ConfigError
+from churnlens.errors import ChurnlensError, ConfigError
 
 
 def load_plugin(name: str, kind: str) -> Any:
@@ -28,5 +31,42 @@ def load_plugin(name: str, kind: str) -> Any:
         sys.path.append(here)
     try:
         return getattr(importlib.import_module(module), attribute)
-    except (ImportError, AttributeError) as error:
+    except Exception as error:  # whatever stands in the module is run
         raise ConfigError(f"{kind} '{name}' cannot be loaded: {error}.") from error
+
+
+def load_function(name: str, kind: str) -> Callable[..., Any]:
+    """Return the function that `name` points at, guarded.
+
+    Raises
+    ------
+    ConfigError
+        When it is not there or cannot be called.
+    """
+    part = load_plugin(name, kind)
+    if not callable(part):
+        raise ConfigError(f"{kind} '{name}' is no function.")
+    return guarded(part, name, kind)
+
+
+def guarded(part: Callable[..., Any], name: str, kind: str) -> Callable[..., Any]:
+    """Return an analyst's function so that an error in it is a `ConfigError` with its line."""
+
+    @functools.wraps(part)
+    def called(*args: Any, **options: Any) -> Any:
+        try:
+            return part(*args, **options)
+        except ChurnlensError:
+            raise
+        except Exception as error:
+            raise ConfigError(f"{kind} '{name}' failed: {_said(error)}.") from error
+
+    return called
+
+
+def _said(error: Exception) -> str:
+    """Kind, first line and place of an error."""
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    words = (str(error).strip().splitlines() or [""])[0].rstrip(".")
+    kind = type(error).__name__
+    return f"{kind}{': ' if words else ''}{words} ({Path(last.filename).name}, line {last.lineno})"

@@ -28,7 +28,7 @@ from churnlens.panel.onsets import (
 )
 from churnlens.panel.returns import missed, silence_threshold
 from churnlens.panel.spells import Departures, spells, yes_or_no
-from churnlens.plugins import load_plugin
+from churnlens.plugins import load_function
 from churnlens.results import Skipped
 
 Array = npt.NDArray[Any]
@@ -116,12 +116,26 @@ def definition(name: str) -> Definition:
     if name in DEFINITIONS:
         return DEFINITIONS[name]
     if ":" in name:
-        found: Definition = load_plugin(name, "definition")
-        return found
+        return _own(name)
     raise ConfigError(
         f"there is no churn definition '{name}'.{did_you_mean(name, DEFINITIONS)} "
         f"Known: {', '.join(DEFINITIONS)}, or 'my_module:name'."
     )
+
+
+def _own(name: str) -> Definition:
+    """Return an analyst's own definition, whose answer is looked at before it is believed."""
+    function = load_function(name, "definition")
+
+    def found(activity: Activity) -> Departures | Skipped:
+        answer = function(activity)
+        if not isinstance(answer, Departures | Skipped):
+            raise ConfigError(
+                f"definition '{name}' gives {type(answer).__name__}, not Departures or Skipped."
+            )
+        return answer
+
+    return found
 
 
 def most_probable(found: Array) -> tuple[Array, Array, Array]:

@@ -19,8 +19,9 @@ import numpy as np
 import numpy.typing as npt
 
 from churnlens.config import Settings
+from churnlens.errors import ConfigError
 from churnlens.panel.periods import ClientPeriods, EventCounts
-from churnlens.plugins import load_plugin
+from churnlens.plugins import load_function
 from churnlens.results import Skipped, Text
 
 Array = npt.NDArray[Any]
@@ -73,11 +74,21 @@ def exposures(
     for event in events:
         found += _event_exposures(event)
     for name in settings.plugins.drivers:
-        driver = load_plugin(name, "driver")
-        found.append(Exposure(name.partition(":")[2], "mean", "orders", driver(data, events)))
+        found.append(Exposure(name.partition(":")[2], "mean", "orders", _own(name, data, events)))
     roles = settings.drivers
     kept = [replace(e, role=roles.get(e.driver, "candidate")) for e in found]
     return tuple(e for e in kept if e.role in ("candidate", "negative_control"))
+
+
+def _own(name: str, data: ClientPeriods, events: tuple[EventCounts, ...]) -> Array:
+    """Return what an analyst's own driver gives: one number a client and period."""
+    values = np.asarray(load_function(name, "driver")(data, events))
+    if values.shape != data.orders.shape or values.dtype.kind not in "fiub":
+        raise ConfigError(
+            f"driver '{name}' must give an array of numbers, one a client and period: "
+            f"{' × '.join(map(str, data.orders.shape))} here."
+        )
+    return values
 
 
 def recorded(

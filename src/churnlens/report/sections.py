@@ -9,12 +9,12 @@ sees ``page`` (your dict) and may import ``"parts.html"`` for charts.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from churnlens.errors import ConfigError
-from churnlens.plugins import load_plugin
+from churnlens.plugins import guarded, load_plugin
 from churnlens.report.language import Language
 from churnlens.report.pages import book, issue, verdict, when
 from churnlens.results import Review, Text
@@ -76,4 +76,4 @@ def _load(plugin: str) -> Section:
     section = load_plugin(plugin, "plugins.sections:")
     if not isinstance(section, Section):
         raise ConfigError(f"plugins.sections: '{plugin}' is no churnlens.report.sections.Section.")
-    return section
+    return replace(section, build=guarded(section.build, plugin, "section"))

@@ -10,9 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from churnlens.config import Settings
+from churnlens.errors import ConfigError
 from churnlens.panel.threads import import_ahead, over_chunks
-from churnlens.plugins import load_plugin
-from churnlens.results import Bar, Issue, RuledOut
+from churnlens.plugins import load_function
+from churnlens.results import Bar, Evidence, Issue, RuledOut
 from churnlens.which.baseline import Baseline
 from churnlens.which.scan import Scan
 from churnlens.which.segments import Attribute
@@ -228,8 +229,19 @@ def checks(settings: Settings) -> tuple[Check, ...]:
     ConfigError
         When a plugin cannot be loaded.
     """
-    own = [load_plugin(name, "check") for name in settings.plugins.checks]
-    return (*CHECKS.values(), *own)
+    return (*CHECKS.values(), *map(_own_check, settings.plugins.checks))
+
+
+def _own_check(name: str) -> Check:
+    function = load_function(name, "check")
+
+    def check(case: Case) -> Evidence:
+        said = function(case)
+        if not isinstance(said, Evidence):
+            raise ConfigError(f"check '{name}' gives {type(said).__name__}, not Evidence.")
+        return said
+
+    return check
 
 
 def models(settings: Settings) -> tuple[tuple[str, Maker], ...]:
@@ -240,7 +252,7 @@ def models(settings: Settings) -> tuple[tuple[str, Maker], ...]:
     ConfigError
         When one cannot be loaded.
     """
-    return tuple((name, load_plugin(name, "model")) for name in settings.plugins.models)
+    return tuple((name, load_function(name, "model")) for name in settings.plugins.models)
 
 
 def _ruled_out(

@@ -1,0 +1,75 @@
+"""An analyst's own part: loaded by its name, and named where it fails."""
+
+import numpy as np
+import pytest
+
+from churnlens.config import PluginSettings, Settings
+from churnlens.errors import ConfigError
+from churnlens.pipeline import investigate
+from churnlens.plugins import load_function, load_plugin
+
+PARTS = """
+def fails(*given):
+    raise RuntimeError("no such column")
+
+
+def nothing(*given):
+    return None
+
+
+def short(data, events):
+    return [1.0, 2.0]
+
+
+five = 5
+"""
+
+
+@pytest.fixture
+def parts(tmp_path, monkeypatch):
+    (tmp_path / "parts_of_ours.py").write_text(PARTS)
+    (tmp_path / "not_python.py").write_text("def x(:")
+    monkeypatch.syspath_prepend(tmp_path)
+    return "parts_of_ours"
+
+
+@pytest.mark.parametrize("name", ["parts_of_ours:six", "no_such_module:x", "not_python:x", "os"])
+def test_what_cannot_be_loaded_is_named(parts, name):
+    with pytest.raises(ConfigError, match=f"check '{name}'"):
+        load_plugin(name, "check")
+
+
+def test_what_is_no_function_is_refused(parts):
+    with pytest.raises(ConfigError, match="'parts_of_ours:five' is no function"):
+        load_function("parts_of_ours:five", "check")
+
+
+def test_an_error_in_it_is_said_with_its_line(parts):
+    failing = load_function("parts_of_ours:fails", "check")
+    place = r"\(parts_of_ours.py, line 3\)"
+    with pytest.raises(ConfigError, match=f"RuntimeError: no such column {place}"):
+        failing(np.zeros(3))
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "said"),
+    [
+        ("definition", "nothing", "gives NoneType, not Departures"),
+        ("definition", "fails", "RuntimeError: no such column"),
+        ("drivers", "short", "an array of numbers, one a client and period: "),
+        ("drivers", "nothing", "an array of numbers"),
+        ("checks", "not_there", "cannot be loaded"),  # though no cause may ever be put to it
+    ],
+)
+def test_a_run_ends_with_the_name_of_the_part(parts, tmp_path, kind, name, said):
+    rows = [
+        f"c{c},{2023 + m // 12}-{m % 12 + 1:02d}-{1 + c:02d},10"
+        for c in range(9)
+        for m in range(20)
+    ]
+    kept = [r for r in rows if not r.startswith("c3,2024")]
+    (tmp_path / "orders.csv").write_text("\n".join(["client_id,order_date,amount", *kept]))
+    part = f"{parts}:{name}"
+    own = {kind: part} if kind == "definition" else {"plugins": PluginSettings(**{kind: (part,)})}
+    with pytest.raises(ConfigError, match=f"'{part}' .*{said}"):
+        investigate(tmp_path, Settings(draws=99, **own))
