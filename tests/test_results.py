@@ -122,6 +122,17 @@ def test_a_wrong_review_names_the_key(change, named):
         from_json(json.dumps(raw))
 
 
+@pytest.mark.parametrize("day", ["", "31/12/2024", "2024-13-01"])
+def test_a_date_that_is_none_is_named(day):
+    raw = json.loads(to_json(REVIEW)) | {"as_of": day}
+    with pytest.raises(ReviewError, match=f"as_of: '{day}' is no date"):
+        from_json(json.dumps(raw))
+    raw = json.loads(to_json(REVIEW))
+    raw["issues"][0]["onset"]["low"] = day
+    with pytest.raises(ReviewError, match=r"issues.0.onset.low: .* is no date"):
+        from_json(json.dumps(raw))
+
+
 @pytest.mark.parametrize("text", ["", "{", "[]", "null", '"review"'])
 def test_what_is_no_review_is_said_to_be_none(text):
     with pytest.raises(ReviewError, match=r"old\.json"):
