@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from churnlens.config import Settings
+from churnlens.errors import ConfigError
 from churnlens.issues.compare import compare, to_text
 from churnlens.pipeline import investigate
 from churnlens.report import render
@@ -33,6 +34,11 @@ def chain(source: Path, days: Sequence[dt.date]) -> list[Review]:
 @pytest.fixture(scope="module")
 def sample() -> list[Review]:
     return chain(SAMPLE, REVIEWS)
+
+
+def test_a_later_review_is_no_previous_one(sample: list[Review]) -> None:
+    with pytest.raises(ConfigError, match="as of 2025-12-31, and this one is as of 2024-06-30"):
+        investigate(SAMPLE, QUICK, as_of=REVIEWS[0], previous=sample[-1])
 
 
 def test_the_sample_is_found_and_keeps_its_id(sample: list[Review]) -> None:

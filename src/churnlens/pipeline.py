@@ -90,6 +90,11 @@ def investigate(
         for name in names:
             load_plugin(name, kind.removesuffix("s"))  # what is not there is said at once
     tables = open_source(source, settings, as_of)
+    if previous is not None and previous.as_of > tables.as_of.isoformat():
+        raise ConfigError(
+            f"--previous is a review as of {previous.as_of}, and this one is as of {tables.as_of}: "
+            "name one of an earlier quarter."
+        )
     step("adding up orders by client and period", 1, STEPS)
     book = open_book(tables, settings)
     step("finding departures and their onset", 2, STEPS)
