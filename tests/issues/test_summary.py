@@ -6,7 +6,7 @@ import issue_samples
 import pytest
 
 from churnlens.issues.summary import ranked, verdict_sentences
-from churnlens.results import DateEstimate, Text
+from churnlens.results import DateEstimate, Estimate, RemedyResult, Text
 
 TITLE = Text("Since {date}, {segment} leave more often.", {"date": "May", "segment": "all"})
 
@@ -67,3 +67,20 @@ def test_without_a_figure_for_power_it_says_that() -> None:
 @pytest.mark.parametrize("issues", [(), (issue_samples.issue(title_text=TITLE),)])
 def test_there_are_two_sentences(issues) -> None:
     assert len(verdict_sentences(issues, 10.0, 1.5)) == 2
+
+
+@pytest.mark.parametrize(("start", "kind"), [("2024-10-01", "date"), ("2024-10-15", "month")])
+def test_a_remedy_that_worked_is_said_with_the_month_of_its_beginning(start, kind) -> None:
+    issue = issue_samples.issue(title_text=TITLE)
+    remedy = RemedyResult(
+        action="one step fewer",
+        issue_id=issue.id,
+        segment={},
+        start_date=start,
+        verdict="worked",
+        departures_avoided=None,
+        risk_ratio=Estimate(0.4, 0.2, 0.7),
+        readable_from=None,
+    )
+    said = verdict_sentences(ranked((issue,)), 120.0, 1.3, (remedy,))[1]
+    assert said.values["date"] == {"type": kind, "value": start}

@@ -28,6 +28,8 @@ def test_dates_are_named_by_their_period():
     assert EN.when("2024-01-15") == "15\u00a0January\u00a02024"
     assert ZH.when("2023-09-01") == "2023年9月"
     assert Language("en", "EUR", "quarter").when("2023-07-01") == "Q3\u00a02023"
+    begun = Text("in {date}", {"date": {"type": "month", "value": "2024-01-15"}})
+    assert EN.say(begun) == "in January\u00a02024"
     assert Language("en", "EUR", "week").when("2023-05-01") == "1\u00a0May\u00a02023"
 
 

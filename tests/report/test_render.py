@@ -101,6 +101,8 @@ def test_a_section_that_is_none_is_refused(review: Review, name):
 def test_other_periods_read_as_well(review: Review, period):
     html = render(dataclasses.replace(review, period=period))
     assert f"Left, by {period}" in html
+    shown = re.sub(r"<[^>]+>", " ", html)
+    assert not re.search(r"(changed|rose|fell) in \d", shown)  # a week is no month: "in 3 June"
 
 
 def test_every_latin_word_of_a_chinese_report_comes_from_the_data(review: Review):

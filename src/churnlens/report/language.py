@@ -121,6 +121,7 @@ class Language:
         writers: dict[str, Callable[[Any], str]] = {
             "date": self.when,
             "day": self.day,
+            "month": self.month,
             "percent": self.percent,
             "money": self.money,
             "number": self.number,
@@ -235,6 +236,10 @@ class Language:
         """Write a calendar day in full: `31 December 2024`."""
         written = dates.format_date(dt.date.fromisoformat(iso[:10]), "long", locale=self.locale)
         return str(written).replace(" ", "\u00a0")
+
+    def month(self, iso: str) -> str:
+        """Name the month that a day lies in: `December 2024`."""
+        return self._date("yMMMM", dt.date.fromisoformat(iso[:10]))
 
     def period_name(self, iso: str) -> str:
         """Name a period by its first day: month, quarter, or `the week of …`."""

@@ -16,7 +16,7 @@ class Text:
     """A sentence kept as an English template and its values, so that it can be translated.
 
     `template` is a gettext msgid with `{named}` fields. Values are numbers, strings, or
-    `{"type": "date" | "percent" | "money" | "number" | "segment" | "clients" | "driver",
+    `{"type": "date" | "month" | "percent" | "money" | "number" | "segment" | "clients" | "driver",
     "value": …}` where the locale decides how they are written; `clients` is a segment said as
     people ("clients with size key", "all clients").
     """

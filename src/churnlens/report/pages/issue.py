@@ -144,7 +144,7 @@ def _why_more(issue: Issue, language: Language) -> list[str]:
             "after": after,
         }
         if issue.driver_onset:
-            values["date"] = {"type": "date", "value": issue.driver_onset.date}
+            values["date"] = language.period_name(issue.driver_onset.date)
         found.append(
             language.say(_DRIVER_MOVED if issue.driver_onset else _DRIVER_CHANGED, **values)
         )

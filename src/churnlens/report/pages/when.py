@@ -140,7 +140,8 @@ def _change(change: BookChange, language: Language) -> str:
     return language.say(
         text,
         share=language.percent(abs(change.ratio - 1)),
-        **{k: language.within(getattr(change.date, k)) for k in ("date", "low", "high")},
+        date=language.period_name(change.date.date),
+        **{k: language.within(getattr(change.date, k)) for k in ("low", "high")},
     )
 
 
