@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections import Counter
 from collections.abc import Callable
 
@@ -191,6 +192,13 @@ def test_departures_and_money_saved_follow_the_ratio() -> None:
     assert avoided.value == pytest.approx(result.observed * (1 / ratio.value - 1))
     assert avoided.low < avoided.value < avoided.high
     assert result.money_saved.value == pytest.approx(avoided.value * 1200, rel=0.1)
+
+
+def test_the_interval_of_money_holds_it_where_clients_send_back_more_than_they_buy() -> None:
+    panel = draw(np.random.default_rng(3), relative=CURED, driver=UNDONE)
+    result = verdict(dataclasses.replace(panel, revenue=-panel.revenue), issue())
+    assert result.money_saved is not None
+    assert result.money_saved.low < result.money_saved.value < result.money_saved.high
 
 
 def test_the_event_study_is_flat_before_and_falls_after() -> None:

@@ -55,6 +55,13 @@ def test_the_part_that_stayed_is_not_lost(hit: drawn_books.Drawn, settled) -> No
     assert again.margin.value == pytest.approx(0.2 * again.revenue.value, rel=1e-4)
 
 
+def test_the_interval_of_a_loss_holds_it_too(hit: drawn_books.Drawn) -> None:
+    panel = dataclasses.replace(hit.panel, margin=hit.panel.revenue * -0.5)
+    base = dataclasses.replace(hit.baseline, panel=panel)
+    margin = attribute(base, drawn_books.explained(hit, hit.candidate("cause"))).parts[0].margin
+    assert margin.low < margin.value < margin.high <= 0
+
+
 def test_nothing_explained_leaves_the_baseline(quiet: drawn_books.Drawn) -> None:
     settled = attribute(quiet.baseline, drawn_books.explained(quiet))
     assert settled.parts == ()

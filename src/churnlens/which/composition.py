@@ -134,7 +134,8 @@ def _rate(cells: Cells, code: int, year: int) -> Estimate:
 
 
 def _scaled(estimate: Estimate, factor: float) -> Estimate:
-    return Estimate(estimate.value * factor, estimate.low * factor, estimate.high * factor)
+    ends = estimate.low * factor, estimate.high * factor  # what they bring may be a loss
+    return Estimate(estimate.value * factor, min(ends), max(ends))
 
 
 def _worth(baseline: Baseline, inside: Array, values: Array) -> float:

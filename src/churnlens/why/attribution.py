@@ -160,6 +160,10 @@ def _money(panel: Panel, due: Array, values: Array) -> tuple[float, float, int]:
 
 
 def _scaled(value: float, relative: float) -> Estimate:
-    """Interval of money: that of the departures, and the scatter of what clients bring."""
+    """Interval of money: that of the departures, and the scatter of what clients bring.
+
+    It ends at nought on one side, also for a loss (clients whose margin is below it).
+    """
     wide = float(np.hypot(relative, MONEY_ERROR))
-    return Estimate(value, max(value * (1 - Z * wide), 0.0), value * (1 + Z * wide))
+    ends = value * max(1 - Z * wide, 0.0), value * (1 + Z * wide)
+    return Estimate(value, min(ends), max(ends))
