@@ -13,7 +13,7 @@ from churnlens.config import Settings
 from churnlens.errors import ConfigError
 from churnlens.issues import catalogue, identity
 from churnlens.issues.register import entries_of
-from churnlens.issues.summary import ranked, verdict_sentences
+from churnlens.issues.summary import ranked, too_few, verdict_sentences
 from churnlens.panel import Book, Panel, build, open_book
 from churnlens.panel.departures import DEFINITIONS
 from churnlens.panel.threads import over_chunks, products_on_one_core
@@ -206,7 +206,11 @@ def _review(
         skipped=(*_skipped(book), *described.skipped, *unplanned),
         data_findings=tables.findings,
         verdict=verdict_sentences(
-            planned, _last_year(found.settled.panel), view.smallest_visible_rise, judged
+            planned,
+            _last_year(found.settled.panel),
+            view.smallest_visible_rise,
+            judged,
+            view.changes,
         ),
         previous_as_of=previous.as_of if previous else None,
     )
@@ -397,5 +401,5 @@ def _too_few(tables: Tables, settings: Settings, book: Book, base: Baseline) -> 
             *described.skipped,
         ),
         data_findings=tables.findings,
-        verdict=verdict_sentences((), base.departures, None),
+        verdict=too_few(base.departures),
     )

@@ -5,8 +5,8 @@ from dataclasses import replace
 import issue_samples
 import pytest
 
-from churnlens.issues.summary import ranked, verdict_sentences
-from churnlens.results import DateEstimate, Estimate, RemedyResult, Text
+from churnlens.issues.summary import ranked, too_few, verdict_sentences
+from churnlens.results import BookChange, DateEstimate, Estimate, RemedyResult, Text
 
 TITLE = Text("Since {date}, {segment} leave more often.", {"date": "May", "segment": "all"})
 
@@ -58,6 +58,26 @@ def test_a_quiet_book_says_so_and_how_small_a_rise_would_have_shown() -> None:
     calm, power = map(str, verdict_sentences((), 87.4, 1.35))
     assert calm.startswith("About 87 clients left in the last year, as many as")
     assert power == "A rise of 35 % or more over a year in the whole book would have been seen."
+
+
+@pytest.mark.parametrize(
+    ("p", "ratio", "first"),
+    [
+        (0.001, 3.0, "Departures of the whole book rose"),
+        (0.04, 3.0, "About"),
+        (0.001, 0.4, "About"),
+    ],
+)
+def test_a_sure_rise_of_the_whole_book_is_not_called_calm(p, ratio, first) -> None:
+    change = BookChange(DateEstimate("2024-03-01", "2024-02-01", "2024-03-31"), ratio, False, p)
+    said = str(verdict_sentences((), 87.4, 1.35, (), (change,))[0])
+    assert said.startswith(first)
+
+
+def test_a_book_that_could_not_be_searched_is_not_called_calm() -> None:
+    said = " ".join(map(str, too_few(3.0)))
+    assert "3 clients left: too few" in said
+    assert "no group" not in said
 
 
 def test_without_a_figure_for_power_it_says_that() -> None:

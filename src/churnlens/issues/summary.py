@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from churnlens.results import Issue, RemedyResult, Text
+from churnlens.results import BookChange, Issue, RemedyResult, Text
+
+SURE = 0.01  # p-value up to which a rise of the whole book is put on the first page
 
 
 def ranked(issues: Sequence[Issue]) -> tuple[Issue, ...]:
@@ -21,19 +23,32 @@ def verdict_sentences(
     departures_last_year: float,
     smallest_visible_rise: float | None,
     remedies: Sequence[RemedyResult] = (),
+    changes: Sequence[BookChange] = (),
 ) -> tuple[Text, ...]:
     """Return the two sentences that a manager would say of the review.
 
-    `issues` are ranked; `smallest_visible_rise` is a risk ratio.
+    `issues` are ranked; `smallest_visible_rise` is a risk ratio; `changes` are those of the whole
+    book, in the order of time.
     """
     if not issues:
-        return (_nothing(departures_last_year), _power(smallest_visible_rise))
+        rose = bool(changes) and changes[-1].ratio > 1 and changes[-1].p_value <= SURE
+        calm = _rose(changes[-1]) if rose else _nothing(departures_last_year)
+        return (calm, _power(smallest_visible_rise))
     first = issues[0]
     assert first.title_text is not None  # every issue is written with its title
     mended = [
         r for r in remedies if r.issue_id == first.id and r.verdict == "worked" and r.risk_ratio
     ]
     return (first.title_text, _mended(mended[-1]) if mended else _cost(issues))
+
+
+def too_few(departures: float) -> tuple[Text, ...]:
+    """Return what is said of a book in which too few left to search it."""
+    said = Text(
+        "In all these data {departures} clients left: too few to say when, which or why.",
+        {"departures": {"type": "number", "value": round(departures)}},
+    )
+    return said, _power(None)
 
 
 def _mended(remedy: RemedyResult) -> Text:
@@ -46,6 +61,17 @@ def _mended(remedy: RemedyResult) -> Text:
                 "value": remedy.start_date,
             },
             "fall": {"type": "percent", "value": 1 - ratio},
+        },
+    )
+
+
+def _rose(change: BookChange) -> Text:
+    return Text(
+        "Departures of the whole book rose in {date} by {share} against what was expected; neither "
+        "a driver nor a group of clients stands out.",
+        {
+            "date": {"type": "month", "value": change.date.date},
+            "share": {"type": "percent", "value": change.ratio - 1},
         },
     )
 

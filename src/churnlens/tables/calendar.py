@@ -21,20 +21,22 @@ _FEW = 20  # order lines a month below which months are too uneven to compare
 
 
 def findings(tables: Tables) -> Iterator[DataFinding]:
-    """Return the longest unusual pauses, and thin months, between the first and last order."""
+    """Return the longest unusual pauses, and thin months, from the first order on."""
     orders = tables.orders
     by_day = orders.group_by("order_date").aggregate(lines=orders.count()).order_by("order_date")
     frame = by_day.to_pyarrow().to_pandas()
     days = pd.to_datetime(frame["order_date"])
-    yield from _gaps(days.to_numpy("datetime64[D]"))
+    yield from _gaps(days.to_numpy("datetime64[D]"), np.datetime64(tables.as_of))
     yield from _thin_months(pd.Series(frame["lines"].to_numpy(), index=days))
 
 
-def _gaps(days: np.ndarray) -> Iterator[DataFinding]:
-    pauses = np.diff(days).astype(int)
-    if len(pauses) < 2:
+def _gaps(days: np.ndarray, as_of: np.datetime64) -> Iterator[DataFinding]:
+    """Pauses far beyond the usual ones, that from the last order to `as_of` among them."""
+    if len(days) < 3:
         return
-    usual = max(float(np.quantile(pauses, 0.95)), 1.0)
+    usual = max(float(np.quantile(np.diff(days).astype(int), 0.95)), 1.0)
+    days = np.append(days, as_of + 1)
+    pauses = np.diff(days).astype(int)
     unusual = np.flatnonzero(pauses >= max(_SHORTEST, _UNUSUAL * usual))
     for i in unusual[np.argsort(-pauses[unusual], kind="stable")][:_MOST]:
         yield _gap(days[i] + 1, days[i + 1] - 1, int(pauses[i]) - 1)
