@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -46,6 +47,13 @@ class Activity:
     days: Array
     closing: Array
     baskets: Baskets | None = None
+
+    @cached_property
+    def missed(self) -> tuple[Array, Array]:
+        """`returns.missed` since each client's first order: several definitions ask for it."""
+        from churnlens.panel.returns import missed  # which reads what an activity is
+
+        return missed(self, self.first)
 
     def rows(self, keep: Array | slice) -> Activity:
         """Return the activity of some clients only (`keep` is an index or mask), baskets left."""

@@ -18,7 +18,7 @@ from scipy import sparse
 from churnlens.panel.activity import Activity, season_profile
 from churnlens.panel.cumulative import cumulative
 from churnlens.panel.periods import BASKET_DAYS, Baskets
-from churnlens.panel.returns import missed, silence_threshold
+from churnlens.panel.returns import silence_threshold
 from churnlens.panel.spells import Departures, spells_after, yes_or_no
 from churnlens.results import Skipped, Text
 
@@ -43,7 +43,7 @@ def basket(activity: Activity) -> Departures | Skipped:
         )
         return Skipped("no_baskets", str(text), text)
     lines = by_category(activity, held)
-    due, after = missed(lines, lines.first)
+    due, after = lines.missed
     often = np.cumsum(held.orders, axis=1) >= BASKET_DAYS
     silent = often & (due >= silence_threshold(lines).threshold)
     share = np.where(silent, _share(activity, held, after), np.float32(0))

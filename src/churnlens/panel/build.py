@@ -16,7 +16,7 @@ from churnlens.panel.attributes import client_attributes
 from churnlens.panel.cumulative import cumulative
 from churnlens.panel.departures import definition
 from churnlens.panel.exposures import Exposure, exposures, further_sides, recorded, unknown_roles
-from churnlens.panel.onsets import OnsetLikelihood, book_hazard, established, posterior
+from churnlens.panel.onsets import OnsetLikelihood, established, posterior
 from churnlens.panel.periods import Calendar, ClientPeriods
 from churnlens.panel.products import Changing, Products, products
 from churnlens.panel.spells import Departures
@@ -245,7 +245,7 @@ def _changing(
 def _weights(activity: Activity, spells: Departures) -> tuple[OnsetLikelihood | None, Array, Array]:
     """Departures found and clients there to leave, by spell and period."""
     if spells.likelihood is not None:
-        now = posterior(spells.likelihood, book_hazard(spells.likelihood))
+        now = spells.likelihood.by_book
         return spells.likelihood, now.found, now.active
     t = np.arange(activity.orders.shape[1])
     known = established(activity.rows(spells.client), spells.begin)

@@ -20,12 +20,7 @@ from churnlens.panel.activity import Activity
 from churnlens.panel.alive import p_alive
 from churnlens.panel.baskets import basket
 from churnlens.panel.cumulative import cumulative
-from churnlens.panel.onsets import (
-    LEAST_ORDERS,
-    book_hazard,
-    onset_likelihood,
-    posterior,
-)
+from churnlens.panel.onsets import LEAST_ORDERS, onset_likelihood
 from churnlens.panel.returns import missed, silence_threshold
 from churnlens.panel.spells import Departures, spells, yes_or_no
 from churnlens.plugins import load_function
@@ -49,8 +44,7 @@ def cadence(activity: Activity) -> Departures:
     client, begin, end = spells(activity, limit)
     part = activity.rows(client)
     likelihood = onset_likelihood(part, begin, end, np.minimum(end, part.closing))
-    now = posterior(likelihood, book_hazard(likelihood))
-    onset, low, high = most_probable(now.found)
+    onset, low, high = most_probable(likelihood.by_book.found)
     # A posterior has no moment of declaration; a client's own clock stands in for it.
     declared = np.where(onset >= 0, np.minimum(onset + activity.calendar.span(3), end - 1), -1)
     return Departures(client, begin, end, onset, low, high, declared, likelihood)

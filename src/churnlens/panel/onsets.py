@@ -18,6 +18,7 @@ once and for good, to fading and partial churn; one change point by likelihood r
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -52,6 +53,11 @@ class OnsetLikelihood:
 
     log_ratio: Array
     possible: Array
+
+    @cached_property
+    def by_book(self) -> OnsetPosterior:
+        """The posterior under the one hazard of the book: it is asked for twice."""
+        return posterior(self, book_hazard(self))
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ import numpy.typing as npt
 from churnlens.panel.activity import Activity
 from churnlens.panel.cumulative import cumulative
 from churnlens.panel.onsets import LEAST_ORDERS
+from churnlens.panel.threads import over_rows
 
 Array = npt.NDArray[Any]
 LEVEL = 0.25  # one in four; most who return from so long a silence order far less than before
@@ -70,6 +71,17 @@ def missed(activity: Activity, begin: Array) -> tuple[Array, Array]:
     negative log, x·log(1 + s/e), is the number of orders missed that the past bears out. Both are
     [n, T], read at the end of each period; 0 and 0 before any order since `begin`.
     """
+    shape = activity.orders.shape
+    due, after = np.empty(shape, np.float32), np.empty(shape, np.int32)
+
+    def fill(rows: slice) -> None:
+        due[rows], after[rows] = _missed(activity.rows(rows), begin[rows])
+
+    over_rows(fill, len(begin))
+    return due, after
+
+
+def _missed(activity: Activity, begin: Array) -> tuple[Array, Array]:
     t = np.arange(activity.orders.shape[1])
     live = t >= begin[:, None]
     ordered = (activity.orders > 0) & live
@@ -100,7 +112,7 @@ def _silences(activity: Activity) -> tuple[Array, Array]:
 
     Silences shorter than a period do not matter for the limit and are left out.
     """
-    due, after = missed(activity, activity.first)
+    due, after = activity.missed
     t = np.arange(due.shape[1])
     ended = (activity.orders[:, 1:] > 0) & (after[:, :-1] < t[1:]) & (due[:, :-1] > 0)
     open_ = due[:, -1]

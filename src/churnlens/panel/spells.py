@@ -10,7 +10,6 @@ import numpy.typing as npt
 
 from churnlens.panel.activity import Activity
 from churnlens.panel.onsets import OnsetLikelihood
-from churnlens.panel.returns import missed
 
 Array = npt.NDArray[Any]
 
@@ -44,7 +43,7 @@ def spells(activity: Activity, limit: float) -> tuple[Array, Array, Array]:
     A silence beyond the limit (orders missed over scatter) ends a spell; the order after it begins
     the client's next one. A closing ends the last.
     """
-    due, _ = missed(activity, activity.first)
+    due, _ = activity.missed
     return spells_after(activity, due >= limit, activity.orders > 0)
 
 

@@ -15,6 +15,7 @@ from threadpoolctl import ThreadpoolController
 
 Chunk = TypeVar("Chunk")
 Result = TypeVar("Result")
+ROWS = 1_000  # clients at a time, so that all that is made of them stays in the cache
 
 
 def over_chunks(work: Callable[[Chunk], Result], chunks: Iterable[Chunk]) -> list[Result]:
@@ -28,6 +29,11 @@ def over_chunks(work: Callable[[Chunk], Result], chunks: Iterable[Chunk]) -> lis
             return [work(chunk) for chunk in chunks]
         with ThreadPoolExecutor(_cores()) as pool:
             return list(pool.map(work, chunks))
+
+
+def over_rows(work: Callable[[slice], None], rows: int) -> None:
+    """Call `work` with slices that cover all rows, on every core; it fills in what it finds."""
+    over_chunks(work, [slice(low, low + ROWS) for low in range(0, rows, ROWS)])
 
 
 def import_ahead(module: str) -> None:
