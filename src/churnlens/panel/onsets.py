@@ -18,15 +18,15 @@ once and for good, to fading and partial churn; one change point by likelihood r
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from churnlens.panel.activity import Activity
-from churnlens.panel.silence import allowance, silent_exposure
-from churnlens.panel.threads import over_chunks
+from churnlens.panel.silence import allowance, curve, silent_exposure
+from churnlens.panel.threads import over_chunks, over_rows, products_on_one_core
 
 Array = npt.NDArray[Any]
 
@@ -155,32 +155,50 @@ def _onset(log_ratio: Array, hazard: Array) -> Array:
     return np.asarray(weight)
 
 
+@products_on_one_core()
 def book_hazard(likelihood: OnsetLikelihood, rounds: int = 8) -> float:
     """Return the one hazard h per period that best explains the book (EM).
 
     With one hazard an onset in a client's k-th period has weight ratio · h(1 − h)^(k−1), and none
-    at all (1 − h)^K, so a round needs three sums over each client's row.
+    at all (1 − h)^K, so a round needs three weighted sums over each client's row.
     """
-    k = np.cumsum(likelihood.log_ratio > -np.inf, axis=1, dtype=np.float32)
-    most = k[:, -1].copy()
-    counted = likelihood.possible
-    after = np.cumsum(counted[:, ::-1], axis=1, dtype=np.float32)[:, ::-1] - counted
-    there = counted.sum(axis=1, dtype=np.float32)
-    top = np.maximum(likelihood.log_ratio.max(axis=1, initial=-np.inf), 0)
-    ratio = np.exp(likelihood.log_ratio - top[:, None])
-    k -= 1
+    ratio, onsets, losses, top = _weighed_by_row(likelihood)
+    t = np.arange(ratio.shape[1])
+    conceivable = likelihood.log_ratio > -np.inf
+    end = conceivable.argmax(axis=1) + np.count_nonzero(conceivable, axis=1)
+    there = np.count_nonzero(likelihood.possible, axis=1)
+    highest = min(0.9, -np.expm1(-80 / max(len(t), 1)))  # powers of its rest stay above 0
     hazard = FIRST_HAZARD
     for _ in range(rounds):
-        stay = np.float32(np.log1p(-hazard))
-        weight = np.exp(k * stay)
-        weight *= ratio
-        whole = hazard * weight.sum(axis=1, dtype=np.float64) + np.exp(most * stay - top)
-        onset = hazard * np.einsum("it,it->i", weight, counted)
-        lost = hazard * np.einsum("it,it->i", weight, after)
-        active = float((there - lost / whole).sum(dtype=np.float64))
+        stay = np.log1p(-hazard)
+        # (1 − h)^t for (1 − h)^(k − 1), as if all were there from the start: a row's factor cancels
+        weight = (hazard * np.exp(stay * t)).astype(np.float32)
+        whole, onset, lost = (a @ weight for a in (ratio, onsets, losses))
+        whole = whole + np.exp(stay * end - top)
+        active = float((there - lost / whole).sum())
         hazard = float((onset / whole).sum()) / active if active > 0 else hazard
-        hazard = min(hazard, 0.9)
+        hazard = min(hazard, highest)
     return hazard
+
+
+def _weighed_by_row(likelihood: OnsetLikelihood) -> tuple[Array, Array, Array, Array]:
+    """Likelihoods of every onset, of those that count, and the periods that each loses after it.
+
+    Over the largest of the row, or of staying: its log comes last.
+    """
+    ratio, onsets, losses = (np.empty(likelihood.possible.shape, np.float32) for _ in range(3))
+    top = np.empty(len(ratio), np.float32)
+    later = np.tri(likelihood.possible.shape[1], k=-1, dtype=np.float32)
+
+    def fill(rows: slice) -> None:
+        log_ratio, counted = likelihood.log_ratio[rows], likelihood.possible[rows]
+        top[rows] = np.maximum(log_ratio.max(axis=1, initial=-np.inf), 0)
+        np.exp(log_ratio - top[rows, None], out=ratio[rows])
+        np.multiply(ratio[rows], counted, out=onsets[rows])
+        np.multiply(ratio[rows], counted.astype(np.float32) @ later, out=losses[rows])
+
+    over_rows(fill, len(ratio))
+    return ratio, onsets, losses, top
 
 
 def _rate_prior(activity: Activity) -> tuple[float, float]:
@@ -250,25 +268,30 @@ def _fits(
     steady = shape_after * np.log(total)
     if silent is not None:
         silent = silent / scatter
+        power, reach = curve(scatter)
         steady -= allowance(shape_after * silent.sum(axis=1, keepdims=True) / total, scatter)
     out = np.empty((len(courses), *x.shape), np.float32)
     for fit, (fade, kept) in zip(out, courses, strict=True):
         course = course_shape(x.shape[1], fade, kept)
-        np.maximum(e @ course, 0, out=fit)
+        np.matmul(e, course, out=fit)
         fit += b
         if silent is not None:
-            due = np.maximum(silent @ course, 0)
+            due = silent @ course
             due *= shape_after
             due /= fit
+            due *= reach
+            due = np.log1p(due, out=due)
+            due *= power
         np.log(fit, out=fit)
         fit *= -shape_after
         fit += x @ np.log(course)
         fit += steady
         if silent is not None:
-            fit += allowance(due, scatter)
+            fit += due
     return out
 
 
+@cache
 def course_shape(periods: int, fade: float, kept: float) -> Array:
     """Relative rate in period i (rows) when the fall starts in the middle of period t (columns)."""
     since = np.arange(periods)[:, None] - np.arange(periods)[None, :]

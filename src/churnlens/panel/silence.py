@@ -50,11 +50,12 @@ def allowance(counted: Array, scatter: Array) -> Array:
     log R(m) + k·m, by the curve (k − 1)·log(1 + k·m / Γ(k + 1)^(1/(k − 1))), which is that at both
     ends and for k of 1 and 2, and within a fifth of it between. Below 0 for uneven clients (k < 1).
     """
-    power, reach = _curve(np.asarray(scatter))
+    power, reach = curve(np.asarray(scatter))
     return np.asarray(power * np.log1p(reach * counted))
 
 
-def _curve(scatter: Array) -> tuple[Array, Array]:
+def curve(scatter: Array) -> tuple[Array, Array]:
+    """Return k − 1 and 1 / Γ(k + 1)^(1/(k − 1)), those of the curve of `allowance`, float32."""
     power = 1 / scatter - 1
     near = np.where(abs(power) < 1e-3, 1e-3, power)  # at k = 1 the curve is flat at 0
     reach = np.exp(-special.gammaln(near + 2) / near)
