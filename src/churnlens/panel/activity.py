@@ -12,6 +12,7 @@ import pandas as pd
 
 from churnlens.panel.periods import Baskets, Calendar, ClientPeriods
 from churnlens.panel.shocks import ordering_part
+from churnlens.panel.threads import over_rows
 
 Array = npt.NDArray[Any]
 PRIOR_GAPS = 8.0  # pseudo-gaps by which a client's own regularity is shrunk to the book's
@@ -222,11 +223,23 @@ def own_season(orders: Array, exposure: Array, scatter: Array, cal: Calendar) ->
     fall, or one bad winter, foretells nothing. Years count back from the end of the data.
     `exposure` is what is due of each client between its first and its last order.
     """
-    seasons = int(cal.season.max()) + 1
     years = (len(cal.starts) - 1 - np.arange(len(cal.starts))) // cal.per_year
     if years[0] < 1:
         return np.ones((1, 1), np.float32)
-    cell = np.eye(seasons * (years[0] + 1), dtype=np.float32)[years * seasons + cal.season]
+    own = np.empty(orders.shape, np.float32)
+
+    def fill(rows: slice) -> None:
+        own[rows] = _own_season(orders[rows], exposure[rows], scatter[rows], years, cal.season)
+
+    over_rows(fill, len(orders))
+    return own
+
+
+def _own_season(
+    orders: Array, exposure: Array, scatter: Array, years: Array, season: Array
+) -> Array:
+    seasons = int(season.max()) + 1
+    cell = np.eye(seasons * (years[0] + 1), dtype=np.float32)[years * seasons + season]
     seen = np.einsum("it,tc->ic", orders, cell).reshape(len(orders), -1, seasons)
     due = np.einsum("it,tc->ic", exposure, cell).reshape(seen.shape)
     others = _season_over(seen.sum(1, keepdims=True) - seen, due.sum(1, keepdims=True) - due)
@@ -236,7 +249,7 @@ def own_season(orders: Array, exposure: Array, scatter: Array, cal: Calendar) ->
     foretold = (seen * better).sum(axis=(1, 2)) / scatter
     factor = _season_over(seen.sum(axis=1), due.sum(axis=1))
     factor = np.where((foretold >= OWN_SEASON)[:, None], factor, 1)
-    return np.asarray(factor[:, cal.season], dtype=np.float32)
+    return np.asarray(factor[:, season], dtype=np.float32)
 
 
 def _season_over(seen: Array, due: Array) -> Array:

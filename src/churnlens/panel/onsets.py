@@ -113,6 +113,16 @@ def onset_likelihood(
 
 def established(activity: Activity, begin: Array) -> Array:
     """Whether a spell has made a client by the end of each period, bool[m, T]."""
+    out = np.empty(activity.orders.shape, bool)
+
+    def fill(rows: slice) -> None:
+        out[rows] = _established(activity.rows(rows), begin[rows])
+
+    over_rows(fill, len(begin))
+    return out
+
+
+def _established(activity: Activity, begin: Array) -> Array:
     t = np.arange(activity.orders.shape[1])
     orders = activity.orders * (t >= begin[:, None])
     later = t >= activity.first[:, None] + activity.calendar.span(LEAST_MONTHS)

@@ -17,6 +17,7 @@ from churnlens.errors import ConfigError, did_you_mean
 from churnlens.panel.attributes import SMALLEST
 from churnlens.panel.cumulative import cumulative
 from churnlens.panel.periods import Calendar, ClientPeriods
+from churnlens.panel.threads import over_rows
 
 Array = npt.NDArray[Any]
 
@@ -52,7 +53,8 @@ def value_tiers(data: ClientPeriods, cal: Calendar, price_cut: str | None = None
     Nothing of the period itself or later is used.
     """
     worth = data.revenue if data.margin is None else data.margin
-    brought, bought, ordered = (_past_year(a, cal) for a in (worth, data.revenue, data.orders))
+    brought, ordered = (_past_year(a, cal) for a in (worth, data.orders))
+    bought = brought if data.margin is None else _past_year(data.revenue, cal)
     cut = None if price_cut is None else _only_at_a_cut(data.measures[price_cut], cal)
     tiers = np.full(worth.shape, -1, np.int8)
     for t in range(worth.shape[1]):
@@ -77,10 +79,16 @@ def _fifths(past: Array) -> Array:
 
 def _past_year(values: Array, cal: Calendar) -> Array:
     """Sum over the year before each period, float64[n, T]."""
-    running = np.zeros((len(values), values.shape[1] + 1))
-    np.cumsum(values, axis=1, out=running[:, 1:], dtype=np.float64)
     back = np.maximum(np.arange(values.shape[1]) - cal.per_year, 0)
-    return np.asarray(running[:, :-1] - running[:, back])
+    past = np.empty(values.shape)
+
+    def fill(rows: slice) -> None:
+        running = np.zeros((len(past[rows]), len(back) + 1))
+        np.cumsum(values[rows], axis=1, out=running[:, 1:], dtype=np.float64)
+        np.subtract(running[:, :-1], running[:, back], out=past[rows])
+
+    over_rows(fill, len(values))
+    return past
 
 
 def _only_at_a_cut(values: Array, cal: Calendar) -> Array:
