@@ -36,15 +36,22 @@ def change_dose(move: Move, values: Array, inside: Array) -> Array:
     client of the segment once the change is complete; a client's own dose in t is known before t.
     Where the change has passed, the dose stays what was lived through by then.
     """
+    dose = np.zeros(values.shape, np.float32)
+    member = np.flatnonzero(inside.any(axis=1))
+    dose[member] = _of_members(move, values[member], inside[member])
+    return dose
+
+
+def _of_members(move: Move, values: Array, inside: Array) -> Array:
+    """The same for clients who are in the segment at some time."""
     there = np.isfinite(values)
-    member = np.asarray(inside.any(axis=1))
     sums, counts = cumulative(np.where(there, values, 0)), cumulative(there.astype(np.float32))
     t = np.arange(values.shape[1])
     lived = t if move.end is None else np.minimum(t, move.end)
     since_s = sums[:, lived] - sums[:, [move.start]]
     since_n = counts[:, lived] - counts[:, [move.start]]
     before, spread, noise = _before(
-        sums[:, move.start], counts[:, move.start], values, member, move
+        sums[:, move.start], counts[:, move.start], values[:, : move.start]
     )
     started = t >= move.start
     change = since_s / np.maximum(since_n, 1) - before[:, None]
@@ -68,16 +75,16 @@ def _mean(values: Array, where: Array) -> Array:
     )
 
 
-def _before(
-    sums: Array, counts: Array, values: Array, member: Array, move: Move
-) -> tuple[Array, Array, float]:
-    """Each client's level before the change (shrunk), the variance of that, and of one period."""
-    early = values[member][:, : move.start]
+def _before(sums: Array, counts: Array, early: Array) -> tuple[Array, Array, float]:
+    """Each client's level before the change (shrunk), the variance of that, and of one period.
+
+    `early` are the values before the change, `sums` and `counts` those of each client's.
+    """
     own = np.where(counts > 0, sums / np.maximum(counts, 1), 0)
-    apart = early - own[member][:, None]
-    free = np.maximum(np.isfinite(early).sum() - (counts[member] > 0).sum(), 1)
+    apart = early - own[:, None]
+    free = np.maximum(np.isfinite(early).sum() - (counts > 0).sum(), 1)
     noise = float(np.nansum(apart**2) / free)
-    usable = member & (counts > 0)
+    usable = counts > 0
     level = float(np.average(own[usable], weights=counts[usable])) if usable.any() else 0.0
     scatter = np.average((own[usable] - level) ** 2, weights=counts[usable]) if usable.any() else 0
     per_client = noise * usable.sum() / max(float(counts[usable].sum()), 1.0)

@@ -89,12 +89,13 @@ def strongest(values: Array, look: Search) -> Shift | None:
     cal, periods = look.cal, values.shape[1]
     first, edge = cal.span(BEFORE), cal.span(SHORTEST)
     fitting = [k for k in (cal.span(m) for m in LENGTHS) if first + k + edge <= periods]
-    found = [_shifted(contrasts(values), look, slice(first, periods - 1), 0.0)]
+    running = _running(values)
+    found = [_shifted(_contrasts(*running), look, slice(first, periods - 1), 0.0)]
     for lasts in fitting:
         where = slice(first, periods - lasts - edge + 1)
         # Every length is one more search, and an end one more date to choose.
         price = float(np.log(len(fitting) * periods))
-        found.append(_shifted(contrasts(values, lasts), look, where, price))
+        found.append(_shifted(_contrasts(*running, lasts), look, where, price))
     best = max((f for f in found if f is not None), key=lambda f: f.score, default=None)
     return None if best is None else _narrowed(best, look)
 
@@ -106,9 +107,17 @@ def contrasts(values: Array, lasts: int | None = None) -> tuple[Array, Array]:
     The weight is n₀n₁/(n₀+n₁) of the periods recorded without and with it: the precision of the
     difference for noise that is alike in all periods. 0 where either side is missing.
     """
+    return _contrasts(*_running(values), lasts)
+
+
+def _running(values: Array) -> tuple[Array, Array]:
+    """Running sums of each client's records, and of their number, [n, T + 1]."""
     there = np.isfinite(values)
-    sums, counts = cumulative(np.where(there, values, 0)), cumulative(there.astype(np.float32))
-    periods = values.shape[1]
+    return cumulative(np.where(there, values, 0)), cumulative(there.astype(np.float32))
+
+
+def _contrasts(sums: Array, counts: Array, lasts: int | None = None) -> tuple[Array, Array]:
+    periods = sums.shape[1] - 1
     until = np.arange(periods) + (periods if lasts is None else lasts)
     until = np.minimum(until, periods)
     s1, n1 = sums[:, until] - sums[:, :-1], counts[:, until] - counts[:, :-1]

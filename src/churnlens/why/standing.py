@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from churnlens.panel.cumulative import cumulative
 from churnlens.panel.exposures import Exposure
-from churnlens.panel.threads import over_chunks
+from churnlens.panel.threads import over_chunks, over_rows
 from churnlens.which.baseline import Baseline
 from churnlens.which.segments import Attribute, dense_sums, groups, members
 from churnlens.why.lead_lag import lead_lag
@@ -132,12 +132,6 @@ def usual_level(baseline: Baseline, exposure: Exposure) -> tuple[Array, Array]:
         np.arange(values.shape[1]) >= baseline.panel.activity.first[:, None]
     )
     v = np.where(there, values, 0)
-    sums, counts = cumulative(v)[:, :-1], cumulative(there.astype(np.float32))[:, :-1]
-    back = baseline.panel.calendar.span(LEFT_OUT) - 1
-    sums = np.concatenate([np.zeros((len(v), back)), sums[:, : sums.shape[1] - back]], axis=1)
-    counts = np.concatenate([np.zeros((len(v), back)), counts[:, : counts.shape[1] - back]], axis=1)
-    known = counts > 0
-    mean = np.where(known, sums / np.maximum(counts, 1), 0)
     overall = float(v.sum() / max(there.sum(), 1))
     n = there.sum(axis=1)
     own = np.where(n > 0, v.sum(axis=1) / np.maximum(n, 1), overall)
@@ -151,8 +145,25 @@ def usual_level(baseline: Baseline, exposure: Exposure) -> tuple[Array, Array]:
         - within * (n > 0).sum() / max(n.sum(), 1),
         1e-12,
     )
-    trust = counts / np.maximum(counts + within / between, 1e-12)
-    return (overall + trust * (mean - overall)).astype(np.float32), known
+    back = baseline.panel.calendar.span(LEFT_OUT) - 1
+    level, known = np.empty(v.shape, np.float32), np.empty(v.shape, bool)
+
+    def fill(rows: slice) -> None:
+        sums, counts = _up_to(v[rows], back), _up_to(there[rows].astype(np.float32), back)
+        trust = counts / np.maximum(counts + within / between, 1e-12)
+        known[rows] = counts > 0
+        mean = np.where(known[rows], sums / np.maximum(counts, 1), 0)
+        level[rows] = overall + trust * (mean - overall)
+
+    over_rows(fill, len(v))
+    return level, known
+
+
+def _up_to(values: Array, back: int) -> Array:
+    """Running sums as they stood so many periods before the start of each period, float64."""
+    running = np.zeros(values.shape)
+    running[:, back:] = cumulative(values)[:, : values.shape[1] - back]
+    return running
 
 
 def _test(
