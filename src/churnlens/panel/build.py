@@ -261,17 +261,22 @@ def _weights(activity: Activity, spells: Departures) -> tuple[OnsetLikelihood | 
 
 def _what_stayed(activity: Activity, onset: Array, end: Array) -> tuple[Array, Array]:
     """Part of the volume kept after each onset (NaN without one), and whether ordering stopped."""
-    cal, rows = activity.calendar, np.arange(len(onset))
+    gone = np.flatnonzero(onset >= 0)
+    kept, silent = np.full(len(onset), np.nan, np.float32), np.zeros(len(onset), bool)
+    kept[gone], silent[gone] = _what_leavers_kept(activity.rows(gone), onset[gone], end[gone])
+    return kept, silent
+
+
+def _what_leavers_kept(activity: Activity, at: Array, end: Array) -> tuple[Array, Array]:
+    cal, rows = activity.calendar, np.arange(len(at))
     v, x, e = (cumulative(a) for a in (activity.volume, activity.orders, activity.exposure))
-    at = np.maximum(onset, 0)
     settled = np.minimum(at + cal.span(4), end - 1)  # past most of a fade
     back = np.maximum(at - cal.span(24), 0)
     with np.errstate(divide="ignore", invalid="ignore"):
         before = (v[rows, at] - v[rows, back]) / (e[rows, at] - e[rows, back])
         after = (v[rows, end] - v[rows, settled]) / (e[rows, end] - e[rows, settled])
         kept = np.nan_to_num(after / before).clip(0, 1)
-    silent = x[rows, end] - x[rows, settled] == 0
-    return np.where(onset >= 0, kept, np.nan).astype(np.float32), silent
+    return kept, x[rows, end] - x[rows, settled] == 0
 
 
 __all__ = ["Book", "Panel", "build", "open_book"]

@@ -87,6 +87,8 @@ def _jump(n: Any, mean: Any, var: Any) -> tuple[float, int] | None:
     The month of the jump itself may hold both units and is left out on either side.
     """
     mean, var = np.nan_to_num(mean), np.nan_to_num(var)
+    if np.ptp(mean) < np.log(FACTOR):
+        return None  # no two averages of it can be so far apart
     best = None
     for k in range(1, len(n) - 1):
         sides = slice(max(k - AROUND, 0), k), slice(k + 1, k + 1 + AROUND)

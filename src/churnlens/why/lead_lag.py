@@ -89,7 +89,7 @@ def _excess(values: Array, stayed: Array, scopes: tuple[Array, ...]) -> Array:
     for k, inside in enumerate(scopes):
         cell += inside.astype(np.int64) << k
     peers = np.isfinite(values) & stayed[:, None]
-    for code in np.unique(cell):
+    for code in np.flatnonzero(np.bincount(cell.ravel())):
         side = cell == code
         compared = side & peers
         count = compared.sum(axis=0)
