@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from churnlens.panel.periods import Baskets, Calendar, ClientPeriods
-from churnlens.panel.shocks import ordering_part
+from churnlens.panel.shocks import ordering_part, sums_by_value
 from churnlens.panel.threads import over_rows
 
 Array = npt.NDArray[Any]
@@ -165,12 +165,13 @@ def _expected(
     A season read over a shock has something of the shock in it, so it is read again without.
     """
     season = seasonal_index(orders, active, cal, attributes)
-    due = _own_rate(orders, active * cal.share) * active * cal.share * season
+    there = active * cal.share
+    due = _own_rate(orders, there) * there * season
     part = ordering_part(orders * active, due, cal, attributes)
     if (part == 1).all():
         return season, cal.share * part
     season = seasonal_index(orders, active, cal, attributes, part)
-    due = _own_rate(orders, active * cal.share * part) * active * cal.share * season
+    due = _own_rate(orders, there * part) * there * season
     part = ordering_part(orders * active, due, cal, attributes)
     return season, cal.share * part
 
@@ -305,6 +306,7 @@ def _season_groups(
     attributes: pd.DataFrame,
 ) -> Array | None:
     """Return the attribute whose values differ most in season, as codes; None where none does."""
+    inside = orders * active
     best, codes = 4.0, None  # mean chi-square per degree of freedom that must be passed
     for name in attributes:
         column = attributes[name].cat.codes.to_numpy()
@@ -312,10 +314,9 @@ def _season_groups(
         if values < 2 or values > 40 or (column < 0).any():
             continue
         chi2 = 0.0
-        for g in range(values):
-            rows = column == g
-            seen = (orders[rows] * active[rows]).sum(axis=0)
-            due = expected[rows].sum(axis=0)
+        for seen, due in zip(
+            sums_by_value(column, inside), sums_by_value(column, expected), strict=True
+        ):
             due = due * _trend(seen, due, cal.per_year) * book[cal.season]
             by_season = np.bincount(cal.season, seen - due, minlength=seasons)
             chi2 += float(

@@ -55,10 +55,11 @@ def _gaps(orders: Array, due: Array, attributes: pd.DataFrame) -> Array:
     part *= calendar_gaps(orders.sum(axis=0), due.sum(axis=0)).astype(np.float32)
     for name in attributes:
         codes = attributes[name].cat.codes.to_numpy()
-        for code in range(int(codes.max(initial=-1)) + 1):
-            rows = np.flatnonzero(codes == code)
-            gap = calendar_gaps(orders[rows].sum(axis=0), due[rows].sum(axis=0))
+        by_value = [sums_by_value(codes, a) for a in (orders, due)]
+        for code, (seen, usual) in enumerate(zip(*by_value, strict=True)):
+            gap = calendar_gaps(seen, usual)
             if (gap < 1).any():
+                rows = np.flatnonzero(codes == code)
                 part[rows] = np.minimum(part[rows], gap.astype(np.float32))
     return part
 
@@ -103,7 +104,7 @@ def passing_shocks(orders: Array, due: Array, cal: Calendar, attributes: pd.Data
     columns = [attributes[name].cat.codes.to_numpy() for name in attributes]
     shocks: set[tuple[int, int]] = set()
     for codes in (np.zeros(len(orders), int), *columns):
-        by_value = [_sums(codes, a) for a in (orders, due)]
+        by_value = [sums_by_value(codes, a) for a in (orders, due)]
         for code, (seen, usual) in enumerate(zip(*by_value, strict=True)):
             valleys = _valleys(seen, usual, cal)
             if valleys:
@@ -116,7 +117,7 @@ def passing_shocks(orders: Array, due: Array, cal: Calendar, attributes: pd.Data
     return part
 
 
-def _sums(codes: Array, values: Array) -> Array:
+def sums_by_value(codes: Array, values: Array) -> Array:
     """Sum float32[n, T] by code, float[codes, T]."""
     count = int(codes.max(initial=0)) + 1
     given = np.flatnonzero(codes >= 0)
