@@ -147,7 +147,7 @@ def notes(
     ]
     found += [
         Text(
-            "Another remedy, {action}, began in the same scope at about the same time; what each"
+            "Another remedy, {action}, began in the same scope within the time compared; what each"
             " of them did cannot be told apart.",
             {"action": other.action},
         )

@@ -277,4 +277,4 @@ _FALLING = (
     "At the same tenure, clients leave {share} less often each year. Whether that is the times or "
     "the newer clients cannot be known: the calendar is always tenure plus the date of winning."
 )
-_NO_DRIFT = "At the same tenure, clients leave neither more nor less often than before."
+_NO_DRIFT = "Over all the years, clients of the same tenure show no steady rise or fall in leaving."
