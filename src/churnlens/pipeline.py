@@ -12,6 +12,7 @@ import numpy as np
 from churnlens.config import Settings
 from churnlens.errors import ConfigError
 from churnlens.issues import catalogue, identity
+from churnlens.issues.compare import require_comparable
 from churnlens.issues.register import entries_of
 from churnlens.issues.summary import ranked, too_few, verdict_sentences
 from churnlens.panel import Book, Panel, build, open_book
@@ -95,6 +96,8 @@ def investigate(
             f"--previous is a review as of {previous.as_of}, and this one is as of {tables.as_of}: "
             "name one of an earlier quarter."
         )
+    if previous is not None:
+        require_comparable(previous, settings.period, settings.currency)
     step("adding up orders by client and period", 1, STEPS)
     book = open_book(tables, settings)
     step("finding departures and their onset", 2, STEPS)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import dataclasses
 import json
 
+import pytest
 from issue_samples import issue, review
 
+from churnlens.errors import ReviewError
 from churnlens.issues.compare import compare, to_json, to_text
 
 OLD = review(
@@ -64,3 +66,9 @@ def test_the_json_holds_the_same() -> None:
     raw = json.loads(to_json(compare(OLD, NEW)))
     assert [i["status"] for i in raw["issues"]] == ["worse", "new", "gone"]
     assert raw["issues"][0]["new"]["attributable"].keys() == {"value", "low", "high"}
+
+
+@pytest.mark.parametrize(("what", "other"), [("currency", "USD"), ("period", "week")])
+def test_figures_of_another_kind_are_not_compared(what: str, other: str) -> None:
+    with pytest.raises(ReviewError, match=f"has the {what} {other}"):
+        compare(dataclasses.replace(OLD, **{what: other}), NEW)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from churnlens.errors import ReviewError
 from churnlens.issues.identity import Matched, match, sight_of_reviews
 from churnlens.results import Estimate, Issue, Review
 
@@ -50,6 +51,25 @@ class Comparison:
     issues: tuple[Change, ...]
 
 
+def require_comparable(old: Review, period: str, currency: str) -> None:
+    """Refuse an earlier review whose figures are of another kind.
+
+    Raises
+    ------
+    ReviewError
+        When its period or its currency is another.
+    """
+    for what, then, now in (
+        ("period", old.period, period),
+        ("currency", old.currency, currency),
+    ):
+        if then != now:
+            raise ReviewError(
+                f"the earlier review, as of {old.as_of}, has the {what} {then}, and this one {now}:"
+                f" their figures cannot be compared. Run the earlier quarter again with {now}."
+            )
+
+
 def compare(old: Review, new: Review) -> Comparison:
     """Compare two reviews.
 
@@ -62,7 +82,13 @@ def compare(old: Review, new: Review) -> Comparison:
     Returns
     -------
     Comparison
+
+    Raises
+    ------
+    ReviewError
+        When the two have another period or currency.
     """
+    require_comparable(old, new.period, new.currency)
     matched = match(old, new.issues, sight_of_reviews(old, new))
     there = [_change(issue, matched) for issue in matched.issues]
     before = {issue.id: issue for issue in old.issues}
