@@ -164,3 +164,8 @@ def test_a_sentence_is_its_template_with_values_in_words():
 
 def test_everybody_has_a_name():
     assert segment_label({}) == "all clients"
+
+
+def test_an_estimate_in_another_measure_keeps_its_ends_in_order() -> None:
+    assert Estimate(2.0, 1.0, 4.0).times(3) == Estimate(6.0, 3.0, 12.0)
+    assert Estimate(2.0, 1.0, 4.0).times(-1) == Estimate(-2.0, -4.0, -1.0)

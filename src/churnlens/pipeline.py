@@ -91,12 +91,8 @@ def investigate(
         for name in names:
             load_plugin(name, kind.removesuffix("s"))  # what is not there is said at once
     tables = open_source(source, settings, as_of)
-    if previous is not None and previous.as_of > tables.as_of.isoformat():
-        raise ConfigError(
-            f"--previous is a review as of {previous.as_of}, and this one is as of {tables.as_of}: "
-            "name one of an earlier quarter."
-        )
     if previous is not None:
+        _require_earlier(previous, tables.as_of)
         require_comparable(previous, settings.period, settings.currency)
     step("adding up orders by client and period", 1, STEPS)
     book = open_book(tables, settings)
@@ -126,6 +122,14 @@ def investigate(
     review = replace(review, skipped=(*review.skipped, *unread))
     step("done", STEPS, STEPS)
     return Outcome(review, tables)
+
+
+def _require_earlier(previous: Review, as_of: dt.date) -> None:
+    if previous.as_of > as_of.isoformat():
+        raise ConfigError(
+            f"--previous is a review as of {previous.as_of}, and this one is as of {as_of}: "
+            "name one of an earlier quarter."
+        )
 
 
 def _panel(book: Book, name: str) -> Panel:

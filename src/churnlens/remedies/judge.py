@@ -329,8 +329,7 @@ def _newcomers(panel: Panel, inside: Booleans, windows: Windows) -> float:
 def _times(estimate: Estimate | None, factor: float | None) -> Estimate | None:
     if estimate is None or factor is None:
         return None
-    ends = estimate.low * factor, estimate.high * factor  # what they bring may be a loss
-    return Estimate(estimate.value * factor, min(ends), max(ends))
+    return estimate.times(factor)
 
 
 def _unread(remedy: Remedy, aim: Issue | None, detail: Text) -> RemedyResult:

@@ -18,6 +18,11 @@ class Estimate:
     low: float
     high: float
 
+    def times(self, factor: float) -> Estimate:
+        """Return it in another measure, such as money a client; a factor may be below nought."""
+        ends = self.low * factor, self.high * factor
+        return Estimate(self.value * factor, min(ends), max(ends))
+
 
 @dataclass(frozen=True)
 class DateEstimate:

@@ -8,6 +8,7 @@ so changes the spread of the logarithm; a yes-or-no measure has no logarithm tha
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import ibis
@@ -113,39 +114,31 @@ def _finding(
         "factor": f"{float(np.exp(abs(jump))):.2g}",
         "month": {"type": "day", "value": pd.Timestamp(month).date().isoformat()},
     }
-    if attribute is None:
-        return DataFinding("unit_change", "warning", _everywhere(jump > 0, values), 1)
-    values |= {"attribute": attribute.replace("_", " "), "value": value}
-    return DataFinding("unit_change", "warning", _somewhere(jump > 0, values), 1)
+    if attribute is not None:
+        values |= {"attribute": attribute.replace("_", " "), "value": value}
+    text = replace(_SAID[jump > 0, attribute is None], values=values)
+    return DataFinding("unit_change", "warning", text, 1)
 
 
-def _everywhere(up: bool, values: dict[str, Any]) -> Text:
-    if up:
-        return Text(
-            "{driver} jumped by a factor of {factor} from {month} on, all its values alike: this "
-            "looks like a change of unit. Bring it to one unit in the export before believing "
-            "what is said of it.",
-            values,
-        )
-    return Text(
+_SAID = {  # by whether it jumped, and for everybody
+    (True, True): Text(
+        "{driver} jumped by a factor of {factor} from {month} on, all its values alike: this "
+        "looks like a change of unit. Bring it to one unit in the export before believing what is "
+        "said of it."
+    ),
+    (False, True): Text(
         "{driver} fell by a factor of {factor} from {month} on, all its values alike: this looks "
         "like a change of unit. Bring it to one unit in the export before believing what is said "
-        "of it.",
-        values,
-    )
-
-
-def _somewhere(up: bool, values: dict[str, Any]) -> Text:
-    if up:
-        return Text(
-            "{driver} jumped by a factor of {factor} from {month} on for {attribute} {value}, all "
-            "its values alike: this looks like a change of unit. Bring it to one unit in the "
-            "export before believing what is said of it.",
-            values,
-        )
-    return Text(
+        "of it."
+    ),
+    (True, False): Text(
+        "{driver} jumped by a factor of {factor} from {month} on for {attribute} {value}, all "
+        "its values alike: this looks like a change of unit. Bring it to one unit in the export "
+        "before believing what is said of it."
+    ),
+    (False, False): Text(
         "{driver} fell by a factor of {factor} from {month} on for {attribute} {value}, all its "
         "values alike: this looks like a change of unit. Bring it to one unit in the export before "
-        "believing what is said of it.",
-        values,
-    )
+        "believing what is said of it."
+    ),
+}

@@ -108,7 +108,7 @@ def _issue(baseline: Baseline, change: MixChange, segment: Segment, inside: Arra
     clients = over_tenure(tally(baseline, (change.before, change.after)))
     cells = by_code(clients, inside.astype(np.int64), 2)
     share = cells.active[:, 1] / cells.active.sum(axis=1)
-    added = _scaled(change.by_attributes, change.client_years[1] / 100)
+    added = change.by_attributes.times(change.client_years[1] / 100)
     observed, margin = float(cells.found[1, 1]), panel.margin
     return MixIssue(
         change=change,
@@ -118,8 +118,8 @@ def _issue(baseline: Baseline, change: MixChange, segment: Segment, inside: Arra
         rate_inside=_rate(cells, 1, panel.calendar.per_year),
         rate_outside=_rate(cells, 0, panel.calendar.per_year),
         departures=Departures(round(observed), max(observed - added.value, 0.0), added),
-        revenue=_scaled(added, _worth(baseline, inside, panel.revenue)),
-        margin=None if margin is None else _scaled(added, _worth(baseline, inside, margin)),
+        revenue=added.times(_worth(baseline, inside, panel.revenue)),
+        margin=None if margin is None else added.times(_worth(baseline, inside, margin)),
         onset=_onset(baseline, inside),
     )
 
@@ -131,11 +131,6 @@ def _rate(cells: Cells, code: int, year: int) -> Estimate:
     return departure_rate(
         float(found.sum()), float(cells.active[:, code].sum()), informed, periods_a_year=year
     )
-
-
-def _scaled(estimate: Estimate, factor: float) -> Estimate:
-    ends = estimate.low * factor, estimate.high * factor  # what they bring may be a loss
-    return Estimate(estimate.value * factor, min(ends), max(ends))
 
 
 def _worth(baseline: Baseline, inside: Array, values: Array) -> float:
