@@ -17,12 +17,15 @@ from churnlens.which.confirm import confirm
 from churnlens.which.segments import Attribute
 from churnlens.why.candidates import CLEARLY
 from churnlens.why.case import Case, Check, say
-from churnlens.why.model import Term, agreeing, fit, gains_alone
+from churnlens.why.model import DOSES, Term, agreeing, fit, gains_alone, tally_by_client
+from churnlens.why.placebo import MOST_BEATEN, beaten
 from churnlens.why.second_opinion import second_opinion
 from churnlens.why.selection import KEEP, driver_p
 
 Array = npt.NDArray[Any]
-DRAWS = 99
+# Ways of halving the clients, the gain from which a half shows a cause by itself, and the part of
+# the halvings in which both must. One halving is a lottery: a sure cause fails in one of fifty.
+HALVINGS, SHOWS, MOSTLY = 50, 0.3, 2 / 3
 SURE = 2.71  # log-likelihood gain that chance gives one time in a hundred, one-sided
 # Log-likelihood by which "all alike" must beat "by dose" to refute a cause. An unrecorded cause
 # that struck the same clients in the same month is itself a coincidence, and this must outweigh
@@ -122,17 +125,10 @@ def _alike(case: Case) -> bool:
 
 def placebo(case: Case) -> Evidence:
     """The same change given to other clients at random explains nothing."""
-    c, rng = case.candidate, np.random.default_rng(case.seed)
-    inside = c.inside.any(axis=1)
-    if inside.all():
+    share = beaten(case.baseline, case.candidate.inside, case.term.dose, case.baseline.expected)
+    if share is None:
         return say("placebo", "skip", Text("Everyone was hit; there is nobody to compare with."))
-    profile = case.term.dose[inside].mean(axis=0)
-    due = case.baseline.expected
-    seen = np.where(due > 0, case.baseline.observed, 0)
-    own = gains_alone(_by_period(seen, c.inside)[None], _by_period(due, c.inside)[None], profile)
-    drawn = np.stack([rng.permutation(inside) for _ in range(DRAWS)]).astype(np.float32)
-    beaten = int(np.sum(gains_alone(drawn @ seen, drawn @ due, profile) >= own))
-    if beaten <= 0.05 * DRAWS:
+    if share <= MOST_BEATEN:
         return say(
             "placebo",
             "pass",
@@ -143,14 +139,9 @@ def placebo(case: Case) -> Evidence:
         "fail",
         Text(
             "Clients drawn at random show as much: {share} of the draws.",
-            {"share": {"type": "percent", "value": beaten / DRAWS}},
+            {"share": {"type": "percent", "value": share}},
         ),
     )
-
-
-def _by_period(values: Array, where: Array) -> Array:
-    """Sums by period over some client-periods (bool[n, T])."""
-    return np.asarray(np.where(where, values, 0).sum(axis=0, dtype=np.float64))
 
 
 def negative_control(case: Case) -> Evidence:
@@ -270,17 +261,26 @@ def _under_other_definitions(term: Term, others: dict[str, Baseline]) -> Evidenc
 
 
 def held_out(case: Case) -> Evidence:
-    """It is found again in either half of the clients."""
-    half = np.arange(len(case.term.dose)) % 2 == 0
-    gains = []
-    for side in (half, ~half):
-        dose = np.where(side[:, None], case.term.dose, 0).astype(np.float32)
-        gains.append(
-            fit(case.baseline, (Term("half", dose, case.term.inside & side[:, None]),)).gain
+    """It is found again in either half of the clients, however they are halved."""
+    seen, due = tally_by_client(case.baseline, case.term)
+    rng = np.random.default_rng(case.seed)
+    half = (rng.random((HALVINGS, len(seen))) < 0.5).astype(np.float32)
+    one, other = (gains_alone(side @ seen, side @ due, DOSES) for side in (half, 1 - half))
+    both = float(np.mean(np.minimum(one, other) > SHOWS))
+    shown = {"share": {"type": "percent", "value": both}}
+    if both >= MOSTLY:
+        text = Text(
+            "However its clients are halved, both halves show it by themselves ({share} of the "
+            "halvings).",
+            shown,
         )
-    if min(gains) > 0.3:
-        return say("held_out", "pass", Text("Each half of the clients shows it by itself."))
-    return say("held_out", "fail", Text("Only one half of the clients shows it by itself."))
+        return say("held_out", "pass", text)
+    text = Text(
+        "It hangs on few clients: halved at random, both halves show it in {share} of the "
+        "halvings only.",
+        shown,
+    )
+    return say("held_out", "fail", text)
 
 
 def window_evidence(

@@ -36,6 +36,7 @@ from churnlens.why.selection import Explanation
 from churnlens.why.series import dose_points, driver_series, segment_series
 from churnlens.why.standing import Standing
 from churnlens.why.titles import shift_title
+from churnlens.why.verdicts import FEW
 from churnlens.why.waterfall import waterfall
 
 Array = npt.NDArray[Any]
@@ -332,7 +333,7 @@ def _unknown(
             )
         )
     elif verdict == "cannot_tell":
-        out.append(_doubt(case))
+        out.append(_doubt(case, {e.check for e in evidence if e.outcome == "fail"}))
     if case.candidate.shape == "flat":
         out.append(
             Text(
@@ -349,7 +350,7 @@ def _unknown(
     return tuple(out)
 
 
-def _doubt(case: Case) -> Text:
+def _doubt(case: Case, failed: set[str]) -> Text:
     """Why a driver that no other stands beside may not be called the cause."""
     if came_first(case):
         return Text(
@@ -361,9 +362,15 @@ def _doubt(case: Case) -> Text:
             "Departures do not follow how much of it each client got. What would decide: "
             "record it for every order, or undo it for a part of these clients and compare."
         )
+    if failed & FEW:
+        return Text(
+            "It rests on one account, or on few clients (see the checks). What would decide: undo "
+            "it for a part of these clients, drawn by lot, and compare after a quarter."
+        )
     return Text(
-        "It rests on one account, or on one half of the clients (see the checks). What would "
-        "decide: undo it for a part of these clients, drawn by lot, and compare after a quarter."
+        "The rise is so small that chance, or something that nobody recorded, may be behind it "
+        "(see the checks). What would decide: undo it for a part of these clients, drawn by lot, "
+        "and compare after a quarter."
     )
 
 

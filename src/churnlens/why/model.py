@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from churnlens.which import marginal
 from churnlens.which.baseline import Baseline
 
 Array = npt.NDArray[Any]
@@ -55,7 +56,7 @@ class Fit:
     """A fitted model.
 
     `excess[k]` is βₖ, `errors[k]` its standard error, levels left free; `gain` is the
-    log-likelihood gain over levels alone.
+    log-likelihood gain over levels alone, of the departures as they are counted.
     """
 
     terms: tuple[Term, ...]
@@ -79,6 +80,16 @@ def fit(baseline: Baseline, terms: tuple[Term, ...], start: Fit | None = None) -
     return Fit(terms, excess, levels, value - _levels_alone(o, e, member), errors)
 
 
+def gain_of_orders(baseline: Baseline, terms: tuple[Term, ...]) -> float:
+    """Return the log-likelihood gain of terms over levels alone, of all that clients ordered.
+
+    Of departures counted where they are known for sure; 0 for no terms.
+    """
+    if not terms or baseline.panel.likelihood is None:
+        return fit(baseline, terms).gain
+    return marginal.gain(baseline, tuple(t.dose for t in terms), tuple(t.inside for t in terms))
+
+
 def tally(baseline: Baseline, dose: Array, inside: Array) -> tuple[Array, Array]:
     """Return observed and expected departures of a segment by dose step and period.
 
@@ -96,6 +107,22 @@ def tally(baseline: Baseline, dose: Array, inside: Array) -> tuple[Array, Array]
         np.bincount(at, o[there], minlength=size).reshape(STEPS, periods),
         np.bincount(at, e[there], minlength=size).reshape(STEPS, periods),
     )
+
+
+def tally_by_client(baseline: Baseline, term: Term) -> tuple[Array, Array]:
+    """Return observed and expected departures of each client of a term's segment by dose step.
+
+    Float32[m, STEPS] each, of the m clients that are ever in it.
+    """
+    inside = np.broadcast_to(term.inside, term.dose.shape)
+    rows = np.flatnonzero(inside.any(axis=1))
+    o, e = baseline.observed[rows], baseline.expected[rows]
+    there = inside[rows] & (e > 0)
+    step = np.rint(term.dose[rows] / STEP).astype(np.int64)
+    at = (step + STEPS * np.arange(len(rows))[:, None])[there]
+    size = STEPS * len(rows)
+    seen, due = (np.bincount(at, a[there], minlength=size) for a in (o, e))
+    return seen.reshape(-1, STEPS).astype(np.float32), due.reshape(-1, STEPS).astype(np.float32)
 
 
 def gains_alone(observed: Array, expected: Array, dose: Array) -> Array:

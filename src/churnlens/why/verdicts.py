@@ -7,7 +7,8 @@ The rules, in this order:
    - it is the way in which a measured trouble upstream works: then the upstream one is taken;
    - another moved with it and nothing parts them, or clients who got more of it clearly did not
      leave more, or departures rose before it changed, or it changed for leavers only after they
-     began to leave, or it rests on one account or on one half of the clients: then **cannot tell**.
+     began to leave, or it rests on one account or on few clients, or clients drawn at random
+     show as much, or a weak unrecorded cause would explain it away: then **cannot tell**.
 2. A driver left aside is a **symptom** if it is the channel of a cause, or stands out among leavers
    only after they began to leave; a **bystander** if it changed at the time of a rise without
    explaining it; else it has **no effect** that these data could show.
@@ -33,7 +34,8 @@ from churnlens.why.selection import DRIVER_ALPHA, KEEP, Explained, Explanation, 
 Array = npt.NDArray[Any]
 
 # Checks no cause may fail. Other definitions may: few see that a client leaves in part.
-DECISIVE = frozenset({"leave_one_account_out", "held_out"})
+FEW = frozenset({"leave_one_account_out", "held_out"})  # it hangs on few clients
+DECISIVE = FEW | {"placebo", "sensitivity"}
 NEAR = 6.0  # months between a driver's change and a rise that happened "at the time"
 
 
