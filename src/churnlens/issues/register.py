@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any
 
-from churnlens.errors import ReviewError
+from churnlens.errors import ReviewError, first_fault
 from churnlens.results import RegisterEntry, Review
 
 VERSION = "1"
@@ -143,9 +143,7 @@ def _entries(rows: Iterable[dict[str, Any]], origin: str) -> tuple[RegisterEntry
     try:
         return TypeAdapter(tuple[RegisterEntry, ...]).validate_python(tuple(rows))
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise ReviewError(f"{origin}: entry {where}: {first['msg']}.") from error
+        raise ReviewError(f"{origin}: entry {first_fault(error)}") from error
 
 
 def _to_json(entries: Sequence[RegisterEntry]) -> str:

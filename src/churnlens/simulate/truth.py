@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from churnlens.errors import ReviewError
+from churnlens.errors import ReviewError, first_fault
 from churnlens.results import Segment
 
 
@@ -88,9 +88,7 @@ def from_json(text: str, origin: str = "truth.json") -> Truth:
     try:
         return TypeAdapter(Truth).validate_python(_as_lists(raw))
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise ReviewError(f"{origin}: {where}: {first['msg']}.") from error
+        raise ReviewError(f"{origin}: {first_fault(error)}") from error
 
 
 def _as_lists(raw: Any) -> Any:

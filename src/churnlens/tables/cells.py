@@ -12,7 +12,9 @@ MISSING_NUMBER = (*MISSING_TEXT, "NA", "N/A", "#N/A", "NaN", "nan", "None")
 _TIME = r"[T ]([01]\d|2[0-4]):?[0-5]\d(:?[0-6]\d([.,]\d+)?)?\s?(Z|[+-]\d{2}(:?\d{2})?)?"
 _DATE_AND_TIME = r"^[12]\d{3}-\d{2}-\d{2}" + _TIME + "$"
 _FIRST_DAY, _LAST_DAY = "1000-01-01", "2999-12-31"
-_LARGEST = 1.7976931348623157e308
+# No amount and no measure is larger; squares and sums of what is smaller still are numbers.
+# Identifiers of twenty digits, which may pass for a measure, are below it.
+_LARGEST = 1e20
 
 
 @ibis.udf.scalar.builtin(name="try_strptime", signature=(("string", "string"), "timestamp"))  # type: ignore[untyped-decorator]
@@ -77,5 +79,5 @@ def number(column: ir.Value, decimal: str = ".") -> ir.FloatingValue:
 
 
 def sound_number(value: ir.FloatingValue) -> ir.FloatingValue:
-    """Return null for what is not finite."""
+    """Return null for what is not finite, or too large for anything that is counted."""
     return ibis.ifelse(value.between(-_LARGEST, _LARGEST), value, ibis.null("float64"))

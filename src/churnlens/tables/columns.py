@@ -18,7 +18,7 @@ from churnlens.tables.delimited import ROW
 from churnlens.tables.reading import Raw
 
 A_DATE = "a date (ISO 8601, like 2024-01-31)"
-A_NUMBER = "a finite number"
+A_NUMBER = "a number (of at most 20 digits)"
 NO_CLIENT = "no client"
 _NEARLY_ALL = 0.95  # of a text column's filled cells, for it to be a column of numbers
 _GLANCE = 10_000  # rows

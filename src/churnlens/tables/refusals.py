@@ -55,7 +55,7 @@ def _kind(reason: str) -> str:
     words = {
         NO_CLIENT: "no_client",
         " is blank": "blank",
-        " finite number": "number",
+        " is not a number": "number",
         " is not a date": "date",
         " fields, not ": "fields",
         " earlier row": "again",
@@ -90,8 +90,8 @@ def _wrong(kind: str, values: dict[str, Any]) -> Text:
         )
     if kind == "number":
         return Text(
-            "{column} is no finite number in {rows} of {read} rows of {table} ({share}), which are "
-            "left out; the first is row {first}.",
+            "{column} is no number, or one of more than 20 digits, in {rows} of {read} rows of "
+            "{table} ({share}), which are left out; the first is row {first}.",
             values,
         )
     if kind == "again":
