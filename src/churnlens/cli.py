@@ -108,6 +108,7 @@ def run(
     """Say who leaves, since when and why."""
     from churnlens import console, output, results
     from churnlens.issues import register
+    from churnlens.report.sections import chosen
 
     place, settings = _settings(source, config)
     settings = _overridden(
@@ -123,6 +124,7 @@ def run(
     output.check_writable(out, inputs)
     kept = settings.register_at or out / register.FILE
     register.check(kept)
+    chosen(settings.plugins.sections)  # a section that is not there is said before the long run
     with console.progress() as progress:
         from churnlens.pipeline import investigate  # seconds to import: after the quick checks
 

@@ -91,6 +91,33 @@ def test_an_analysts_section_is_one_function_and_one_template(
     assert "<h2>&lt;Ours&gt;</h2>" in html
 
 
+@pytest.mark.parametrize(
+    ("template", "pages", "said"),
+    [
+        (None, [{}], "there is no template"),
+        ("ours.html", [{}], "there is no template ours.html"),
+        ("{{ page.heading }}", [{}], "UndefinedError: 'dict object' has no attribute 'heading'"),
+        ("{% if %}", [{}], "TemplateSyntaxError"),
+        ("", {}, "does not give a list of dicts"),
+        ("", [{"chart": {"spec": {"mark": 1}}}], "section 'our_sections:section' failed"),
+    ],
+)
+def test_a_section_that_cannot_be_shown_is_named(
+    review: Review, tmp_path, monkeypatch, template, pages, said
+):
+    path = tmp_path / "extra.html"
+    if template is not None and template != "ours.html":
+        path.write_text(template)
+    section = Section(
+        "extra", Text("Extra"), lambda *_: pages, "ours.html" if template == "ours.html" else path
+    )
+    module = type("Module", (), {"section": section})
+    monkeypatch.setitem(__import__("sys").modules, "our_sections", module)
+    with pytest.raises(ConfigError, match="our_sections:section") as refused:
+        render(review, sections=["our_sections:section"])
+    assert said in str(refused.value)
+
+
 @pytest.mark.parametrize("name", ["no_such_module:x", "json:loads", "json"])
 def test_a_section_that_is_none_is_refused(review: Review, name):
     with pytest.raises(ConfigError, match=r"plugins\.sections"):

@@ -52,8 +52,9 @@ def faults(raw: Any, at: tuple[str, ...] = ()) -> Iterator[tuple[str, str]]:
     if isinstance(raw, float | int) and not abs(raw) <= MOST:
         yield ".".join(at), f"{raw:g} is no number that can stand there"
     elif isinstance(raw, Mapping):
-        if "template" in raw and "values" in raw:
-            yield from ((".".join(at), fault) for fault in _unsayable(**raw))
+        if "template" in raw:
+            faults_said = _unsayable(raw["template"], raw.get("values", {}))
+            yield from ((".".join(at), fault) for fault in faults_said)
         for key, value in raw.items():
             yield from faults(value, (*at, str(key)))
     elif isinstance(raw, list):
@@ -80,14 +81,16 @@ def _fits(value: Any) -> bool:
     """Tell whether a value with a type (`date`, `money`, `segment`, …) can be written as such."""
     if not isinstance(value, Mapping) or "type" not in value:
         return True
-    kind, inner = value["type"], value.get("value")
+    if "value" not in value:
+        return False
+    kind, inner = value["type"], value["value"]
     if kind in ("date", "day", "month"):
         return isinstance(inner, str) and _is_day(inner)
     if kind in ("percent", "money", "number"):
         return inner is None or isinstance(inner, int | float)
     if kind in ("segment", "clients"):
         return isinstance(inner, Mapping) and all(_are_names(part) for part in inner.values())
-    return isinstance(kind, str) and "value" in value
+    return isinstance(kind, str)
 
 
 def _are_names(values: Any) -> bool:
