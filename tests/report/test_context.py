@@ -198,3 +198,18 @@ def test_past_issues_are_called_by_their_name_of_today(shown, review: Review):
     rows = page(shown, "past")["timeline"]["rows"]
     titles = [row["title"] for row in rows]
     assert EN.sentence(review.issues[0].title_text) in titles
+
+
+@pytest.mark.parametrize(
+    ("trend", "said"), [(1.2, "20%"), (134.82, "more than tenfold"), (None, "–")]
+)
+def test_growth_beyond_a_bound_is_no_percentage(review: Review, trend, said):
+    first = dataclasses.replace(review.book.tiers[0], trend=trend)
+    book = dataclasses.replace(review.book, tiers=(first, *review.book.tiers[1:]))
+    stay = page(context(dataclasses.replace(review, book=book), EN), "stay")
+    assert stay["tiers"][0]["trend"] == said
+
+
+def test_a_shorter_stay_brings_less_than_the_others(review: Review, shown):
+    rows = zip(masked(review).book.lifetimes, page(shown, "shorter")["lifetimes"], strict=True)
+    assert all(said["money"].startswith("−") == (row.money.value > 0) for row, said in rows)

@@ -470,7 +470,8 @@ def returns(curve: ReturnCurve | None, language: Language) -> Figure | None:
     whole = range(0, int(curve.silence[-1]) + 1, max(1, int(curve.silence[-1]) // axis.MOST_TICKS))
     ticks: dict[float, str] = {n: language.say(_TIMES_RHYTHM, n=n) for n in whole}
     level = {"type": "percent", "value": curve.level}
-    said = language.say(_RETURNS_SAID, threshold=curve.threshold, level=level)
+    threshold = language.number(curve.threshold, 1)
+    said = language.say(_RETURNS_SAID, threshold=threshold, level=level)
     return figure(
         charts.falling(points, ticks, curve.threshold, charts.HALF),
         said,
@@ -485,5 +486,5 @@ def returns(curve: ReturnCurve | None, language: Language) -> Figure | None:
                 curve.silence, curve.chance, curve.low, curve.high, strict=True
             )
         ],
-        note=language.say(_RETURNS_NOTE, threshold=curve.threshold, level=level),
+        note=language.say(_RETURNS_NOTE, threshold=threshold, level=level),
     )

@@ -170,7 +170,7 @@ def _lifetime(row: Lifetime, language: Language) -> dict[str, str]:
         "others": language.number(row.others.value * months, 1),
         "lost": _signed(row.lost.value * months, language),
         "interval": _interval(row, months, language),
-        "money": language.money(row.money.value),
+        "money": language.money(-row.money.value),  # shown as a difference, like the months
         "chance": _chance(row.p_value, language),
     }
 
