@@ -60,7 +60,7 @@ def when(review: Review, language: Language) -> list[dict[str, Any]]:
     whole = [c for c in book.survival if not c.attribute]
     parts = [c for c in book.survival if c.attribute]
     drawn = {
-        "survival": figures.survival([*whole[:1], *parts[:4]], language, charts.HALF),
+        "survival": tenure.survival([*whole[:1], *parts[:4]], language, charts.HALF),
         "risk": tenure.risk(book.tenure_risk, language),
         "lexis": tenure.lexis(book.lexis, language),
         "exits": tenure.exits(book.exits, language),
