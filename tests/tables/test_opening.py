@@ -55,12 +55,12 @@ REFUSED = [
     ("1,yesterday,1", "order_date", "yesterday", "order_date is not a date"),
     ("1,infinity,1", "order_date", "infinity", "order_date is not a date"),
     ("1,2024-01-01,", "amount", "", "amount is blank"),
-    ("1,2024-01-01,inf", "amount", "inf", "amount is not a number (of at most 20 digits)"),
-    ("1,2024-01-01,1e999", "amount", "1e999", "amount is not a number (of at most 20 digits)"),
-    ("1,2024-01-01,1e300", "amount", "1e300", "amount is not a number (of at most 20 digits)"),
-    ("1,2024-01-01,ten", "amount", "ten", "amount is not a number (of at most 20 digits)"),
-    ("1,2024-01-01,1_000", "amount", "1_000", "amount is not a number (of at most 20 digits)"),
-    ('1,2024-01-01,"1,5"', "amount", "1,5", "amount is not a number (of at most 20 digits)"),
+    ("1,2024-01-01,inf", "amount", "inf", "amount is not a number (of at most 15 digits)"),
+    ("1,2024-01-01,1e999", "amount", "1e999", "amount is not a number (of at most 15 digits)"),
+    ("1,2024-01-01,1e300", "amount", "1e300", "amount is not a number (of at most 15 digits)"),
+    ("1,2024-01-01,ten", "amount", "ten", "amount is not a number (of at most 15 digits)"),
+    ("1,2024-01-01,1_000", "amount", "1_000", "amount is not a number (of at most 15 digits)"),
+    ('1,2024-01-01,"1,5"', "amount", "1,5", "amount is not a number (of at most 15 digits)"),
     ("1,2024-01-01", "", "1,2024-01-01", "has 2 fields, not 3"),
     ("1,2024-01-01,1,1", "", "1,2024-01-01,1,1", "has 4 fields, not 3"),
 ]
@@ -127,7 +127,7 @@ def test_a_stray_word_in_a_measure_refuses_the_row(opened):
     tables = opened(orders=f"client_id,order_date,amount,delay\n{lines}1,2024-01-05,1,late\n")
     assert tables.measures == ("delay",)
     assert rejects(tables) == [
-        (42, "delay", "late", "delay is not a number (of at most 20 digits)")
+        (42, "delay", "late", "delay is not a number (of at most 15 digits)")
     ]
 
 
@@ -139,14 +139,14 @@ def test_mapped_columns_products_and_attributes(opened):
     assert column(tables.orders, "amount") == [7.5]
     assert column(tables.orders, "land") == ["AT"]
     assert tables.attributes == tables.orders_attributes == ("land",)
-    assert rejects(tables) == [(3, "preis", "x", "preis is not a number (of at most 20 digits)")]
+    assert rejects(tables) == [(3, "preis", "x", "preis is not a number (of at most 15 digits)")]
 
 
 def test_a_product_that_is_too_large_is_refused(opened):
     text = "client_id,order_date,n,price\n1,2024-01-05,1e12,1e12\n1,2024-01-05,2,3\n"
     tables = opened({"orders": {"columns": {"amount": "n * price"}}}, orders=text)
     assert column(tables.orders, "amount") == [6.0]
-    assert rejects(tables) == [(2, "n", "1e12", "amount is not a number (of at most 20 digits)")]
+    assert rejects(tables) == [(2, "n", "1e12", "amount is not a number (of at most 15 digits)")]
 
 
 def test_a_client_may_be_named_by_two_columns(opened):
@@ -420,3 +420,28 @@ def test_the_error_is_the_last_word_and_no_other_file_is_written(write):
     with pytest.raises(ContractError):
         open_source(folder, Settings())
     assert [path.name for path in folder.iterdir()] == ["orders.csv"]
+
+
+@pytest.mark.parametrize("name", ["__row", "__failed"])
+def test_a_column_named_as_those_used_inside_is_refused(opened, name):
+    with pytest.raises(ContractError, match=f"the column '{name}' begins with two underscores"):
+        opened(orders=f"client_id,order_date,amount,{name}\n1,2024-01-05,3,1\n")
+
+
+def test_a_mistyped_year_is_not_taken_for_today(opened):
+    rows = [f"{n % 9},2024-{1 + n % 12:02d}-05,3" for n in range(120)]
+    text = "\n".join(["client_id,order_date,amount", *rows, "1,2042-01-05,3"]) + "\n"
+    with pytest.raises(ContractError, match=r"2042-01-05 in row 122.*--as-of 2024-12-05"):
+        opened(orders=text)
+    assert opened(orders=text, as_of=dt.date(2024, 12, 5)).rows["orders"].after_as_of == 1
+    assert opened(orders=text, as_of=dt.date(2042, 1, 5)).rows["orders"].accepted == 121
+
+
+def test_a_number_of_more_digits_than_a_measure_is_a_name(opened):
+    text = "client_id,order_date,amount,ticket\n1,2024-01-05,3,98765432109876543210\n"
+    assert opened(orders=text).measures == ()
+
+
+def test_a_file_without_its_header_is_told_so(opened):
+    with pytest.raises(ContractError, match="Is '1' a name"):
+        opened(orders="1,2024-01-05,3\n2,2024-02-05,4\n")

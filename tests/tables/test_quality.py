@@ -43,7 +43,7 @@ def test_every_kind_of_refusal_has_its_sentence(opened):
     said = [str(f.text) for f in tables.findings if f.code == "refused"]
     for part in (
         "2 of 70 rows of orders (3 %) have more or fewer fields than the header",
-        "“amount” is no number, or one of more than 20 digits, in 1 of 70 rows of orders",
+        "“amount” is no number, or one of more than 15 digits, in 1 of 70 rows of orders",
         "“amount” is blank in 1 of 70 rows of orders",
         "1 of 5 rows of clients (20 %) name a “client_id” that an earlier row names already",
         "“client_id” is blank in 1 of 5 rows of clients",

@@ -23,6 +23,8 @@ from churnlens.tables.reading import Raw, read_all
 from churnlens.tables.sources import locate
 
 _SIGN = "__marked_return"
+_STRAY_DAYS = 366  # between the last order and the one before it
+_STRAY_SHARE = 0.01  # of the rows, on the last day
 
 
 def open_source(source: Path | str, settings: Settings, as_of: dt.date | None = None) -> Tables:
@@ -81,7 +83,9 @@ def _checked(
 ) -> Tables:
     staged, measures = _stage_orders(connection, raws["orders"], settings)
     first, last = _span(staged, as_of)
-    as_of = as_of or last
+    if as_of is None:
+        _refuse_stray(staged, last)
+        as_of = last
     split = {"orders": Split(staged, "order_date", as_of)}
     texts: tuple[str, ...] = ()
     numbers: tuple[str, ...] = ()
@@ -198,6 +202,28 @@ def _span(orders: Staged, as_of: dt.date | None) -> tuple[dt.date, dt.date]:
     return seen["first"], seen["last"]
 
 
+def _refuse_stray(orders: Staged, last: dt.date) -> None:
+    """Refuse to take the day of a few orders for today, where no other order is near it.
+
+    A mistyped year would have every client leave.
+    """
+    kept = orders.kept
+    seen = kept.aggregate(
+        rows=kept.count(),
+        late=(kept.order_date == last).sum(),
+        row=kept[ROW].min(where=kept.order_date == last),
+        before=kept.order_date.max(where=kept.order_date < last),
+    )
+    found = seen.to_pyarrow().to_pylist()[0]
+    before, apart = found["before"], (last - (found["before"] or last)).days
+    if apart > _STRAY_DAYS and found["late"] <= _STRAY_SHARE * found["rows"]:
+        raise ContractError(
+            f"{orders.label}: the last order_date, {last} in row {found['row']}, is {apart:,} days "
+            f"after the one before it. If it is mistyped, mend it or leave it out with --as-of "
+            f"{before}; if it is right, say --as-of {last}."
+        )
+
+
 def _nothing_usable(orders: Staged) -> str:
     refused = orders.refused
     seen = refused.group_by("reason").aggregate(
@@ -211,5 +237,6 @@ def _nothing_usable(orders: Staged) -> str:
     return (
         f"{orders.label} has no row that can be used. {first['rows']} rows: {first['reason']}"
         f"{example}. See row {first['row']}; a date_format, decimal or column mapping under "
-        "[orders] in churnlens.toml may mend it."
+        "[orders] in churnlens.toml may mend it (`churnlens init` guesses them). A number has no "
+        "currency sign and no mark of thousands."
     )

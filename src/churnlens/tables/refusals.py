@@ -90,7 +90,7 @@ def _wrong(kind: str, values: dict[str, Any]) -> Text:
         )
     if kind == "number":
         return Text(
-            "“{column}” is no number, or one of more than 20 digits, in {rows} of {read} rows of "
+            "“{column}” is no number, or one of more than 15 digits, in {rows} of {read} rows of "
             "{table} ({share}), which are left out; the first is row {first}.",
             values,
         )
