@@ -7,7 +7,7 @@ from churnlens.config import PluginSettings, Settings
 from churnlens.errors import ConfigError
 from churnlens.pipeline import investigate
 from churnlens.plugins import load_function, load_plugin
-from churnlens.why.investigate import models
+from churnlens.why.investigate import classifiers
 
 PARTS = """
 import numpy as np
@@ -95,4 +95,4 @@ def test_a_run_ends_with_the_name_of_the_part(parts, tmp_path, kind, name, said)
 def test_a_model_that_is_no_classifier_is_refused_with_what_it_lacks(parts):
     asked = Settings(plugins=PluginSettings(models=(f"{parts}:Guess",)))
     with pytest.raises(ConfigError, match=f"model '{parts}:Guess' gives Guess, which has no fit"):
-        models(asked)
+        classifiers(asked)

@@ -190,3 +190,8 @@ def test_everybody_has_a_name():
 def test_an_estimate_in_another_measure_keeps_its_ends_in_order() -> None:
     assert Estimate(2.0, 1.0, 4.0).times(3) == Estimate(6.0, 3.0, 12.0)
     assert Estimate(2.0, 1.0, 4.0).times(-1) == Estimate(-2.0, -4.0, -1.0)
+
+
+def test_a_review_that_an_editor_gave_a_mark_is_read(tmp_path):
+    (tmp_path / "review.json").write_text(to_json(REVIEW), encoding="utf-8-sig")
+    assert to_json(read_review(tmp_path / "review.json")) == to_json(REVIEW)

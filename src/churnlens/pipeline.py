@@ -42,7 +42,7 @@ from churnlens.which.segments import attributes_of, members
 from churnlens.which.stay import why_the_best_stay
 from churnlens.which.tiers import tier_rows
 from churnlens.why.findings import composition_issue
-from churnlens.why.investigate import Answer, answer
+from churnlens.why.investigate import Answer, answer, classifiers
 from churnlens.why.names import behind
 
 Progress = Callable[[str, int, int], None]
@@ -90,6 +90,7 @@ def investigate(
     for kind, names in settings.plugins:
         for name in names:
             load_plugin(name, kind.removesuffix("s"))  # what is not there is said at once
+    classifiers(settings)
     tables = open_source(source, settings, as_of)
     if previous is not None:
         _require_earlier(previous, tables.as_of)

@@ -8,7 +8,7 @@ import pytest
 
 from churnlens.config import ReportSettings
 from churnlens.errors import ConfigError
-from churnlens.report import render
+from churnlens.report import check_look, render
 from churnlens.report.sections import Section
 from churnlens.results import Review, Text, from_json, to_json
 
@@ -139,3 +139,9 @@ def test_every_latin_word_of_a_chinese_report_comes_from_the_data(review: Review
     whole = re.sub(r"\w+…", "", f"{shown} {labels}")  # names cut short in the contents
     words = set(re.findall(r"[A-Za-z]{2,}", whole))
     assert words - set(re.findall(r"[A-Za-z]{2,}", to_json(review))) <= {"amp", "rejects"}
+
+
+def test_a_stylesheet_of_another_encoding_is_named(tmp_path):
+    (tmp_path / "house.css").write_bytes(b"/* M\xfcller */")
+    with pytest.raises(ConfigError, match=r"house.css is not UTF-8 text"):
+        check_look(ReportSettings(css=str(tmp_path / "house.css")))

@@ -392,7 +392,7 @@ def test_an_as_of_before_the_first_order_is_an_error(opened):
         ({"columns": {"amount": "amount * qty"}}, "no column 'qty'"),
         ({"columns": {"client_id": "client_id * amount"}}, "no column 'client_id \\* amount'"),
         ({"attributes": ["region"]}, "no column 'region'"),
-        ({"returns": {"column": "invoce"}}, "no column 'invoce'"),
+        ({"returns": {"column": "invoce", "equals": "C"}}, "no column 'invoce'"),
     ],
 )
 def test_a_wrong_mapping_names_the_key_and_the_nearest_column(opened, orders, expected):
@@ -445,3 +445,20 @@ def test_a_number_of_more_digits_than_a_measure_is_a_name(opened):
 def test_a_file_without_its_header_is_told_so(opened):
     with pytest.raises(ContractError, match="Is '1' a name"):
         opened(orders="1,2024-01-05,3\n2,2024-02-05,4\n")
+
+
+def test_a_day_long_after_the_last_order_is_refused(opened):
+    with pytest.raises(ContractError, match="every client would seem to have left"):
+        opened(orders=f"{HEADER}1,2024-01-05,3\n", as_of=dt.date(2026, 1, 5))
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({"attributes": ["client_id"]}, "'client_id' of orders.csv, which has a meaning"),
+        ({"ignore": ["notes"]}, r"no column 'notes' \(\[orders\] ignore names it\)"),
+    ],
+)
+def test_an_option_that_names_the_wrong_column_is_refused(opened, asked, said):
+    with pytest.raises(ContractError, match=said):
+        opened({"orders": asked}, orders=f"{HEADER}1,2024-01-05,3\n")

@@ -111,7 +111,7 @@ def read(place: Path | str) -> tuple[RegisterEntry, ...]:
         return _read_table(_connect(str(place)))
     path = Path(place)
     try:
-        raw = json.loads(path.read_text(encoding="utf-8"))
+        raw = json.loads(path.read_text(encoding="utf-8-sig"))
         if raw["schema_version"] != VERSION:
             raise ReviewError(f"{path} is a register of another version ({raw['schema_version']}).")
         return _entries(raw["entries"], str(path))

@@ -78,6 +78,18 @@ def _own_page(environment: Environment, report: dict[str, Any], page: dict[str, 
     return Markup(template.render(**report, page=page))  # noqa: S704  escaped by the template
 
 
+def check_look(settings: ReportSettings) -> None:
+    """Find out before a long run whether the house's stylesheet and logo can be read.
+
+    Raises
+    ------
+    ConfigError
+        When one cannot.
+    """
+    _house_css(settings.css)
+    _logo(settings.logo)
+
+
 def _draw(page: dict[str, Any]) -> None:
     """Put the drawing of each chart in its place, all drawn in one go."""
     found = list(_figures(page))
@@ -108,9 +120,11 @@ def _environment(language: Language) -> Environment:
 
 def _read(path: str | Path) -> str:
     try:
-        return Path(path).read_text(encoding="utf-8")
+        return Path(path).read_text(encoding="utf-8-sig")
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read ({error.strerror}).") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path} is not UTF-8 text; save it as UTF-8.") from error
 
 
 def _house_css(path: str | None) -> Markup:

@@ -69,7 +69,7 @@ def read_review(path: Path) -> Review:
         When the file cannot be read or is no review.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
     except OSError as error:
         raise ReviewError(f"{path}: cannot be read ({error.strerror}).") from error
     except UnicodeDecodeError as error:

@@ -143,7 +143,7 @@ def read_members(path: Path) -> Members | None:
 
 def _read_review(path: Path) -> Review:
     try:
-        raw = json.loads(path.read_text(encoding="utf-8"))
+        raw = json.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise ReviewError(f"{path}: cannot be read ({error.strerror}).") from error
     except (json.JSONDecodeError, UnicodeDecodeError) as error:

@@ -108,7 +108,7 @@ def read_truth(path: Path) -> Truth:
         When the file cannot be read or is no truth.
     """
     try:
-        return from_json(path.read_text(encoding="utf-8"), str(path))
+        return from_json(path.read_text(encoding="utf-8-sig"), str(path))
     except OSError as error:
         raise ReviewError(f"{path}: cannot be read ({error.strerror}).") from error
     except UnicodeDecodeError as error:

@@ -58,6 +58,8 @@ def match(raw: Raw, name: str, chosen: TableSettings) -> Mapped:
     ContractError
         When a needed or a mapped column is missing, or a mapping names no contract column.
     """
+    for ignored in chosen.ignore:
+        require_column(raw, ignored, f"[{name}] ignore names it")
     unknown = next((key for key in chosen.columns if key not in FIXED[name]), None)
     if unknown is not None:
         hint = did_you_mean(unknown, FIXED[name])

@@ -12,7 +12,7 @@ from typing import Any
 import ibis
 import ibis.expr.types as ir
 
-from churnlens.config import ReturnsFilter, Settings
+from churnlens.config import ReturnsFilter, Settings, TableSettings
 from churnlens.errors import ConfigError, ContractError
 from churnlens.tables import columns as cols
 from churnlens.tables import companions, quality, renumbering
@@ -23,7 +23,7 @@ from churnlens.tables.reading import Raw, read_all
 from churnlens.tables.sources import locate
 
 _SIGN = "__marked_return"
-_STRAY_DAYS = 366  # between the last order and the one before it
+_STRAY_DAYS = 366  # between the last order and the one before it, or today
 _STRAY_SHARE = 0.01  # of the rows, on the last day
 
 
@@ -128,6 +128,7 @@ def _checked(
 def _stage_orders(connection: Any, raw: Raw, settings: Settings) -> tuple[Staged, tuple[str, ...]]:
     chosen = settings.orders
     mapped = cols.match(raw, "orders", chosen)
+    _check_attributes(raw, chosen)
     measures = cols.measures(mapped, settings)
     columns = [cols.fixed_column(raw, "orders", key, mapped, chosen) for key in mapped.fixed]
     if "order_id" not in mapped.fixed:
@@ -140,6 +141,16 @@ def _stage_orders(connection: Any, raw: Raw, settings: Settings) -> tuple[Staged
     derived = {"order_id": _order_number, "is_return": _is_return}
     hidden = _return_sign(raw, chosen.returns)
     return stage(connection, raw, "orders", [*columns, *hidden], derived), measures
+
+
+def _check_attributes(raw: Raw, chosen: TableSettings) -> None:
+    """Refuse an attribute that is a column of the contract, but for the category."""
+    taken = [n for n in chosen.attributes if n in cols.FIXED["orders"] and n != "category"]
+    if taken:
+        raise ContractError(
+            f"[orders] attributes names '{taken[0]}' of {raw.label}, which has a meaning of its "
+            "own: an attribute is a text column that says what kind of client it is."
+        )
 
 
 def _order_number(orders: ibis.Table) -> ir.StringValue:
@@ -193,6 +204,11 @@ def _span(orders: Staged, as_of: dt.date | None) -> tuple[dt.date, dt.date]:
         raise ContractError(
             f"{orders.label}: as of {as_of} there was no order yet; the first is dated "
             f"{seen['first']}. Choose a later --as-of."
+        )
+    if as_of is not None and (as_of - seen["last"]).days > _STRAY_DAYS:
+        raise ContractError(
+            f"{orders.label}: the last order is dated {seen['last']}, more than a year before "
+            f"{as_of}: every client would seem to have left. Choose an earlier --as-of."
         )
     if as_of is not None and as_of < seen["first_sale"]:
         raise ContractError(

@@ -182,7 +182,7 @@ def _cases(
             controls,
             seed,
             head_start(baseline, c, explained_risk(baseline, rest)),
-            models(settings),
+            classifiers(settings),
         )
     return cases
 
@@ -246,7 +246,7 @@ def _own_check(name: str) -> Check:
     return check
 
 
-def models(settings: Settings) -> tuple[tuple[str, Maker], ...]:
+def classifiers(settings: Settings) -> tuple[tuple[str, Maker], ...]:
     """Return the analyst's classifiers for the second opinion, by name.
 
     Raises
