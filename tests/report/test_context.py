@@ -50,6 +50,12 @@ def test_an_issue_is_one_line_with_who_since_why_how_sure_and_cost(shown):
     assert (line["cost"], line["interval"], line["month"]) == ("€4.2M", "€3.3M to €5M", "€260K")
 
 
+def test_who_never_was_a_client_is_not_counted_in_the_book(review: Review, shown):
+    first = page(shown, "verdict")["figures"][0]
+    assert first["counts"] == "clients in the book"
+    assert first["number"] == EN.number(review.book.clients - review.book.set_apart)
+
+
 def test_changes_of_the_book_say_whether_they_came_at_once(shown):
     rise, fall = page(shown, "when")["changes"]
     assert "rose in September\u00a02023 by 42%" in rise
