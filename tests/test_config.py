@@ -56,7 +56,11 @@ def test_a_whole_config_is_read(tmp_path):
         ({"orders": {"date_format": "%Q"}}, r"orders.date_format: .*no strptime format.*'%Q'"),
         ({"orders": {"date_format": "%d.%m.%"}}, r"orders.date_format: .*no strptime format"),
         ({"orders": {"delimiter": "ab"}}, r"orders.delimiter: .*not one character.*'ab'"),
-        ({"orders": {"delimiter": ""}}, r"orders.delimiter: .*not one character"),
+        ({"orders": {"delimiter": ""}}, r"orders.delimiter: is not one character"),
+        ({"orders": {"attributes": "size"}}, r"orders.attributes: must be a list.*'size'"),
+        ({"orders": {"returns": {"column": "a"}}}, r"orders.returns: needs starts_with or equals"),
+        ({"currency": "Euros"}, r"currency: is not an ISO 4217 code.*'Euros'"),
+        ({"as_of": "soon"}, r"as_of: is no date such as 2024-12-31 \(found 'soon'\)"),
     ],
 )
 def test_a_wrong_key_or_value_is_named(raw, expected):

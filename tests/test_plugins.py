@@ -7,8 +7,13 @@ from churnlens.config import PluginSettings, Settings
 from churnlens.errors import ConfigError
 from churnlens.pipeline import investigate
 from churnlens.plugins import load_function, load_plugin
+from churnlens.why.investigate import classifiers
 
 PARTS = """
+import numpy as np
+from churnlens.panel.spells import Departures
+
+
 def fails(*given):
     raise RuntimeError("no such column")
 
@@ -19,6 +24,17 @@ def nothing(*given):
 
 def short(data, events):
     return [1.0, 2.0]
+
+
+def unsound(activity):
+    gone = np.full(len(activity.orders), 99)
+    start = np.zeros_like(gone)
+    return Departures(start, start, gone, gone, gone, gone, gone)
+
+
+class Guess:
+    def predict_proba(self, x):
+        return x
 
 
 five = 5
@@ -46,7 +62,7 @@ def test_what_is_no_function_is_refused(parts):
 
 def test_an_error_in_it_is_said_with_its_line(parts):
     failing = load_function("parts_of_ours:fails", "check")
-    place = r"\(parts_of_ours.py, line 3\)"
+    place = r"\(parts_of_ours.py, line 7\)"
     with pytest.raises(ConfigError, match=f"RuntimeError: no such column {place}"):
         failing(np.zeros(3))
 
@@ -56,6 +72,7 @@ def test_an_error_in_it_is_said_with_its_line(parts):
     [
         ("definition", "nothing", "gives NoneType, not Departures"),
         ("definition", "fails", "RuntimeError: no such column"),
+        ("definition", "unsound", "gives Departures that cannot be: not everywhere begin < end"),
         ("drivers", "short", "an array of numbers, one a client and period: "),
         ("drivers", "nothing", "an array of numbers"),
         ("checks", "not_there", "cannot be loaded"),  # though no cause may ever be put to it
@@ -73,3 +90,9 @@ def test_a_run_ends_with_the_name_of_the_part(parts, tmp_path, kind, name, said)
     own = {kind: part} if kind == "definition" else {"plugins": PluginSettings(**{kind: (part,)})}
     with pytest.raises(ConfigError, match=f"'{part}' .*{said}"):
         investigate(tmp_path, Settings(draws=99, **own))
+
+
+def test_a_model_that_is_no_classifier_is_refused_with_what_it_lacks(parts):
+    asked = Settings(plugins=PluginSettings(models=(f"{parts}:Guess",)))
+    with pytest.raises(ConfigError, match=f"model '{parts}:Guess' gives Guess, which has no fit"):
+        classifiers(asked)

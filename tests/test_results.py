@@ -26,6 +26,7 @@ from churnlens.results import (
     segment_label,
     to_json,
 )
+from churnlens.results.checked import MOST
 
 REVIEW = Review(
     as_of="2024-12-31",
@@ -89,7 +90,7 @@ def test_a_review_survives_the_file():
     assert again.issues[0].onset == REVIEW.issues[0].onset
 
 
-@given(st.floats(allow_nan=False, allow_infinity=False))
+@given(st.floats(-MOST, MOST))
 def test_numbers_keep_nine_digits_and_are_written_alike_ever_after(value):
     money = Estimate(value, value, value)
     issue = dataclasses.replace(REVIEW.issues[0], revenue_per_year=money)
@@ -106,6 +107,15 @@ def test_no_number_that_json_lacks_is_written(value):
     assert raw["book"]["smallest_visible_rise"] is None
 
 
+def since(day):
+    return {"template": "Since {when}", "values": {"when": {"type": "date", "value": day}}}
+
+
+def exits(**changed):
+    curve = {"tenure": [0.0], "share": [0.1], "low": [0.0], "high": [0.2]}
+    return {"kind": "lapsed", "clients": 9} | curve | changed
+
+
 @pytest.mark.parametrize(
     ("change", "named"),
     [
@@ -113,6 +123,17 @@ def test_no_number_that_json_lacks_is_written(value):
         (lambda raw: raw.pop("as_of"), "as_of"),
         (lambda raw: raw["issues"][0].update(kind="guess"), "issues.0.kind"),
         (lambda raw: raw["issues"][0]["departures"].update(observed="many"), "observed"),
+        (
+            lambda raw: raw["issues"][0]["departures"].update(expected=1e300),
+            "departures.expected: ",
+        ),
+        (lambda raw: raw["issues"][0]["departures"].update(expected=math.nan), "expected: nan is"),
+        (lambda raw: raw["issues"][0]["segment"].update(size=[]), "segment.size: no value"),
+        (lambda raw: raw.update(verdict=[{"template": "{who} left", "values": {}}]), "'who'"),
+        (lambda raw: raw.update(verdict=[{"template": "{ left", "values": {}}]), "verdict.0: "),
+        (lambda raw: raw.update(verdict=[since("spring")]), "verdict.0: the value 'when'"),
+        (lambda raw: raw["book"].update(first_date="spring"), "book.first_date: 'spring'"),
+        (lambda raw: raw["book"].update(exits=[exits(low=[])]), "book.exits.0: .*low"),
     ],
 )
 def test_a_wrong_review_names_the_key(change, named):
@@ -169,3 +190,8 @@ def test_everybody_has_a_name():
 def test_an_estimate_in_another_measure_keeps_its_ends_in_order() -> None:
     assert Estimate(2.0, 1.0, 4.0).times(3) == Estimate(6.0, 3.0, 12.0)
     assert Estimate(2.0, 1.0, 4.0).times(-1) == Estimate(-2.0, -4.0, -1.0)
+
+
+def test_a_review_that_an_editor_gave_a_mark_is_read(tmp_path):
+    (tmp_path / "review.json").write_text(to_json(REVIEW), encoding="utf-8-sig")
+    assert to_json(read_review(tmp_path / "review.json")) == to_json(REVIEW)

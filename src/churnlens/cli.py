@@ -107,7 +107,9 @@ def run(
 ) -> None:
     """Say who leaves, since when and why."""
     from churnlens import console, output, results
-    from churnlens.issues import register
+    from churnlens.issues import catalogue, register
+    from churnlens.report import check_look
+    from churnlens.report.sections import chosen
 
     place, settings = _settings(source, config)
     settings = _overridden(
@@ -123,6 +125,9 @@ def run(
     output.check_writable(out, inputs)
     kept = settings.register_at or out / register.FILE
     register.check(kept)
+    chosen(settings.plugins.sections)  # what is not there is said before the long run
+    check_look(settings.report)
+    catalogue.load(Path(settings.report.remedies) if settings.report.remedies else None)
     with console.progress() as progress:
         from churnlens.pipeline import investigate  # seconds to import: after the quick checks
 
@@ -229,7 +234,8 @@ def simulate(
     from churnlens.simulate import write_world
 
     output.check_writable(out)
-    truth = write_world(out, world, clients, seed)
+    with output.explaining(out):
+        truth = write_world(out, world, clients, seed)
     print(f"Wrote {out}: world '{truth.scenario}', {truth.departures:,} departures.")
     print(f"Next: churnlens run {out}")
 

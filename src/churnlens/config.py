@@ -8,7 +8,7 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from churnlens.errors import ConfigError, did_you_mean
 
@@ -33,6 +33,12 @@ def _delimiter(sign: str) -> str:
     return sign
 
 
+def _currency(code: str) -> str:
+    if not re.fullmatch("[A-Za-z]{3}", code):
+        raise ValueError("is not an ISO 4217 code such as 'EUR'")
+    return code.upper()
+
+
 class _Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -43,6 +49,12 @@ class ReturnsFilter(_Settings):
     column: str
     starts_with: str | None = None
     equals: str | None = None
+
+    @model_validator(mode="after")
+    def _says_which(self) -> ReturnsFilter:
+        if self.starts_with is None and self.equals is None:
+            raise ValueError("needs starts_with or equals, to say which rows are returns")
+        return self
 
 
 class TableSettings(_Settings):
@@ -93,7 +105,7 @@ class Settings(_Settings):
     # a JSON file or a database URL; none: register.json in --out (every class has a `register`)
     register_at: str | None = Field(default=None, alias="register")
     period: PeriodName = "month"
-    currency: str = "EUR"
+    currency: Annotated[str, AfterValidator(_currency)] = "EUR"
     definition: str = "cadence"
     seed: Annotated[int, Field(ge=0)] = 0
     lang: Literal["en", "zh"] = "en"
@@ -151,7 +163,16 @@ def _message(error: ValidationError, origin: str) -> str:
     if first["type"] == "extra_forbidden":
         hint = did_you_mean(path[-1], _known_keys(path[:-1]))
         return f"{origin}: unknown key '{key}'.{hint}"
-    return f"{origin}: {key}: {first['msg']} (found {first['input']!r})."
+    return f"{origin}: {key}: {_plainly(first)} (found {first['input']!r})."
+
+
+def _plainly(fault: Any) -> str:
+    """What a fault says, without the words of the library that found it."""
+    if fault["type"] == "tuple_type":
+        return 'must be a list, such as ["one", "two"]'
+    if fault["type"].startswith("date"):
+        return "is no date such as 2024-12-31"
+    return str(fault.get("ctx", {}).get("error", fault["msg"]))
 
 
 def _known_keys(path: list[str]) -> list[str]:

@@ -2,6 +2,7 @@
 
 import difflib
 from collections.abc import Iterable
+from typing import Any
 
 
 class ChurnlensError(Exception):
@@ -29,3 +30,10 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     as_written = {candidate.lower(): candidate for candidate in known}
     near = difflib.get_close_matches(name.lower(), list(as_written), n=1, cutoff=0.6)
     return f" Did you mean '{as_written[near[0]]}'?" if near else ""
+
+
+def first_fault(error: Any) -> str:
+    """Return `"issues.0.kind: what is wrong there."` of the first fault of a ValidationError."""
+    fault = error.errors(include_url=False)[0]
+    said = str(fault.get("ctx", {}).get("error", fault["msg"]))
+    return f"{'.'.join(str(part) for part in fault['loc'])}: {said}."

@@ -108,7 +108,7 @@ def write_run(
         When the folder cannot be written for a reason the caller can mend, or `target` is
         something else than a run. A full disk stays an `OSError`.
     """
-    with _explaining(target):
+    with explaining(target):
         _check_is_run(target)
         target.parent.mkdir(parents=True, exist_ok=True)
         remove_leftovers(target.parent)
@@ -150,7 +150,7 @@ def write_file(path: Path, text: str) -> None:
     OutputError
         When the file cannot be written for a reason the caller can mend.
     """
-    with _explaining(path):
+    with explaining(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor, fresh = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         try:
@@ -320,7 +320,8 @@ def _umask() -> int:
 
 
 @contextlib.contextmanager
-def _explaining(path: Path) -> Iterator[None]:
+def explaining(path: Path) -> Iterator[None]:
+    """Say of an error in writing to `path` that the caller can mend it, where it is one."""
     try:
         yield
     except OSError as error:

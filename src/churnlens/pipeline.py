@@ -22,6 +22,7 @@ from churnlens.plugins import load_plugin
 from churnlens.remedies import Forecast, forecast, judge_remedies, plan_test
 from churnlens.remedies.rates import ByClient
 from churnlens.remedies.scope import reached
+from churnlens.results import Book as BookView
 from churnlens.results import (
     DefinitionSummary,
     DefinitionUsed,
@@ -42,7 +43,7 @@ from churnlens.which.segments import attributes_of, members
 from churnlens.which.stay import why_the_best_stay
 from churnlens.which.tiers import tier_rows
 from churnlens.why.findings import composition_issue
-from churnlens.why.investigate import Answer, answer
+from churnlens.why.investigate import Answer, answer, classifiers
 from churnlens.why.names import behind
 
 Progress = Callable[[str, int, int], None]
@@ -90,6 +91,7 @@ def investigate(
     for kind, names in settings.plugins:
         for name in names:
             load_plugin(name, kind.removesuffix("s"))  # what is not there is said at once
+    classifiers(settings)
     tables = open_source(source, settings, as_of)
     if previous is not None:
         _require_earlier(previous, tables.as_of)
@@ -171,25 +173,15 @@ def _review(
     found: Answer,
     previous: Review | None,
 ) -> Review:
-    explained = _named(book, found) if settings.name_clients else found.issues
-    written = explained or _mix_issue(base)
-    issues = tuple(_with_advice(i, settings) for i in ranked(written))
+    issues = _written(book, base, found, settings)
     matched = identity.match(previous, issues, _sight(base, search))
     departures = ByClient(base.observed, base.expected, base.hazard)
     remedied = reached(base.panel, tables.remedies)
     planned, unplanned = _with_plans(base, matched.issues, departures, tables.as_of, remedied)
     outlook = forecast(base.panel, planned, departures=departures, seed=settings.seed)
+    unforeseen = (outlook,) if isinstance(outlook, Skipped) else ()
     described = _book_view(book, base, found, search, others, settings)
-    view = replace(described.book, waterfall=found.waterfall)
-    if isinstance(outlook, Forecast):
-        view = replace(
-            view,
-            outlook=outlook.outlook,
-            outlook_checks=outlook.checks,
-            outlook_method=outlook.method,
-        )
-    else:
-        unplanned = (*unplanned, outlook)
+    view = _with_outlook(replace(described.book, waterfall=found.waterfall), outlook)
     judged = judge_remedies(
         base.panel,
         tables.remedies,
@@ -210,7 +202,7 @@ def _review(
         book=view,
         remedies=judged,
         ruled_out=found.ruled_out,
-        skipped=(*_skipped(book), *described.skipped, *unplanned),
+        skipped=(*_skipped(book), *described.skipped, *unplanned, *unforeseen),
         data_findings=tables.findings,
         verdict=verdict_sentences(
             planned,
@@ -223,6 +215,24 @@ def _review(
     )
     history = previous.register if previous else ()
     return replace(review, register=(*history, *entries_of(review)))
+
+
+def _written(book: Book, base: Baseline, found: Answer, settings: Settings) -> tuple[Issue, ...]:
+    """The issues, the dearest first, with what could be done about each."""
+    explained = _named(book, found) if settings.name_clients else found.issues
+    return tuple(_with_advice(i, settings) for i in ranked(explained or _mix_issue(base)))
+
+
+def _with_outlook(view: BookView, outlook: Forecast | Skipped) -> BookView:
+    """The view of the book with what the next quarter brings, where that could be said."""
+    if isinstance(outlook, Skipped):
+        return view
+    return replace(
+        view,
+        outlook=outlook.outlook,
+        outlook_checks=outlook.checks,
+        outlook_method=outlook.method,
+    )
 
 
 def _mix_issue(base: Baseline) -> tuple[Issue, ...]:

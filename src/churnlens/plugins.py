@@ -31,7 +31,7 @@ def load_plugin(name: str, kind: str) -> Any:
         sys.path.append(here)
     try:
         return getattr(importlib.import_module(module), attribute)
-    except Exception as error:  # whatever stands in the module is run
+    except (Exception, SystemExit) as error:  # whatever stands in the module is run
         raise ConfigError(f"{kind} '{name}' cannot be loaded: {error}.") from error
 
 
@@ -58,13 +58,13 @@ def guarded(part: Callable[..., Any], name: str, kind: str) -> Callable[..., Any
             return part(*args, **options)
         except ChurnlensError:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise ConfigError(f"{kind} '{name}' failed: {_said(error)}.") from error
 
     return called
 
 
-def _said(error: Exception) -> str:
+def _said(error: BaseException) -> str:
     """Kind, first line and place of an error."""
     last = traceback.extract_tb(error.__traceback__)[-1]
     words = (str(error).strip().splitlines() or [""])[0].rstrip(".")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import signal
@@ -27,7 +28,7 @@ place = place if "://" in place else Path(place)
 print("ready", flush=True)
 sys.stdin.readline()
 for n in range(count):
-    record(place, [RegisterEntry(f"2024-01-{n:05d}", "seen", f"{who}-{n}", "x" * 400)])
+    record(place, [RegisterEntry("2024-01-31", "seen", f"{who}-{n}", "x" * 400)])
 """
 
 
@@ -121,3 +122,15 @@ def test_a_file_that_is_no_register_is_named_and_left_alone(tmp_path: Path) -> N
     place.write_text('{"schema_version": "1", "entries": [{"as_of": 3}]}', encoding="utf-8")
     with pytest.raises(ReviewError, match=r"entry 0\.as_of"):
         read(place)
+
+
+@pytest.mark.parametrize("kind", [0, 1], ids=["file", "table"])
+def test_other_last_digits_add_nothing_and_other_figures_do(tmp_path: Path, kind: int) -> None:
+    place = places(tmp_path)[kind]
+    first = entry("2024-03-31", status="new", rank=1, departures=12.5, revenue_per_year=3e5)
+    again = dataclasses.replace(first, departures=12.5001, revenue_per_year=300_120.0)
+    other = dataclasses.replace(first, departures=19.0)
+    record(place, [first])
+    assert record(place, [again]) == (first,)
+    assert record(place, [other]) == (first, other)
+    assert timeline(read(place), "2024-12-31") == (other,)

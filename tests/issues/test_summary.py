@@ -104,3 +104,8 @@ def test_a_remedy_that_worked_is_said_with_the_month_of_its_beginning(start, kin
     )
     said = verdict_sentences(ranked((issue,)), 120.0, 1.3, (remedy,))[1]
     assert said.values["date"] == {"type": kind, "value": start}
+
+
+def test_a_rise_beyond_twice_the_usual_is_said_in_times():
+    power = verdict_sentences((), 12.0, 4.79)[1]
+    assert "only if 4.8 times as many had left in the year" in str(power)

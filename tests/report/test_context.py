@@ -50,6 +50,12 @@ def test_an_issue_is_one_line_with_who_since_why_how_sure_and_cost(shown):
     assert (line["cost"], line["interval"], line["month"]) == ("€4.2M", "€3.3M to €5M", "€260K")
 
 
+def test_who_never_was_a_client_is_not_counted_in_the_book(review: Review, shown):
+    first = page(shown, "verdict")["figures"][0]
+    assert first["counts"] == "clients in the book"
+    assert first["number"] == EN.number(review.book.clients - review.book.set_apart)
+
+
 def test_changes_of_the_book_say_whether_they_came_at_once(shown):
     rise, fall = page(shown, "when")["changes"]
     assert "rose in September\u00a02023 by 42%" in rise
@@ -198,3 +204,18 @@ def test_past_issues_are_called_by_their_name_of_today(shown, review: Review):
     rows = page(shown, "past")["timeline"]["rows"]
     titles = [row["title"] for row in rows]
     assert EN.sentence(review.issues[0].title_text) in titles
+
+
+@pytest.mark.parametrize(
+    ("trend", "said"), [(1.2, "20%"), (134.82, "more than tenfold"), (None, "–")]
+)
+def test_growth_beyond_a_bound_is_no_percentage(review: Review, trend, said):
+    first = dataclasses.replace(review.book.tiers[0], trend=trend)
+    book = dataclasses.replace(review.book, tiers=(first, *review.book.tiers[1:]))
+    stay = page(context(dataclasses.replace(review, book=book), EN), "stay")
+    assert stay["tiers"][0]["trend"] == said
+
+
+def test_a_shorter_stay_brings_less_than_the_others(review: Review, shown):
+    rows = zip(masked(review).book.lifetimes, page(shown, "shorter")["lifetimes"], strict=True)
+    assert all(said["money"].startswith("−") == (row.money.value > 0) for row, said in rows)

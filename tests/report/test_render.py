@@ -8,7 +8,7 @@ import pytest
 
 from churnlens.config import ReportSettings
 from churnlens.errors import ConfigError
-from churnlens.report import render
+from churnlens.report import check_look, render
 from churnlens.report.sections import Section
 from churnlens.results import Review, Text, from_json, to_json
 
@@ -91,6 +91,33 @@ def test_an_analysts_section_is_one_function_and_one_template(
     assert "<h2>&lt;Ours&gt;</h2>" in html
 
 
+@pytest.mark.parametrize(
+    ("template", "pages", "said"),
+    [
+        (None, [{}], "there is no template"),
+        ("ours.html", [{}], "there is no template ours.html"),
+        ("{{ page.heading }}", [{}], "UndefinedError: 'dict object' has no attribute 'heading'"),
+        ("{% if %}", [{}], "TemplateSyntaxError"),
+        ("", {}, "does not give a list of dicts"),
+        ("", [{"chart": {"spec": {"mark": 1}}}], "section 'our_sections:section' failed"),
+    ],
+)
+def test_a_section_that_cannot_be_shown_is_named(
+    review: Review, tmp_path, monkeypatch, template, pages, said
+):
+    path = tmp_path / "extra.html"
+    if template is not None and template != "ours.html":
+        path.write_text(template)
+    section = Section(
+        "extra", Text("Extra"), lambda *_: pages, "ours.html" if template == "ours.html" else path
+    )
+    module = type("Module", (), {"section": section})
+    monkeypatch.setitem(__import__("sys").modules, "our_sections", module)
+    with pytest.raises(ConfigError, match="our_sections:section") as refused:
+        render(review, sections=["our_sections:section"])
+    assert said in str(refused.value)
+
+
 @pytest.mark.parametrize("name", ["no_such_module:x", "json:loads", "json"])
 def test_a_section_that_is_none_is_refused(review: Review, name):
     with pytest.raises(ConfigError, match=r"plugins\.sections"):
@@ -112,3 +139,9 @@ def test_every_latin_word_of_a_chinese_report_comes_from_the_data(review: Review
     whole = re.sub(r"\w+…", "", f"{shown} {labels}")  # names cut short in the contents
     words = set(re.findall(r"[A-Za-z]{2,}", whole))
     assert words - set(re.findall(r"[A-Za-z]{2,}", to_json(review))) <= {"amp", "rejects"}
+
+
+def test_a_stylesheet_of_another_encoding_is_named(tmp_path):
+    (tmp_path / "house.css").write_bytes(b"/* M\xfcller */")
+    with pytest.raises(ConfigError, match=r"house.css is not UTF-8 text"):
+        check_look(ReportSettings(css=str(tmp_path / "house.css")))

@@ -55,11 +55,12 @@ REFUSED = [
     ("1,yesterday,1", "order_date", "yesterday", "order_date is not a date"),
     ("1,infinity,1", "order_date", "infinity", "order_date is not a date"),
     ("1,2024-01-01,", "amount", "", "amount is blank"),
-    ("1,2024-01-01,inf", "amount", "inf", "amount is not a finite number"),
-    ("1,2024-01-01,1e999", "amount", "1e999", "amount is not a finite number"),
-    ("1,2024-01-01,ten", "amount", "ten", "amount is not a finite number"),
-    ("1,2024-01-01,1_000", "amount", "1_000", "amount is not a finite number"),
-    ('1,2024-01-01,"1,5"', "amount", "1,5", "amount is not a finite number"),
+    ("1,2024-01-01,inf", "amount", "inf", "amount is not a number (of at most 15 digits)"),
+    ("1,2024-01-01,1e999", "amount", "1e999", "amount is not a number (of at most 15 digits)"),
+    ("1,2024-01-01,1e300", "amount", "1e300", "amount is not a number (of at most 15 digits)"),
+    ("1,2024-01-01,ten", "amount", "ten", "amount is not a number (of at most 15 digits)"),
+    ("1,2024-01-01,1_000", "amount", "1_000", "amount is not a number (of at most 15 digits)"),
+    ('1,2024-01-01,"1,5"', "amount", "1,5", "amount is not a number (of at most 15 digits)"),
     ("1,2024-01-01", "", "1,2024-01-01", "has 2 fields, not 3"),
     ("1,2024-01-01,1,1", "", "1,2024-01-01,1,1", "has 4 fields, not 3"),
 ]
@@ -125,7 +126,9 @@ def test_a_stray_word_in_a_measure_refuses_the_row(opened):
     lines = "".join(f"1,2024-01-05,1,{i}\n" for i in range(40))
     tables = opened(orders=f"client_id,order_date,amount,delay\n{lines}1,2024-01-05,1,late\n")
     assert tables.measures == ("delay",)
-    assert rejects(tables) == [(42, "delay", "late", "delay is not a finite number")]
+    assert rejects(tables) == [
+        (42, "delay", "late", "delay is not a number (of at most 15 digits)")
+    ]
 
 
 def test_mapped_columns_products_and_attributes(opened):
@@ -136,14 +139,14 @@ def test_mapped_columns_products_and_attributes(opened):
     assert column(tables.orders, "amount") == [7.5]
     assert column(tables.orders, "land") == ["AT"]
     assert tables.attributes == tables.orders_attributes == ("land",)
-    assert rejects(tables) == [(3, "preis", "x", "preis is not a finite number")]
+    assert rejects(tables) == [(3, "preis", "x", "preis is not a number (of at most 15 digits)")]
 
 
-def test_a_product_that_is_not_finite_is_refused(opened):
-    text = "client_id,order_date,n,price\n1,2024-01-05,1e200,1e200\n1,2024-01-05,2,3\n"
+def test_a_product_that_is_too_large_is_refused(opened):
+    text = "client_id,order_date,n,price\n1,2024-01-05,1e12,1e12\n1,2024-01-05,2,3\n"
     tables = opened({"orders": {"columns": {"amount": "n * price"}}}, orders=text)
     assert column(tables.orders, "amount") == [6.0]
-    assert rejects(tables) == [(2, "n", "1e200", "amount is not a finite number")]
+    assert rejects(tables) == [(2, "n", "1e12", "amount is not a number (of at most 15 digits)")]
 
 
 def test_a_client_may_be_named_by_two_columns(opened):
@@ -389,7 +392,7 @@ def test_an_as_of_before_the_first_order_is_an_error(opened):
         ({"columns": {"amount": "amount * qty"}}, "no column 'qty'"),
         ({"columns": {"client_id": "client_id * amount"}}, "no column 'client_id \\* amount'"),
         ({"attributes": ["region"]}, "no column 'region'"),
-        ({"returns": {"column": "invoce"}}, "no column 'invoce'"),
+        ({"returns": {"column": "invoce", "equals": "C"}}, "no column 'invoce'"),
     ],
 )
 def test_a_wrong_mapping_names_the_key_and_the_nearest_column(opened, orders, expected):
@@ -417,3 +420,45 @@ def test_the_error_is_the_last_word_and_no_other_file_is_written(write):
     with pytest.raises(ContractError):
         open_source(folder, Settings())
     assert [path.name for path in folder.iterdir()] == ["orders.csv"]
+
+
+@pytest.mark.parametrize("name", ["__row", "__failed"])
+def test_a_column_named_as_those_used_inside_is_refused(opened, name):
+    with pytest.raises(ContractError, match=f"the column '{name}' begins with two underscores"):
+        opened(orders=f"client_id,order_date,amount,{name}\n1,2024-01-05,3,1\n")
+
+
+def test_a_mistyped_year_is_not_taken_for_today(opened):
+    rows = [f"{n % 9},2024-{1 + n % 12:02d}-05,3" for n in range(120)]
+    text = "\n".join(["client_id,order_date,amount", *rows, "1,2042-01-05,3"]) + "\n"
+    with pytest.raises(ContractError, match=r"2042-01-05 in row 122.*--as-of 2024-12-05"):
+        opened(orders=text)
+    assert opened(orders=text, as_of=dt.date(2024, 12, 5)).rows["orders"].after_as_of == 1
+    assert opened(orders=text, as_of=dt.date(2042, 1, 5)).rows["orders"].accepted == 121
+
+
+def test_a_number_of_more_digits_than_a_measure_is_a_name(opened):
+    text = "client_id,order_date,amount,ticket\n1,2024-01-05,3,98765432109876543210\n"
+    assert opened(orders=text).measures == ()
+
+
+def test_a_file_without_its_header_is_told_so(opened):
+    with pytest.raises(ContractError, match="Is '1' a name"):
+        opened(orders="1,2024-01-05,3\n2,2024-02-05,4\n")
+
+
+def test_a_day_long_after_the_last_order_is_refused(opened):
+    with pytest.raises(ContractError, match="every client would seem to have left"):
+        opened(orders=f"{HEADER}1,2024-01-05,3\n", as_of=dt.date(2026, 1, 5))
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({"attributes": ["client_id"]}, "'client_id' of orders.csv, which has a meaning"),
+        ({"ignore": ["notes"]}, r"no column 'notes' \(\[orders\] ignore names it\)"),
+    ],
+)
+def test_an_option_that_names_the_wrong_column_is_refused(opened, asked, said):
+    with pytest.raises(ContractError, match=said):
+        opened({"orders": asked}, orders=f"{HEADER}1,2024-01-05,3\n")

@@ -18,7 +18,7 @@ from churnlens.errors import ConfigError
 from churnlens.results import Estimate
 from churnlens.why import second_opinion
 from churnlens.why.case import Case
-from churnlens.why.investigate import models
+from churnlens.why.investigate import classifiers
 from churnlens.why.nuisances import boosted_trees, chance, features
 from churnlens.why.second_opinion import contradicts, opinion, sample
 
@@ -170,7 +170,10 @@ def test_every_model_gives_chances_on_the_panel(make, hit: drawn_books.Drawn, cl
 
 def test_a_model_of_ones_own_stands_in_for_the_trees(clear: Case, own_module: str) -> None:
     chosen = Settings(plugins=PluginSettings(models=(f"{own_module}:linear",)))
-    by_trees, by_own = opinion(clear), opinion(dataclasses.replace(clear, models=models(chosen)))
+    by_trees, by_own = (
+        opinion(clear),
+        opinion(dataclasses.replace(clear, models=classifiers(chosen))),
+    )
     assert by_trees is not None
     assert by_own is not None
     assert by_own[0].value != by_trees[0].value
@@ -180,9 +183,9 @@ def test_a_model_of_ones_own_stands_in_for_the_trees(clear: Case, own_module: st
 def test_a_model_whose_chances_are_none_is_refused(clear: Case, own_module: str) -> None:
     chosen = Settings(plugins=PluginSettings(models=(f"{own_module}:odd",)))
     with pytest.raises(ConfigError, match=r"'an_analyst_s_models:odd'.*between 0 and 1"):
-        opinion(dataclasses.replace(clear, models=models(chosen)))
+        opinion(dataclasses.replace(clear, models=classifiers(chosen)))
 
 
 def test_a_model_that_is_not_there_is_an_error() -> None:
     with pytest.raises(ConfigError, match="cannot be loaded"):
-        models(Settings(plugins=PluginSettings(models=("no_such_module:make",))))
+        classifiers(Settings(plugins=PluginSettings(models=("no_such_module:make",))))

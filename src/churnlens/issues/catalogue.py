@@ -97,7 +97,7 @@ def load(path: Path | None = None) -> dict[str, Family]:
     origin = str(path) if path else "remedies.toml"
     packaged = resources.files("churnlens.issues") / "remedies.toml"
     try:
-        raw = tomllib.loads((path or packaged).read_text(encoding="utf-8"))
+        raw = tomllib.loads((path or packaged).read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise ConfigError(f"{origin}: cannot be read ({error.strerror}).") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

@@ -86,9 +86,14 @@ def compare(old: Review, new: Review) -> Comparison:
     Raises
     ------
     ReviewError
-        When the two have another period or currency.
+        When the two have another period or currency, or do not stand in time order.
     """
     require_comparable(old, new.period, new.currency)
+    if old.as_of > new.as_of:
+        raise ReviewError(
+            f"the first review is as of {old.as_of}, the second as of {new.as_of}: name the "
+            "earlier one first."
+        )
     matched = match(old, new.issues, sight_of_reviews(old, new))
     there = [_change(issue, matched) for issue in matched.issues]
     before = {issue.id: issue for issue in old.issues}

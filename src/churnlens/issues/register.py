@@ -11,18 +11,20 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
+import math
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any
 
-from churnlens.errors import ReviewError
+from churnlens.errors import ReviewError, first_fault
 from churnlens.results import RegisterEntry, Review
 
 VERSION = "1"
 TABLE = "churnlens_register"
 COLUMNS = ("added", "as_of", "event", "issue_id", "entry")  # entry: the whole of it as JSON
 FILE = "register.json"
+LAST_DIGITS = 0.01  # figures that differ by less, of each other, say the same
 
 
 def entries_of(review: Review) -> tuple[RegisterEntry, ...]:
@@ -60,7 +62,8 @@ def entries_of(review: Review) -> tuple[RegisterEntry, ...]:
 def record(place: Path | str, entries: Iterable[RegisterEntry]) -> tuple[RegisterEntry, ...]:
     """Add entries to a register and return its whole history, oldest first.
 
-    An entry that the register already holds is not added again, so a run can be repeated.
+    An entry that says what the register last said of the matter at that date is not added again,
+    so a run can be repeated, with other last digits too (another machine, another version).
 
     Parameters
     ----------
@@ -78,7 +81,7 @@ def record(place: Path | str, entries: Iterable[RegisterEntry]) -> tuple[Registe
     path = Path(place)
     with _locked(path):
         history = read(path) if path.exists() else ()
-        added = (*history, *(e for e in dict.fromkeys(entries) if e not in set(history)))
+        added = (*history, *_news(history, entries))
         if added != history or not path.exists():
             _replace(path, _to_json(added))
     return added
@@ -108,7 +111,7 @@ def read(place: Path | str) -> tuple[RegisterEntry, ...]:
         return _read_table(_connect(str(place)))
     path = Path(place)
     try:
-        raw = json.loads(path.read_text(encoding="utf-8"))
+        raw = json.loads(path.read_text(encoding="utf-8-sig"))
         if raw["schema_version"] != VERSION:
             raise ReviewError(f"{path} is a register of another version ({raw['schema_version']}).")
         return _entries(raw["entries"], str(path))
@@ -124,12 +127,38 @@ def timeline(history: Sequence[RegisterEntry], until: str) -> tuple[RegisterEntr
     Sorted by date; an entry that a later one of the same date replaced is left out, and so is
     whatever came after `until`, so that an old quarter shows what was known then.
     """
-    last = {
-        (e.as_of, e.event, e.issue_id, e.text if e.event in ("remedy", "decision") else ""): e
-        for e in history
-        if e.as_of <= until
-    }
+    last = {_about(e): e for e in history if e.as_of <= until}
     return tuple(sorted(last.values(), key=lambda entry: entry.as_of))
+
+
+def _about(entry: RegisterEntry) -> tuple[str | None, ...]:
+    """What an entry speaks of: a later one that speaks of the same takes its place."""
+    of_itself = entry.text if entry.event in ("remedy", "decision") else ""
+    return entry.as_of, entry.event, entry.issue_id, of_itself
+
+
+def _news(
+    history: Sequence[RegisterEntry], entries: Iterable[RegisterEntry]
+) -> list[RegisterEntry]:
+    """Return the entries that say something else than the last word on their matter."""
+    last = {_about(entry): entry for entry in history}
+    return [e for e in dict.fromkeys(entries) if not _says_the_same(last.get(_about(e)), e)]
+
+
+def _says_the_same(before: RegisterEntry | None, now: RegisterEntry) -> bool:
+    return (
+        before is not None
+        and dataclasses.replace(now, departures=None, revenue_per_year=None)
+        == dataclasses.replace(before, departures=None, revenue_per_year=None)
+        and _alike(before.departures, now.departures)
+        and _alike(before.revenue_per_year, now.revenue_per_year)
+    )
+
+
+def _alike(before: float | None, now: float | None) -> bool:
+    if before is None or now is None:
+        return before is now
+    return math.isclose(before, now, rel_tol=LAST_DIGITS, abs_tol=LAST_DIGITS)
 
 
 def is_url(place: Path | str) -> bool:
@@ -143,9 +172,7 @@ def _entries(rows: Iterable[dict[str, Any]], origin: str) -> tuple[RegisterEntry
     try:
         return TypeAdapter(tuple[RegisterEntry, ...]).validate_python(tuple(rows))
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise ReviewError(f"{origin}: entry {where}: {first['msg']}.") from error
+        raise ReviewError(f"{origin}: entry {first_fault(error)}") from error
 
 
 def _to_json(entries: Sequence[RegisterEntry]) -> str:
@@ -212,7 +239,7 @@ def _record_in_table(url: str, entries: Iterable[RegisterEntry]) -> tuple[Regist
     connection = _connect(url)
     _make_table(connection, url)
     history = _read_table(connection)
-    new = [e for e in dict.fromkeys(entries) if e not in set(history)]
+    new = _news(history, entries)
     if new:
         rows = [_row(entry, len(history) + number) for number, entry in enumerate(new)]
         connection.insert(TABLE, pd.DataFrame(rows, columns=list(COLUMNS)))

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from churnlens.results import BookChange, Issue, RemedyResult, Text
 
+TWOFOLD = 2.0  # a rise beyond it is said in times, not in percent
 SURE = 0.01  # p-value up to which a rise of the whole book is put on the first page
 
 
@@ -87,6 +88,12 @@ def _nothing(departures: float) -> Text:
 def _power(rise: float | None) -> Text:
     if rise is None:
         return Text("The data are too few to say how small a rise would have been seen.")
+    if rise > TWOFOLD:
+        return Text(
+            "A rise in the whole book would have been seen only if {times} times as many had left "
+            "in the year as usually do.",
+            {"times": {"type": "number", "value": round(rise, 1)}},
+        )
     return Text(
         "A rise of {rise} or more over a year in the whole book would have been seen.",
         {"rise": {"type": "percent", "value": rise - 1}},

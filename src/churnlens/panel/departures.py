@@ -22,7 +22,7 @@ from churnlens.panel.baskets import basket
 from churnlens.panel.cumulative import cumulative
 from churnlens.panel.onsets import LEAST_ORDERS, onset_likelihood
 from churnlens.panel.returns import missed, silence_threshold
-from churnlens.panel.spells import Departures, spells, yes_or_no
+from churnlens.panel.spells import Departures, spells, unsound, yes_or_no
 from churnlens.plugins import load_function
 from churnlens.results import Skipped
 
@@ -127,6 +127,9 @@ def _own(name: str) -> Definition:
             raise ConfigError(
                 f"definition '{name}' gives {type(answer).__name__}, not Departures or Skipped."
             )
+        fault = None if isinstance(answer, Skipped) else unsound(answer, activity.orders.shape)
+        if fault:
+            raise ConfigError(f"definition '{name}' gives Departures that cannot be: {fault}.")
         return answer
 
     return found

@@ -82,7 +82,8 @@ def exposures(
 
 def _own(name: str, data: ClientPeriods, events: tuple[EventCounts, ...]) -> Array:
     """Return what an analyst's own driver gives: one number a client and period."""
-    values = np.asarray(load_function(name, "driver")(data, events))
+    given = load_function(name, "driver")(data, events)
+    values = np.asarray(given) if isinstance(given, np.ndarray | list | tuple) else np.zeros(0)
     if values.shape != data.orders.shape or values.dtype.kind not in "fiub":
         raise ConfigError(
             f"driver '{name}' must give an array of numbers, one a client and period: "

@@ -71,3 +71,26 @@ def yes_or_no(client: Array, begin: Array, end: Array, declared: Array, start: A
     at = np.where(declared.any(axis=1), declared.argmax(axis=1), -1)
     onset = np.where(at >= 0, start[np.arange(len(at)), np.maximum(at, 0)], -1)
     return Departures(client, begin, end, onset, onset, onset, at)
+
+
+def unsound(found: Departures, shape: tuple[int, ...]) -> str | None:
+    """Say what cannot be in departures of a book of `shape` clients and periods; None: nothing."""
+    clients, periods = shape
+    names = ("client", "begin", "end", "onset", "low", "high", "declared")
+    parts = {name: np.asarray(getattr(found, name)) for name in names}
+    for name, part in parts.items():
+        if part.ndim != 1 or len(part) != len(parts["client"]) or part.dtype.kind not in "iu":
+            return f"'{name}' is not one whole number a spell"
+    client, begin, end, onset, low, high, declared = parts.values()
+    gone = onset >= 0
+    holds = {
+        f"'client' is a row of the {clients} clients": (client >= 0) & (client < clients),
+        f"begin < end, within the {periods} periods": (begin >= 0)
+        & (begin < end)
+        & (end <= periods),
+        "begin <= onset < end, or onset is -1": ~gone | ((begin <= onset) & (onset < end)),
+        "low <= onset <= high": ~gone | ((low <= onset) & (onset <= high)),
+        "onset <= declared, within the periods": ~gone
+        | ((onset <= declared) & (declared < periods)),
+    }
+    return next((f"not everywhere {rule}" for rule, kept in holds.items() if not kept.all()), None)

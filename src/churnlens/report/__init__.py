@@ -14,6 +14,7 @@ from markupsafe import Markup
 
 from churnlens.config import ReportSettings
 from churnlens.errors import ConfigError
+from churnlens.plugins import guarded
 from churnlens.report import charts
 from churnlens.report.context import context
 from churnlens.report.language import Language
@@ -57,9 +58,36 @@ def render(
     settings = settings or ReportSettings()
     language = Language(lang, review.currency, review.period)
     page = context(masked(review, smallest_group), language, chosen(sections), settings.title)
+    environment = _environment(language)
+    for own in (shown for shown in page["pages"] if shown["plugin"]):
+        own["html"] = guarded(_own_page, own["plugin"], "section")(environment, page, own)
     _draw(page)
     look = {"css": _house_css(settings.css), "logo": _logo(settings.logo), "font": _font()}
-    return _environment(language).get_template("report.html").render(**page, **look)
+    return environment.get_template("report.html").render(**page, **look)
+
+
+def _own_page(environment: Environment, report: dict[str, Any], page: dict[str, Any]) -> Markup:
+    """Return an analyst's page, drawn and written by itself: what fails is the analyst's."""
+    _draw(page)
+    own = page["template"]
+    template = (
+        environment.get_template(own)
+        if isinstance(own, str)
+        else environment.from_string(_read(own))
+    )
+    return Markup(template.render(**report, page=page))  # noqa: S704  escaped by the template
+
+
+def check_look(settings: ReportSettings) -> None:
+    """Find out before a long run whether the house's stylesheet and logo can be read.
+
+    Raises
+    ------
+    ConfigError
+        When one cannot.
+    """
+    _house_css(settings.css)
+    _logo(settings.logo)
 
 
 def _draw(page: dict[str, Any]) -> None:
@@ -87,15 +115,16 @@ def _environment(language: Language) -> Environment:
         lstrip_blocks=True,
     )
     environment.install_gettext_callables(language.gettext, language.ngettext, newstyle=True)  # type: ignore[attr-defined]
-    environment.globals["own_template"] = lambda path: environment.from_string(_read(path))
     return environment
 
 
 def _read(path: str | Path) -> str:
     try:
-        return Path(path).read_text(encoding="utf-8")
+        return Path(path).read_text(encoding="utf-8-sig")
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read ({error.strerror}).") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path} is not UTF-8 text; save it as UTF-8.") from error
 
 
 def _house_css(path: str | None) -> Markup:

@@ -255,58 +255,49 @@ def waterfall(rows: Rows, width: int) -> Spec:
     rows
         One mapping a bar, in order: ``label``, ``role``, ``from``, ``to``, ``amount`` (text).
     """
-    order = {
-        "y": {
-            "field": "n",
-            "type": "quantitative",
-            "axis": None,
-            "scale": {"domain": [0, len(rows)], "reverse": True, "nice": False},
-        }
+    down = {
+        "type": "quantitative",
+        "axis": None,
+        "scale": {"domain": [0, len(rows)], "reverse": True, "nice": False},
     }
     numbered = [
         {**row, "n": n + 0.5, "top": n + 0.5, "bottom": n + 0.86, "text": n + 0.26}
         for n, row in enumerate(rows)
     ]
-    across = {
-        "field": "from",
-        "type": "quantitative",
-        "axis": None,
-        "scale": {"nice": False, "zero": True},
-    }
-    layers: list[Spec] = []
-    for role, look in _PATTERNS.items():
-        if any(row["role"] == role for row in rows):
-            layers.append(
-                {
-                    "transform": [{"filter": f"datum.role == '{role}'"}],
-                    "mark": {"type": "rect", "cornerRadius": 1, "strokeWidth": 1.2, **look},
-                    "encoding": {
-                        "x": across,
-                        "x2": {"field": "to"},
-                        "y": {**order["y"], "field": "top"},
-                        "y2": {"field": "bottom"},
-                    },
-                }
-            )
+    roles = {row["role"] for row in rows}
+    layers = [_bars_of(role, look, down) for role, look in _PATTERNS.items() if role in roles]
     layers += [
-        {
-            "mark": {"type": "text", "align": "left", "baseline": "middle", "limit": width - 60},
-            "encoding": {
-                "x": {"value": 0},
-                "y": {**order["y"], "field": "text"},
-                "text": {"field": "label"},
-            },
-        },
-        {
-            "mark": {"type": "text", "align": "right", "baseline": "middle", "fontWeight": 600},
-            "encoding": {
-                "x": {"value": width},
-                "y": {**order["y"], "field": "text"},
-                "text": {"field": "amount"},
-            },
-        },
+        _words(down, "label", 0, {"align": "left", "limit": width - 60}),
+        _words(down, "amount", width, {"align": "right", "fontWeight": 600}),
     ]
     return _layered(numbered, layers, (width, _ROW_HEIGHT * min(len(rows), _ROWS_IN_FULL)))
+
+
+def _bars_of(role: str, look: Mapping[str, Any], down: Spec) -> Spec:
+    """Draw the steps of one role as bars from where one begins to where it ends."""
+    across = {"type": "quantitative", "axis": None, "scale": {"nice": False, "zero": True}}
+    return {
+        "transform": [{"filter": f"datum.role == '{role}'"}],
+        "mark": {"type": "rect", "cornerRadius": 1, "strokeWidth": 1.2, **look},
+        "encoding": {
+            "x": {"field": "from", **across},
+            "x2": {"field": "to"},
+            "y": {"field": "top", **down},
+            "y2": {"field": "bottom"},
+        },
+    }
+
+
+def _words(down: Spec, field: str, at: int, look: Mapping[str, Any]) -> Spec:
+    """Write a field above each bar, at one place across."""
+    return {
+        "mark": {"type": "text", "baseline": "middle", **look},
+        "encoding": {
+            "x": {"value": at},
+            "y": {"field": "text", **down},
+            "text": {"field": field},
+        },
+    }
 
 
 _DASHES: tuple[list[int], ...] = ([1, 0], [7, 4], [2, 3], [9, 3, 2, 3], [14, 4])

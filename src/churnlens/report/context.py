@@ -42,6 +42,7 @@ def _pages(section: Section, review: Review, language: Language) -> list[dict[st
             "section": section.name,
             "nav": f"{name} {n}" if several else name,
             "template": section.template,
+            "plugin": section.plugin,
             **page,
         }
         for n, page in enumerate(built, start=1)

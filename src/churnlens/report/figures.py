@@ -15,7 +15,6 @@ from churnlens.results import (
     LagPoint,
     PeriodPoint,
     ReturnCurve,
-    SurvivalCurve,
     Text,
 )
 
@@ -102,12 +101,6 @@ _STEP_SAID = Text("{label} {amount}")
 _WATERFALL_TITLE = Text("{start} departures in the year before, {end} in the last: {part}")
 _WATERFALL_TITLE_SHORT = Text("From the departures before to those now")
 
-_TENURE, _STILL_HERE, _GROUP = Text("Time since the first order"), Text("Still here"), Text("Group")
-_SURVIVAL_SAID = Text(
-    "Step chart of the share of clients still here by time since the first order."
-)
-_YEARS = Text("{n} years")
-_YEAR = Text("1 year")
 _EVERYONE = Text("All clients")
 
 _SILENCE, _CHANCE = (
@@ -401,62 +394,11 @@ def _signed(value: float, language: Language) -> str:
     return f"+{written}" if value > 0 else f"−{written}"
 
 
-def survival(
-    curves: Sequence[SurvivalCurve], language: Language, size: tuple[int, int]
-) -> Figure | None:
-    """Share of clients still here by tenure, a line a group."""
-    curves = [curve for curve in curves if len(curve.tenure) > 1][:5]
-    if not curves:
-        return None
-    a_year = {"week": 52, "month": 12, "quarter": 4}[language.period]
-    longest = max(curve.tenure[-1] for curve in curves)
-    step = max(1, round(longest / a_year / axis.MOST_TICKS))
-    ticks: dict[float, str] = {
-        n * a_year: years(n, language) for n in range(0, int(longest // a_year) + 1, step)
-    }
-    named = [
-        (
-            group_name(curve.attribute, curve.value, language),
-            [{"x": x, "y": y} for x, y in zip(curve.tenure, curve.survival, strict=True)],
-        )
-        for curve in curves
-    ]
-    return figure(
-        charts.steps(named, ticks, size),
-        language.say(_SURVIVAL_SAID),
-        [language.say(t) for t in (_GROUP, _TENURE, _STILL_HERE, _DOSE_INTERVAL, _AT_RISK)],
-        [row for curve in curves for row in _curve_rows(curve, a_year, language)],
-        legend=[(f"curve{n}", name) for n, (name, _) in enumerate(named)],
-    )
-
-
-def years(count: int, language: Language) -> str:
-    """Write a number of years."""
-    return language.say(_YEAR) if count == 1 else language.say(_YEARS, n=count)
-
-
 def group_name(attribute: str, value: str, language: Language) -> str:
     """Name a group of clients by an attribute's value; all clients without."""
     if not attribute:
         return language.say(_EVERYONE)
     return language.capital(language.segment({attribute: (value,)}))
-
-
-def _curve_rows(curve: SurvivalCurve, a_year: int, language: Language) -> list[list[str]]:
-    rows = []
-    for count in range(1, int(curve.tenure[-1] // a_year) + 1):
-        at = max(n for n, tenure in enumerate(curve.tenure) if tenure <= count * a_year)
-        low, high = (language.percent(v[at]) for v in (curve.low, curve.high))
-        rows.append(
-            [
-                group_name(curve.attribute, curve.value, language),
-                years(count, language),
-                language.percent(curve.survival[at]),
-                language.span(low, high),
-                language.number(curve.clients),
-            ]
-        )
-    return rows
 
 
 def returns(curve: ReturnCurve | None, language: Language) -> Figure | None:
@@ -470,7 +412,8 @@ def returns(curve: ReturnCurve | None, language: Language) -> Figure | None:
     whole = range(0, int(curve.silence[-1]) + 1, max(1, int(curve.silence[-1]) // axis.MOST_TICKS))
     ticks: dict[float, str] = {n: language.say(_TIMES_RHYTHM, n=n) for n in whole}
     level = {"type": "percent", "value": curve.level}
-    said = language.say(_RETURNS_SAID, threshold=curve.threshold, level=level)
+    threshold = language.number(curve.threshold, 1)
+    said = language.say(_RETURNS_SAID, threshold=threshold, level=level)
     return figure(
         charts.falling(points, ticks, curve.threshold, charts.HALF),
         said,
@@ -485,5 +428,5 @@ def returns(curve: ReturnCurve | None, language: Language) -> Figure | None:
                 curve.silence, curve.chance, curve.low, curve.high, strict=True
             )
         ],
-        note=language.say(_RETURNS_NOTE, threshold=curve.threshold, level=level),
+        note=language.say(_RETURNS_NOTE, threshold=threshold, level=level),
     )

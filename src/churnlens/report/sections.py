@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,7 @@ class Section:
     title: Text
     build: Build
     template: str | Path
+    plugin: str | None = None  # how the settings name it; None: a section of the package
 
 
 SECTIONS: tuple[Section, ...] = (
@@ -65,7 +67,7 @@ def chosen(plugins: Iterable[str] = ()) -> tuple[Section, ...]:
     Raises
     ------
     ConfigError
-        When a plug-in string names nothing that is a `Section`.
+        When a plug-in string names nothing that is a `Section`, or its template is not there.
     """
     own = tuple(_load(plugin) for plugin in plugins)
     at = next(n for n, section in enumerate(SECTIONS) if section.name == "method")
@@ -76,4 +78,30 @@ def _load(plugin: str) -> Section:
     section = load_plugin(plugin, "plugins.sections:")
     if not isinstance(section, Section):
         raise ConfigError(f"plugins.sections: '{plugin}' is no churnlens.report.sections.Section.")
-    return replace(section, build=guarded(section.build, plugin, "section"))
+    if not isinstance(section.title, Text):
+        raise ConfigError(f"section '{plugin}': its title is no churnlens.results.Text.")
+    if not _there(section.template):
+        raise ConfigError(
+            f"section '{plugin}': there is no template {section.template}. Give the Path of a file "
+            "of your own, such as Path(__file__).with_name('ours.html')."
+        )
+    return replace(section, build=_pages_of(section.build, plugin), plugin=plugin)
+
+
+def _there(template: str | Path) -> bool:
+    if isinstance(template, Path):
+        return template.is_file()
+    return (resources.files("churnlens.report") / "templates" / str(template)).is_file()
+
+
+def _pages_of(build: Build, plugin: str) -> Build:
+    """Return an analyst's builder, whose pages are looked at before they are shown."""
+    own = guarded(build, plugin, "section")
+
+    def pages(review: Review, language: Language) -> list[dict[str, Any]]:
+        found = own(review, language)
+        if not isinstance(found, list) or not all(isinstance(page, dict) for page in found):
+            raise ConfigError(f"section '{plugin}' does not give a list of dicts, one a page.")
+        return found
+
+    return pages

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from churnlens.report import axis, charts, heat
-from churnlens.report.figures import Figure, figure, years
+from churnlens.report.figures import Figure, figure, group_name
 from churnlens.report.language import Language
-from churnlens.results import ExitCurve, LexisMap, TenureRisk, Text
+from churnlens.results import ExitCurve, LexisMap, SurvivalCurve, TenureRisk, Text
 
 A_YEAR = {"week": 52, "month": 12, "quarter": 4}
+WIDEST_SHADE = 20.0  # so that the darkest begins below all of 100 clients
 
 _TENURE, _CLIENTS, _LEFT = Text("Time since the first order"), Text("Clients"), Text("Left")
 _RATE, _INTERVAL = Text("Leave in a year, of 100"), Text("95% interval")
@@ -31,6 +32,13 @@ _MAP_NOTE = Text(
     "Upward: time since the first order. Darker: more of 100 clients leave in a year. Along a "
     "rising diagonal stand the clients won at one time. Blank: too few clients."
 )
+_SURVIVAL_SAID = Text(
+    "Step chart of the share of clients still here by time since the first order."
+)
+_SHARE_HERE, _GROUP = Text("Still here"), Text("Group")
+_ONE_YEAR, _SO_MANY_YEARS = Text("1 year"), Text("{n} years")
+_SO_MANY_MONTHS = Text("{n} months")
+
 _BAND_FROM = Text("Date, from")
 _UNDER, _BETWEEN, _OVER = Text("under {high}"), Text("{low} to {high}"), Text("{low} or more")
 
@@ -45,6 +53,66 @@ _EXITS_SAID = Text(
     "{shares} at the end."
 )
 _SHARE_SAID = Text("{way} {share}")
+
+
+def survival(
+    curves: Sequence[SurvivalCurve], language: Language, size: tuple[int, int]
+) -> Figure | None:
+    """Share of clients still here by tenure, a line a group."""
+    curves = [curve for curve in curves if len(curve.tenure) > 1][:5]
+    if not curves:
+        return None
+    longest = max(curve.tenure[-1] for curve in curves)
+    named = [
+        (
+            group_name(curve.attribute, curve.value, language),
+            [{"x": x, "y": y} for x, y in zip(curve.tenure, curve.survival, strict=True)],
+        )
+        for curve in curves
+    ]
+    return figure(
+        charts.steps(named, marks(longest, language), size),
+        language.say(_SURVIVAL_SAID),
+        [language.say(t) for t in (_GROUP, _TENURE, _SHARE_HERE, _INTERVAL, _CLIENTS)],
+        [row for curve in curves for row in _curve_rows(curve, language)],
+        legend=[(f"curve{n}", name) for n, (name, _) in enumerate(named)],
+    )
+
+
+def marks(longest: float, language: Language) -> dict[float, str]:
+    """Label an axis of tenure up to `longest` periods: in years, in months where it is short."""
+    a_year = A_YEAR[language.period]
+    if longest < 2 * a_year:
+        months = 12 * longest / a_year
+        step = next((n for n in (1, 2, 3) if months <= n * axis.MOST_TICKS), 6)
+        return {
+            n * a_year / 12: language.say(_SO_MANY_MONTHS, n=n)
+            for n in range(0, int(months) + 1, step)
+        }
+    step = max(1, round(longest / a_year / axis.MOST_TICKS))
+    return {n * a_year: years(n, language) for n in range(0, int(longest // a_year) + 1, step)}
+
+
+def years(count: int, language: Language) -> str:
+    """Write a number of years."""
+    return language.say(_ONE_YEAR) if count == 1 else language.say(_SO_MANY_YEARS, n=count)
+
+
+def _curve_rows(curve: SurvivalCurve, language: Language) -> list[list[str]]:
+    rows, a_year = [], A_YEAR[language.period]
+    for count in range(1, int(curve.tenure[-1] // a_year) + 1):
+        at = max(n for n, tenure in enumerate(curve.tenure) if tenure <= count * a_year)
+        low, high = (language.percent(v[at]) for v in (curve.low, curve.high))
+        rows.append(
+            [
+                group_name(curve.attribute, curve.value, language),
+                years(count, language),
+                language.percent(curve.survival[at]),
+                language.span(low, high),
+                language.number(curve.clients),
+            ]
+        )
+    return rows
 
 
 def risk(bands: Sequence[TenureRisk], language: Language) -> Figure | None:
@@ -101,7 +169,7 @@ def lexis(found: LexisMap | None, language: Language) -> Figure | None:
         return None
     column = {period: n for n, period in enumerate(found.periods)}
     rates = sorted(cell.rate for cell in found.cells)
-    step = heat.step_of(rates[int(0.95 * (len(rates) - 1))])
+    step = min(heat.step_of(rates[int(0.95 * (len(rates) - 1))]), WIDEST_SHADE)
     cells = [
         {
             "x": column[cell.period],
@@ -114,13 +182,13 @@ def lexis(found: LexisMap | None, language: Language) -> Figure | None:
     drawn = heat.heat(
         cells,
         axis.ticks(found.periods, language),
-        _year_marks(high, found.width, language),
+        _band_marks(high, found.width, language),
         (len(found.periods), high),
         charts.HALF,
     )
     return figure(
         drawn,
-        language.say(_MAP_SAID, least=round(rates[0]), most=round(rates[-1])),
+        language.say(_MAP_SAID, least=round(rates[0]), most=round(min(rates[-1], 100))),
         [language.say(t) for t in (_TENURE, _BAND_FROM, _MOST_CLIENTS, _LEFT, _RATE)],
         [
             [
@@ -128,7 +196,7 @@ def lexis(found: LexisMap | None, language: Language) -> Figure | None:
                 language.period_name(cell.period),
                 language.number(cell.clients),
                 language.number(cell.departures),
-                language.number(cell.rate, 0),
+                language.number(min(cell.rate, 100.0), 0),
             ]
             for cell in found.cells
         ],
@@ -142,11 +210,13 @@ def _cell_tenure(tenure: int, found: LexisMap, language: Language) -> str:
     return band_name(tenure, high, language)
 
 
-def _year_marks(bands: int, width: int, language: Language) -> dict[int, str]:
-    """Label the bands at which a year of tenure begins, every other year where there are many."""
-    a_year = A_YEAR[language.period] // width
-    step = max(1, -(-bands // a_year // axis.MOST_TICKS))
-    return {n * a_year: years(n, language) for n in range(0, bands // a_year + 1, step)}
+def _band_marks(bands: int, width: int, language: Language) -> dict[int, str]:
+    """Label the bands of tenure at which a mark of the axis stands."""
+    return {
+        int(at // width): label
+        for at, label in marks(bands * width, language).items()
+        if at % width == 0
+    }
 
 
 def _shades(step: float, language: Language) -> list[tuple[str, str]]:
@@ -167,12 +237,7 @@ def exits(curves: Sequence[ExitCurve], language: Language) -> Figure | None:
     curves = [curve for curve in curves if len(curve.tenure) > 1]
     if len(curves) < 2:
         return None
-    a_year = A_YEAR[language.period]
     longest = max(curve.tenure[-1] for curve in curves)
-    step = max(1, round(longest / a_year / axis.MOST_TICKS))
-    ticks: dict[float, str] = {
-        n * a_year: years(n, language) for n in range(0, int(longest // a_year) + 1, step)
-    }
     named = [
         (
             language.say(_WAYS[curve.kind]),
@@ -186,16 +251,18 @@ def exits(curves: Sequence[ExitCurve], language: Language) -> Figure | None:
         for (name, _), curve in zip(named, curves, strict=True)
     ]
     return figure(
-        charts.steps(named, ticks, charts.HALF, top=min(1.0, -(-top // 0.1) * 0.1)),
+        charts.steps(
+            named, marks(longest, language), charts.HALF, top=min(1.0, -(-top // 0.1) * 0.1)
+        ),
         language.say(_EXITS_SAID, shares=language.listed(shares)),
         [language.say(t) for t in (_WAY, _TENURE, _SHARE, _INTERVAL, _CLIENTS)],
-        [row for curve in curves for row in _exit_rows(curve, a_year, language)],
+        [row for curve in curves for row in _exit_rows(curve, language)],
         legend=[(f"curve{n}", name) for n, (name, _) in enumerate(named)],
     )
 
 
-def _exit_rows(curve: ExitCurve, a_year: int, language: Language) -> list[list[str]]:
-    rows = []
+def _exit_rows(curve: ExitCurve, language: Language) -> list[list[str]]:
+    rows, a_year = [], A_YEAR[language.period]
     for count in range(1, int(curve.tenure[-1] // a_year) + 1):
         at = max(n for n, tenure in enumerate(curve.tenure) if tenure <= count * a_year)
         low, high = (language.percent(v[at]) for v in (curve.low, curve.high))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from churnlens.results.checked import Day, of_one_length
 from churnlens.results.estimates import DateEstimate, Estimate, Evidence
 from churnlens.results.issues import Bar, PeriodPoint
 from churnlens.results.remedies import Outlook, OutlookCheck, OutlookMethod
@@ -80,6 +81,9 @@ class ReturnCurve:
     threshold: float
     level: float
 
+    def __post_init__(self) -> None:
+        of_one_length(self, "silence", "chance", "low", "high")
+
 
 @dataclass(frozen=True)
 class Book:
@@ -87,8 +91,8 @@ class Book:
 
     clients: int
     orders: int
-    first_date: str
-    last_date: str
+    first_date: Day
+    last_date: Day
     set_apart: int  # one-off bulk buyers and single orders that never were a client
     series: tuple[PeriodPoint, ...] = ()
     change: DateEstimate | None = None  # the change date of the whole book, if any
@@ -113,4 +117,4 @@ class Book:
     outlook: tuple[Outlook, ...] = ()
     outlook_checks: tuple[OutlookCheck, ...] = ()
     outlook_method: OutlookMethod | None = None
-    revenue_by_period: tuple[tuple[str, float], ...] = ()
+    revenue_by_period: tuple[tuple[Day, float], ...] = ()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from churnlens.results.checked import Day
 from churnlens.results.text import Text
 
 Outcome = Literal["pass", "fail", "skip"]
@@ -28,9 +29,9 @@ class Estimate:
 class DateEstimate:
     """A date (ISO 8601) with its 95 % interval."""
 
-    date: str
-    low: str
-    high: str
+    date: Day
+    low: Day
+    high: Day
 
 
 @dataclass(frozen=True)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import datetime as dt
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from churnlens.errors import ReviewError
-from churnlens.results.estimates import DateEstimate
+from churnlens.errors import ReviewError, first_fault
+from churnlens.results.checked import faults
 from churnlens.results.review import SCHEMA_VERSION, Review
 
 
@@ -55,33 +54,10 @@ def from_json(text: str, origin: str = "review.json") -> Review:
     try:
         review = TypeAdapter(Review).validate_python(raw)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise ReviewError(f"{origin}: {where}: {first['msg']}.") from error
-    for where, day in _dates(review):
-        if not _is_date(day):
-            raise ReviewError(f"{origin}: {where}: '{day}' is no date such as 2024-12-31.")
+        raise ReviewError(f"{origin}: {first_fault(error)}") from error
+    for where, fault in faults(raw):
+        raise ReviewError(f"{origin}: {where}: {fault}.")
     return review
-
-
-def _dates(review: Review) -> Iterator[tuple[str, str]]:
-    """Where the dates of a review stand, as a file names them, and what they say."""
-    yield "as_of", review.as_of
-    for n, issue in enumerate(review.issues):
-        for key in ("onset", "until", "driver_onset"):
-            found: DateEstimate | None = getattr(issue, key)
-            for part in ("date", "low", "high") if found else ():
-                yield f"issues.{n}.{key}.{part}", getattr(found, part)
-    for n, remedy in enumerate(review.remedies):
-        yield f"remedies.{n}.start_date", remedy.start_date
-
-
-def _is_date(text: str) -> bool:
-    try:
-        dt.date.fromisoformat(text)
-    except ValueError:
-        return False
-    return True
 
 
 def read_review(path: Path) -> Review:
@@ -93,7 +69,7 @@ def read_review(path: Path) -> Review:
         When the file cannot be read or is no review.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
     except OSError as error:
         raise ReviewError(f"{path}: cannot be read ({error.strerror}).") from error
     except UnicodeDecodeError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from churnlens.results.checked import Day
 from churnlens.results.estimates import DateEstimate, Estimate, Evidence
 from churnlens.results.text import Segment, Text
 
@@ -39,12 +40,16 @@ class DefinitionsAgreeing:
     agree: int
     of: int
 
+    def __post_init__(self) -> None:
+        if not 0 <= self.agree <= self.of:
+            raise ValueError(f"{self.agree} of {self.of} cannot be")
+
 
 @dataclass(frozen=True)
 class PeriodPoint:
     """One calendar period: departures seen, departures expected, clients at risk."""
 
-    period: str  # ISO date of the period's first day
+    period: Day  # of the period's first day
     observed: int
     expected: float
     at_risk: int
@@ -56,7 +61,7 @@ class PeriodPoint:
 class DriverPoint:
     """A driver's mean in a period, inside the issue's segment and elsewhere."""
 
-    period: str
+    period: Day
     inside: float | None
     outside: float | None
 
@@ -99,7 +104,7 @@ class TestPlan:
     """The test of a remedy, written down before it can be read."""
 
     text: Text
-    readable_from: str
+    readable_from: Day
     risk_ratio_full_reach: float
     measure: str
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from churnlens.results.checked import Day
 from churnlens.results.estimates import Estimate
 from churnlens.results.issues import LagPoint, TestPlan
 from churnlens.results.text import Segment, Text
@@ -17,11 +18,11 @@ class RemedyResult:
     action: str
     issue_id: str | None
     segment: Segment
-    start_date: str
+    start_date: Day
     verdict: Literal["worked", "did_not", "too_early", "cannot_tell"]
     departures_avoided: Estimate | None
     risk_ratio: Estimate | None
-    readable_from: str | None
+    readable_from: Day | None
     detail: Text | None = None
     driver_moved: bool | None = None  # None: no driver is tied to it
     money_saved: Estimate | None = None
@@ -49,7 +50,7 @@ class Outlook:
 class OutlookCheck:
     """What the outlook would have said of a past quarter, and what then came."""
 
-    quarter: str  # ISO date of its first day
+    quarter: Day  # its first day
     group: str
     departures: Estimate
     observed: float

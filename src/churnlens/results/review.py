@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from churnlens.results.book import Book, DataFinding
+from churnlens.results.checked import Day
 from churnlens.results.estimates import Skipped
 from churnlens.results.issues import Gone, Issue, RuledOut
 from churnlens.results.remedies import RemedyResult
@@ -37,13 +38,13 @@ class DefinitionUsed:
 class RegisterEntry:
     """One line of the register: what became of an issue, or of a remedy, in one review."""
 
-    as_of: str
+    as_of: Day
     event: Literal["seen", "gone", "cannot_be_seen", "remedy", "decision"]
     issue_id: str | None
     text: str  # the issue's title, the remedy's action, or the decision in its maker's words
     status: str | None = None  # new, worse, same, better; of a remedy its verdict
     owner: str | None = None
-    start_date: str | None = None  # of a remedy
+    start_date: Day | None = None  # of a remedy
     rank: int | None = None
     departures: float | None = None  # attributable to the issue; avoided by the remedy
     revenue_per_year: float | None = None
@@ -53,7 +54,7 @@ class RegisterEntry:
 class Review:
     """One run: everything the report says."""
 
-    as_of: str
+    as_of: Day
     period: Literal["week", "month", "quarter"]
     currency: str
     rows: Mapping[str, RowCounts]
@@ -67,6 +68,6 @@ class Review:
     data_findings: tuple[DataFinding, ...] = ()
     verdict: tuple[Text, ...] = ()  # the two sentences of the first page
     definition_text: Text | None = None
-    previous_as_of: str | None = None
+    previous_as_of: Day | None = None
     register: tuple[RegisterEntry, ...] = ()  # the history of issues and remedies, oldest first
     schema_version: str = SCHEMA_VERSION

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from churnlens.naming import spoken
+from churnlens.results.checked import Some
 
-Segment = Mapping[str, tuple[str, ...]]  # attribute -> values that belong; {} is every client
+Segment = Mapping[str, Some]  # attribute -> values that belong; {} is every client
 
 
 @dataclass(frozen=True)

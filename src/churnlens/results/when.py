@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
+from churnlens.results.checked import Day, of_one_length
 from churnlens.results.estimates import DateEstimate, Estimate
 from churnlens.results.text import Text
 
@@ -20,6 +22,9 @@ class SurvivalCurve:
     high: tuple[float, ...]
     clients: int
     departures: int
+
+    def __post_init__(self) -> None:
+        of_one_length(self, "tenure", "survival", "low", "high")
 
 
 @dataclass(frozen=True)
@@ -53,12 +58,15 @@ class Lifetime:
 class ExitCurve:
     """Share of clients that has left in one way by each tenure (Aalen–Johansen)."""
 
-    kind: str  # lapsed, shrunk, closed
+    kind: Literal["lapsed", "shrunk", "closed"]
     tenure: tuple[float, ...]
     share: tuple[float, ...]
     low: tuple[float, ...]
     high: tuple[float, ...]
     clients: int
+
+    def __post_init__(self) -> None:
+        of_one_length(self, "tenure", "share", "low", "high")
 
 
 @dataclass(frozen=True)
@@ -66,7 +74,7 @@ class LexisCell:
     """Departures of clients of one band of tenure in one band of the calendar."""
 
     tenure: int  # periods since the first order at which the band begins
-    period: str  # ISO date of the band's first day
+    period: Day  # of the band's first day
     clients: int  # most at risk in any one period
     departures: int
     rate: float  # of 100 clients, how many would leave within a year
@@ -78,8 +86,15 @@ class LexisMap:
 
     width: int  # periods to a band
     open_from: int  # tenure from which on all clients are one band
-    periods: tuple[str, ...]  # first day of each calendar band
+    periods: tuple[Day, ...]  # first day of each calendar band
     cells: tuple[LexisCell, ...]
+
+    def __post_init__(self) -> None:
+        if self.width < 1:
+            raise ValueError("width is below 1")
+        lost = next((c.period for c in self.cells if c.period not in self.periods), None)
+        if lost:
+            raise ValueError(f"a cell's period {lost} is not among its periods")
 
 
 @dataclass(frozen=True)

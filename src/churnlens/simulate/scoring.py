@@ -143,13 +143,14 @@ def read_members(path: Path) -> Members | None:
 
 def _read_review(path: Path) -> Review:
     try:
-        raw = json.loads(path.read_text(encoding="utf-8"))
+        raw = json.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise ReviewError(f"{path}: cannot be read ({error.strerror}).") from error
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise ReviewError(f"{path} is not JSON: {error}.") from error
     if isinstance(raw, dict):  # what only the report needs may be missing
-        nothing = {"clients": 0, "orders": 0, "first_date": "", "last_date": "", "set_apart": 0}
+        day = raw.get("as_of", "")
+        nothing = {"clients": 0, "orders": 0, "first_date": day, "last_date": day, "set_apart": 0}
         raw.setdefault("book", nothing)
     return from_json(json.dumps(raw), str(path))
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from churnlens.errors import ReviewError
+from churnlens.errors import ReviewError, first_fault
 from churnlens.results import Segment
 
 
@@ -88,9 +88,7 @@ def from_json(text: str, origin: str = "truth.json") -> Truth:
     try:
         return TypeAdapter(Truth).validate_python(_as_lists(raw))
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise ReviewError(f"{origin}: {where}: {first['msg']}.") from error
+        raise ReviewError(f"{origin}: {first_fault(error)}") from error
 
 
 def _as_lists(raw: Any) -> Any:
@@ -110,7 +108,7 @@ def read_truth(path: Path) -> Truth:
         When the file cannot be read or is no truth.
     """
     try:
-        return from_json(path.read_text(encoding="utf-8"), str(path))
+        return from_json(path.read_text(encoding="utf-8-sig"), str(path))
     except OSError as error:
         raise ReviewError(f"{path}: cannot be read ({error.strerror}).") from error
     except UnicodeDecodeError as error:

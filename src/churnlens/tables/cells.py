@@ -11,8 +11,10 @@ MISSING_NUMBER = (*MISSING_TEXT, "NA", "N/A", "#N/A", "NaN", "nan", "None")
 
 _TIME = r"[T ]([01]\d|2[0-4]):?[0-5]\d(:?[0-6]\d([.,]\d+)?)?\s?(Z|[+-]\d{2}(:?\d{2})?)?"
 _DATE_AND_TIME = r"^[12]\d{3}-\d{2}-\d{2}" + _TIME + "$"
-_FIRST_DAY, _LAST_DAY = "1000-01-01", "2999-12-31"
-_LARGEST = 1.7976931348623157e308
+_FIRST_DAY, _LAST_DAY = "1700-01-01", "2199-12-31"
+# No amount and no measure is larger; squares and sums of what is smaller still are numbers, in
+# single precision too.
+_LARGEST = 1e15
 
 
 @ibis.udf.scalar.builtin(name="try_strptime", signature=(("string", "string"), "timestamp"))  # type: ignore[untyped-decorator]
@@ -45,7 +47,7 @@ def text(column: ir.Value) -> ir.StringValue:
 
 
 def date(column: ir.Value, pattern: str | None) -> ir.DateValue:
-    """Read dates: ISO 8601 unless `pattern` (strptime) says otherwise; years 1000 to 2999."""
+    """Read dates: ISO 8601 unless `pattern` (strptime) says otherwise; years 1700 to 2199."""
     if column.type().is_date() or column.type().is_timestamp():
         return column.cast("date")
     written = column.cast("string")
@@ -61,7 +63,7 @@ def date(column: ir.Value, pattern: str | None) -> ir.DateValue:
 
 
 def sound_date(value: ir.DateValue) -> ir.DateValue:
-    """Return null for a date outside the years 1000 to 2999, which nobody meant."""
+    """Return null for a date outside the years 1700 to 2199, which nobody meant."""
     within = value.between(ibis.date(_FIRST_DAY), ibis.date(_LAST_DAY))
     return ibis.ifelse(within, value, ibis.null("date"))
 
@@ -77,5 +79,5 @@ def number(column: ir.Value, decimal: str = ".") -> ir.FloatingValue:
 
 
 def sound_number(value: ir.FloatingValue) -> ir.FloatingValue:
-    """Return null for what is not finite."""
+    """Return null for what is not finite, or too large for anything that is counted."""
     return ibis.ifelse(value.between(-_LARGEST, _LARGEST), value, ibis.null("float64"))

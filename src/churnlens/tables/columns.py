@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import operator
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -17,8 +18,8 @@ from churnlens.tables.contract import Column, Reading
 from churnlens.tables.delimited import ROW
 from churnlens.tables.reading import Raw
 
-A_DATE = "a date (ISO 8601, like 2024-01-31)"
-A_NUMBER = "a finite number"
+A_DATE = "a date (ISO 8601, like 2024-01-31, years 1700 to 2199)"
+A_NUMBER = "a number (of at most 15 digits)"
 NO_CLIENT = "no client"
 _NEARLY_ALL = 0.95  # of a text column's filled cells, for it to be a column of numbers
 _GLANCE = 10_000  # rows
@@ -57,6 +58,8 @@ def match(raw: Raw, name: str, chosen: TableSettings) -> Mapped:
     ContractError
         When a needed or a mapped column is missing, or a mapping names no contract column.
     """
+    for ignored in chosen.ignore:
+        require_column(raw, ignored, f"[{name}] ignore names it")
     unknown = next((key for key in chosen.columns if key not in FIXED[name]), None)
     if unknown is not None:
         hint = did_you_mean(unknown, FIXED[name])
@@ -103,7 +106,7 @@ def _check_needed(raw: Raw, name: str, fixed: Mapping[str, object]) -> None:
     missing = next((key for key in NEEDED[name] if key not in fixed), None)
     if missing is None:
         return
-    hint = did_you_mean(missing, raw.columns)
+    hint = did_you_mean(missing, raw.columns) or _headless(raw.columns)
     raise ContractError(
         f"{raw.label} has no column '{missing}', which {name} must have.{hint} Its columns are "
         f"{', '.join(raw.columns)}. Rename one, or say in churnlens.toml which it is: "
@@ -111,20 +114,28 @@ def _check_needed(raw: Raw, name: str, fixed: Mapping[str, object]) -> None:
     )
 
 
+def _headless(names: Sequence[str]) -> str:
+    """Ask whether a file lacks its header, where a column is called by a number or a date."""
+    data = next((name for name in names if re.fullmatch(r"[\d.,:/ -]*\d[\d.,:/ -]*", name)), None)
+    return f" Is '{data}' a name? The first row must hold the columns' names." if data else ""
+
+
 def sort_by_kind(
     raw: Raw, names: Iterable[str], chosen: TableSettings
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Part columns into numbers and text; dates and anything else are left out.
 
-    A column of text is one of numbers when 95 of 100 filled cells are finite numbers and none
-    is written with leading zeros (a code); a column named like an identifier is text.
+    A column of text is one of numbers when 95 of 100 filled cells are numbers and none is written
+    with leading zeros (a code); a column named like an identifier is text, and so is one of more
+    digits than any measure has.
     """
     types = {name: raw.table[name].type() for name in names}
     coded = {n for n in types if _is_identifier(n) or n in chosen.attributes}
     typed = [n for n, t in types.items() if t.is_numeric() and n not in coded]
     written = [n for n, t in types.items() if t.is_string() and n not in coded]
     parsed = _numbers_in_text(raw.table, written, chosen.decimal)
-    numeric = tuple(n for n in types if n in typed or n in parsed)
+    long = _too_long(raw.table, typed)
+    numeric = tuple(n for n in types if (n in typed and n not in long) or n in parsed)
     textual = (n for n, t in types.items() if n not in numeric and _is_textual(t))
     return numeric, tuple(textual)
 
@@ -138,6 +149,12 @@ def _is_identifier(name: str) -> bool:
     return lowered in ("id", "row", "line", "index") or (
         lowered.endswith(_ID_ENDINGS) or lowered.startswith("unnamed")
     )
+
+
+def _too_long(table: ibis.Table, names: Sequence[str]) -> set[str]:
+    """Return which columns of numbers have more digits than a measure, at a first look."""
+    glance = _filled_and_parsed(table.filter(table[ROW] <= _GLANCE), names, ".")
+    return {n for n, (filled, parsed) in glance.items() if parsed < filled / 2}
 
 
 def _numbers_in_text(table: ibis.Table, names: Sequence[str], decimal: str) -> set[str]:
@@ -156,9 +173,10 @@ def _filled_and_parsed(
         return {}
     asked = {}
     for i, name in enumerate(names):
-        code = table[name].between("00", "0:")  # begins with 0 and a digit
+        value = cells.sound_number(cells.number(table[name], decimal))
         asked[f"filled{i}"] = (~cells.missing(table[name])).sum().fill_null(0)
-        asked[f"parsed{i}"] = cells.number(table[name], decimal).notnull().sum().fill_null(0)
+        asked[f"parsed{i}"] = value.notnull().sum().fill_null(0)
+        code = table[name].cast("string").between("00", "0:")  # begins with 0 and a digit
         asked[f"coded{i}"] = code.sum().fill_null(0)
     seen = table.aggregate(**asked).to_pyarrow().to_pylist()[0]
     return {

@@ -27,8 +27,8 @@ Combine = Callable[[Sequence[ir.Value]], ir.Value]
 class Reading:
     """A column of the source, read as one type; null where it is blank or cannot be read.
 
-    `kind` says in words what it should be ("a finite number"); None for text, which can always
-    be read. A `needed` one may not be blank. `sound` nulls values that nobody meant.
+    `kind` says in words what it should be ("a date"); None for text, which can always be read.
+    A `needed` one may not be blank. `sound` nulls values that nobody meant.
     """
 
     source: str
@@ -232,7 +232,7 @@ def _rules(
 
 
 def _too_large(column: Column, product: ir.FloatingValue) -> tuple[Check, str, ir.BooleanValue]:
-    """Refuse a product of finite numbers that is not finite."""
+    """Refuse a product of sound numbers that is not one itself."""
     first = column.readings[0]
     check = Check(first.source, f"{column.name} is not {first.kind}")
     return check, f"__s_{first.source}", sound_number(product).isnull() & product.notnull()

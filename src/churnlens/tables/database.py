@@ -48,6 +48,9 @@ def open_database(url: str, base: Path | None = None) -> Database:
         tables = tuple(backend.list_tables())
     except Exception as error:
         said = str(error).strip().splitlines()[0]
+        if "missing dependencies" in said:
+            kind = urlsplit(url).scheme
+            said += f" Install them: pip install 'ibis-framework[{kind}]'."
         raise ContractError(f"{url} cannot be opened: {said}") from error
     return Database(url, backend, tables)
 

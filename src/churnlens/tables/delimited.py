@@ -126,7 +126,8 @@ def named(path: Path, header: Iterable[str]) -> tuple[str, ...]:
     Raises
     ------
     ContractError
-        When two columns have the same name (capitals make no difference to an engine).
+        When two columns have the same name (capitals make no difference to an engine), or one
+        has a name that is kept.
     """
     stripped = [str(name).strip() for name in header]
     names = tuple(name or f"unnamed_{i}" for i, name in enumerate(stripped, start=1))
@@ -134,7 +135,18 @@ def named(path: Path, header: Iterable[str]) -> tuple[str, ...]:
     twice = next((n for n in names if lowered.count(n.lower()) > 1), None)
     if twice is not None:
         raise ContractError(f"{path} has two columns named '{twice}': rename or remove one.")
+    refuse_kept(names, path)
     return names
+
+
+def refuse_kept(names: Iterable[str], where: object) -> None:
+    """Raise a ContractError if a column has a name of those that are used inside."""
+    kept = next((name for name in names if name.startswith("__")), None)
+    if kept is not None:
+        raise ContractError(
+            f"{where}: the column '{kept}' begins with two underscores, as only columns of "
+            "churnlens itself do: rename or remove it."
+        )
 
 
 def batches(path: Path, how: Dialect, malformed: Malformed) -> pa.RecordBatchReader:

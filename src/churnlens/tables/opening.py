@@ -12,7 +12,7 @@ from typing import Any
 import ibis
 import ibis.expr.types as ir
 
-from churnlens.config import ReturnsFilter, Settings
+from churnlens.config import ReturnsFilter, Settings, TableSettings
 from churnlens.errors import ConfigError, ContractError
 from churnlens.tables import columns as cols
 from churnlens.tables import companions, quality, renumbering
@@ -23,6 +23,8 @@ from churnlens.tables.reading import Raw, read_all
 from churnlens.tables.sources import locate
 
 _SIGN = "__marked_return"
+_STRAY_DAYS = 366  # between the last order and the one before it, or today
+_STRAY_SHARE = 0.01  # of the rows, on the last day
 
 
 def open_source(source: Path | str, settings: Settings, as_of: dt.date | None = None) -> Tables:
@@ -81,7 +83,9 @@ def _checked(
 ) -> Tables:
     staged, measures = _stage_orders(connection, raws["orders"], settings)
     first, last = _span(staged, as_of)
-    as_of = as_of or last
+    if as_of is None:
+        _refuse_stray(staged, last)
+        as_of = last
     split = {"orders": Split(staged, "order_date", as_of)}
     texts: tuple[str, ...] = ()
     numbers: tuple[str, ...] = ()
@@ -124,6 +128,7 @@ def _checked(
 def _stage_orders(connection: Any, raw: Raw, settings: Settings) -> tuple[Staged, tuple[str, ...]]:
     chosen = settings.orders
     mapped = cols.match(raw, "orders", chosen)
+    _check_attributes(raw, chosen)
     measures = cols.measures(mapped, settings)
     columns = [cols.fixed_column(raw, "orders", key, mapped, chosen) for key in mapped.fixed]
     if "order_id" not in mapped.fixed:
@@ -136,6 +141,16 @@ def _stage_orders(connection: Any, raw: Raw, settings: Settings) -> tuple[Staged
     derived = {"order_id": _order_number, "is_return": _is_return}
     hidden = _return_sign(raw, chosen.returns)
     return stage(connection, raw, "orders", [*columns, *hidden], derived), measures
+
+
+def _check_attributes(raw: Raw, chosen: TableSettings) -> None:
+    """Refuse an attribute that is a column of the contract, but for the category."""
+    taken = [n for n in chosen.attributes if n in cols.FIXED["orders"] and n != "category"]
+    if taken:
+        raise ContractError(
+            f"[orders] attributes names '{taken[0]}' of {raw.label}, which has a meaning of its "
+            "own: an attribute is a text column that says what kind of client it is."
+        )
 
 
 def _order_number(orders: ibis.Table) -> ir.StringValue:
@@ -190,12 +205,39 @@ def _span(orders: Staged, as_of: dt.date | None) -> tuple[dt.date, dt.date]:
             f"{orders.label}: as of {as_of} there was no order yet; the first is dated "
             f"{seen['first']}. Choose a later --as-of."
         )
+    if as_of is not None and (as_of - seen["last"]).days > _STRAY_DAYS:
+        raise ContractError(
+            f"{orders.label}: the last order is dated {seen['last']}, more than a year before "
+            f"{as_of}: every client would seem to have left. Choose an earlier --as-of."
+        )
     if as_of is not None and as_of < seen["first_sale"]:
         raise ContractError(
             f"{orders.label}: up to {as_of} there are only returns; the first order is dated "
             f"{seen['first_sale']}. Choose a later --as-of."
         )
     return seen["first"], seen["last"]
+
+
+def _refuse_stray(orders: Staged, last: dt.date) -> None:
+    """Refuse to take the day of a few orders for today, where no other order is near it.
+
+    A mistyped year would have every client leave.
+    """
+    kept = orders.kept
+    seen = kept.aggregate(
+        rows=kept.count(),
+        late=(kept.order_date == last).sum(),
+        row=kept[ROW].min(where=kept.order_date == last),
+        before=kept.order_date.max(where=kept.order_date < last),
+    )
+    found = seen.to_pyarrow().to_pylist()[0]
+    before, apart = found["before"], (last - (found["before"] or last)).days
+    if apart > _STRAY_DAYS and found["late"] <= _STRAY_SHARE * found["rows"]:
+        raise ContractError(
+            f"{orders.label}: the last order_date, {last} in row {found['row']}, is {apart:,} days "
+            f"after the one before it. If it is mistyped, mend it or leave it out with --as-of "
+            f"{before}; if it is right, say --as-of {last}."
+        )
 
 
 def _nothing_usable(orders: Staged) -> str:
@@ -211,5 +253,6 @@ def _nothing_usable(orders: Staged) -> str:
     return (
         f"{orders.label} has no row that can be used. {first['rows']} rows: {first['reason']}"
         f"{example}. See row {first['row']}; a date_format, decimal or column mapping under "
-        "[orders] in churnlens.toml may mend it."
+        "[orders] in churnlens.toml may mend it (`churnlens init` guesses them). A number has no "
+        "currency sign and no mark of thousands."
     )

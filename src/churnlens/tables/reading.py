@@ -55,6 +55,8 @@ def read_all(connection: Any, located: Located, settings: Settings) -> dict[str,
         wanted = tuple(name for name in TABLE_NAMES if name not in raws)
         for name, table in places_in(database, settings, wanted).items():
             raws[name] = _from_database(connection, database, table, name)
+    for raw in raws.values():
+        delimited.refuse_kept(raw.columns, raw.label)
     return raws
 
 

@@ -55,7 +55,7 @@ def _kind(reason: str) -> str:
     words = {
         NO_CLIENT: "no_client",
         " is blank": "blank",
-        " finite number": "number",
+        " is not a number": "number",
         " is not a date": "date",
         " fields, not ": "fields",
         " earlier row": "again",
@@ -73,8 +73,8 @@ def _text(kind: str, table: str, values: dict[str, Any]) -> Text:
         )
     if kind in ("no_client", "blank"):
         return Text(
-            "{column} is blank in {rows} of {read} rows of {table} ({share}), which are left out; "
-            "the first is row {first}.",
+            "“{column}” is blank in {rows} of {read} rows of {table} ({share}), which are left "
+            "out; the first is row {first}.",
             values,
         )
     return _wrong(kind, values)
@@ -83,21 +83,21 @@ def _text(kind: str, table: str, values: dict[str, Any]) -> Text:
 def _wrong(kind: str, values: dict[str, Any]) -> Text:
     if kind == "date":
         return Text(
-            "{column} is no date, or not one of the format expected, in {rows} of {read} rows of "
+            "“{column}” is no date, or not one of the format expected, in {rows} of {read} rows of "
             "{table} ({share}), which are left out; the first is row {first}. A date_format in "
             "churnlens.toml may mend it.",
             values,
         )
     if kind == "number":
         return Text(
-            "{column} is no finite number in {rows} of {read} rows of {table} ({share}), which are "
-            "left out; the first is row {first}.",
+            "“{column}” is no number, or one of more than 15 digits, in {rows} of {read} rows of "
+            "{table} ({share}), which are left out; the first is row {first}.",
             values,
         )
     if kind == "again":
         return Text(
-            "{rows} of {read} rows of {table} ({share}) name a {column} that an earlier row names "
-            "already; the earlier row stands. The first is row {first}.",
+            "{rows} of {read} rows of {table} ({share}) name a “{column}” that an earlier row "
+            "names already; the earlier row stands. The first is row {first}.",
             values,
         )
     return Text(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -48,7 +48,7 @@ LEVEL = 0.05
 SMALLEST = 5
 ATTRIBUTES_SHOWN = 3
 MOST_VALUES = 6  # an attribute with more values gives no readable chart
-WAYS = ("lapsed", "shrunk", "closed")
+WAYS: tuple[Literal["lapsed", "shrunk", "closed"], ...] = ("lapsed", "shrunk", "closed")
 HORIZON = 36  # months of a client's time looked at, where groups were watched for so long
 SHORTEST_HORIZON = 6
 RISK_BANDS = (6, 12, 24, 48)  # months
@@ -228,20 +228,16 @@ def exit_curves(panel: Panel, seen: Spells) -> tuple[ExitCurve, ...]:
     shown = len(enough) if enough.all() else int(np.argmin(enough))
     return tuple(
         ExitCurve(
-            kind=name,
+            kind=WAYS[way],
             tenure=(0.0, *found.times[:shown].tolist()),
             share=(0.0, *found.value[k, :shown].tolist()),
             low=(0.0, *found.low[k, :shown].tolist()),
             high=(0.0, *found.high[k, :shown].tolist()),
             clients=found.events[k],
         )
-        for name, k in sorted(((n, k) for k, n in enumerate(found.causes)), key=_way)
+        for way, k in sorted((WAYS.index(name), k) for k, name in enumerate(found.causes))
         if found.events[k] >= SMALLEST
     )
-
-
-def _way(cause: tuple[str, int]) -> int:
-    return WAYS.index(cause[0])
 
 
 def _lexis(panel: Panel, until: int, width: int) -> Lexis:

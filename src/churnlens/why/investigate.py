@@ -182,7 +182,7 @@ def _cases(
             controls,
             seed,
             head_start(baseline, c, explained_risk(baseline, rest)),
-            models(settings),
+            classifiers(settings),
         )
     return cases
 
@@ -239,20 +239,34 @@ def _own_check(name: str) -> Check:
         said = function(case)
         if not isinstance(said, Evidence):
             raise ConfigError(f"check '{name}' gives {type(said).__name__}, not Evidence.")
+        if said.outcome not in ("pass", "fail", "skip"):
+            raise ConfigError(f"check '{name}' says '{said.outcome}', not pass, fail or skip.")
         return said
 
     return check
 
 
-def models(settings: Settings) -> tuple[tuple[str, Maker], ...]:
+def classifiers(settings: Settings) -> tuple[tuple[str, Maker], ...]:
     """Return the analyst's classifiers for the second opinion, by name.
 
     Raises
     ------
     ConfigError
-        When one cannot be loaded.
+        When one cannot be loaded, or gives no classifier.
     """
-    return tuple((name, load_function(name, "model")) for name in settings.plugins.models)
+    return tuple((name, _maker(name)) for name in settings.plugins.models)
+
+
+def _maker(name: str) -> Maker:
+    make = load_function(name, "model")
+    made = make()
+    missing = [part for part in ("fit", "predict_proba") if not hasattr(made, part)]
+    if missing:
+        raise ConfigError(
+            f"model '{name}' gives {type(made).__name__}, which has no {' and no '.join(missing)}; "
+            "it must be a function without arguments that gives a classifier as scikit-learn's are."
+        )
+    return make
 
 
 def _ruled_out(

@@ -19,6 +19,7 @@ import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
 from churnlens.errors import ConfigError
+from churnlens.plugins import guarded
 from churnlens.results import Estimate, Evidence, Text
 from churnlens.which.baseline import Baseline
 from churnlens.why.case import Case, say
@@ -157,10 +158,10 @@ def _usual(case: Case, part: Sample, x: Array, fold: Array, without: Array) -> A
     active = part.of(case.baseline.panel.active)
     left = (part.of(case.baseline.panel.found) / np.maximum(active, 1e-9)).clip(0, 1)
     weight = part.weight * active
-    makers = case.models or (("boosted trees", boosted_trees),)
+    learners = [(name, guarded(chance(make), name, "model")) for name, make in case.models]
     told = [
-        _as_chances(name, foretold(chance(make), x, left, weight, fold, without))
-        for name, make in makers
+        _as_chances(name, foretold(learn, x, left, weight, fold, without))
+        for name, learn in learners or [("boosted trees", chance(boosted_trees))]
     ]
     return min(told, key=lambda p: _loss(p[without], left[without], weight[without]))
 

@@ -23,6 +23,8 @@ from churnlens.results import (
     TierRow,
 )
 
+MOST_TREND = 10.0  # a tier of new clients brought next to nothing in the year before
+_TENFOLD = Text("more than tenfold")
 _TABLES = {
     "orders": Text("orders"),
     "clients": Text("clients"),
@@ -126,10 +128,17 @@ def _tier(tier: TierRow, language: Language) -> dict[str, str]:
         "margin": language.percent(tier.margin_share),
         "departures": language.number(tier.departures),
         "breadth": language.number(tier.breadth, 1),
-        "trend": language.percent(None if tier.trend is None else tier.trend - 1),
+        "trend": _trend(tier.trend, language),
         "rate": language.number(tier.rate_per_year.value, 0),
         "interval": language.of_hundred(tier.rate_per_year),
     }
+
+
+def _trend(ratio: float | None, language: Language) -> str:
+    """Say how a year compares with the year before; beyond a bound the percentage says nothing."""
+    if ratio is not None and ratio > MOST_TREND:
+        return language.say(_TENFOLD)
+    return language.percent(None if ratio is None else ratio - 1)
 
 
 def _tier_name(tier: str, language: Language) -> str:

@@ -69,7 +69,9 @@ def _marked(review: Review) -> tuple[DateEstimate | None, DateEstimate | None]:
 def _key_figures(review: Review, language: Language) -> list[dict[str, str]]:
     """Return up to four figures: the number as written, and what it counts."""
     last = review.book.series[-_A_YEAR[review.period] :]
-    found = [(language.number(review.book.clients), _CLIENTS)]
+    book = review.book
+    # who was set apart never was a client, and is in none of the other figures
+    found = [(language.number(book.clients - book.set_apart), _CLIENTS)]
     if last:
         found.append((language.number(sum(p.observed for p in last)), _LEFT_YEAR))
         found.append((language.number(round(sum(p.expected for p in last))), _EXPECTED_YEAR))

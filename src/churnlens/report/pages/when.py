@@ -60,7 +60,7 @@ def when(review: Review, language: Language) -> list[dict[str, Any]]:
     whole = [c for c in book.survival if not c.attribute]
     parts = [c for c in book.survival if c.attribute]
     drawn = {
-        "survival": figures.survival([*whole[:1], *parts[:4]], language, charts.HALF),
+        "survival": tenure.survival([*whole[:1], *parts[:4]], language, charts.HALF),
         "risk": tenure.risk(book.tenure_risk, language),
         "lexis": tenure.lexis(book.lexis, language),
         "exits": tenure.exits(book.exits, language),
@@ -170,7 +170,7 @@ def _lifetime(row: Lifetime, language: Language) -> dict[str, str]:
         "others": language.number(row.others.value * months, 1),
         "lost": _signed(row.lost.value * months, language),
         "interval": _interval(row, months, language),
-        "money": language.money(row.money.value),
+        "money": language.money(-row.money.value),  # shown as a difference, like the months
         "chance": _chance(row.p_value, language),
     }
 
