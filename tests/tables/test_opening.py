@@ -447,9 +447,19 @@ def test_a_file_without_its_header_is_told_so(opened):
         opened(orders="1,2024-01-05,3\n2,2024-02-05,4\n")
 
 
-def test_a_day_long_after_the_last_order_is_refused(opened):
-    with pytest.raises(ContractError, match="every client would seem to have left"):
-        opened(orders=f"{HEADER}1,2024-01-05,3\n", as_of=dt.date(2026, 1, 5))
+def test_where_nobody_at_all_orders_any_more_the_orders_end_there(opened):
+    start = dt.date(2024, 1, 1)
+    days = [start + dt.timedelta(days=n) for n in range(300)]
+    text = HEADER + "".join(f"{n % 40},{day},3\n" for n, day in enumerate(days))
+    for as_of in (dt.date(2024, 12, 31), dt.date(2031, 1, 1)):
+        tables = opened(orders=text, as_of=as_of)
+        assert (tables.as_of, tables.ends_on) == (as_of, days[-1])
+        (gap,) = [f for f in tables.findings if f.code == "calendar_gap"]
+        assert gap.severity == "warning"
+        assert gap.count == (as_of - days[-1]).days
+    assert opened(orders=text, as_of=days[-1] + dt.timedelta(days=20)).ends_on is None
+    few = HEADER + "".join(f"{n % 9},{day},3\n" for n, day in enumerate(days))
+    assert opened(orders=few, as_of=dt.date(2024, 12, 31)).ends_on is None
 
 
 @pytest.mark.parametrize(

@@ -125,7 +125,7 @@ class Panel:
 
 def open_book(tables: Tables, settings: Settings) -> Book:
     """Aggregate the order book in the engine and measure every client's activity and exposures."""
-    cal = periods.calendar(settings.period, tables.first_date, tables.as_of)
+    cal = periods.calendar(settings.period, tables.first_date, tables.ends_on or tables.as_of)
     data = periods.aggregate(tables, cal)
     attributes, skipped = client_attributes(tables, data.clients)
     bought = products(data)

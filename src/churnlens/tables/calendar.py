@@ -15,6 +15,7 @@ _UNUSUAL = 4  # times the usual longest pause between two order days
 _SHORTEST = 5  # days: a pause below is never worth a word
 _WHOLE_MONTH = 28
 _MOST = 3  # gaps named
+_LATELY, _MANY = 91, 20  # in so many days before the last order at least so many clients ordered
 _THIN = 0.3  # of the median of the months around
 _AROUND = 3  # months on either side
 _FEW = 20  # order lines a month below which months are too uneven to compare
@@ -26,18 +27,45 @@ def findings(tables: Tables) -> Iterator[DataFinding]:
     by_day = orders.group_by("order_date").aggregate(lines=orders.count()).order_by("order_date")
     frame = by_day.to_pyarrow().to_pandas()
     days = pd.to_datetime(frame["order_date"])
-    yield from _gaps(days.to_numpy("datetime64[D]"), np.datetime64(tables.as_of))
+    yield from _gaps(days.to_numpy("datetime64[D]"), np.datetime64(tables.as_of), tables.ends_on)
     yield from _thin_months(pd.Series(frame["lines"].to_numpy(), index=days))
 
 
-def _gaps(days: np.ndarray, as_of: np.datetime64) -> Iterator[DataFinding]:
+def covered_until(tables: Tables, last: dt.date) -> dt.date | None:
+    """Return the day of the last order where the time since says that later ones are lacking.
+
+    Where many ordered until a day and nobody at all for a month since, which is far beyond the
+    usual pause, the export ends there: read on, every client would seem to have left. None where
+    the orders cover all up to `as_of`; `last` is the last accepted order date.
+    """
+    if (tables.as_of - last).days < _WHOLE_MONTH:
+        return None
+    orders = tables.orders
+    late = orders.filter(orders.order_date >= last - dt.timedelta(days=_LATELY))
+    days = orders.select("order_date").distinct().order_by("order_date").to_pyarrow()
+    dates = days.to_pandas()["order_date"].to_numpy("datetime64[D]")
+    if len(dates) < 3 or int(late.client_id.nunique().to_pyarrow().as_py()) < _MANY:
+        return None
+    return last if (tables.as_of - last).days >= _unusual_pause(dates) else None
+
+
+def _unusual_pause(days: np.ndarray) -> float:
+    """Days without an order from which a pause is unusual, given the days with one."""
+    usual = max(float(np.quantile(np.diff(days).astype(int), 0.95)), 1.0)
+    return max(_SHORTEST, _UNUSUAL * usual)
+
+
+def _gaps(days: np.ndarray, as_of: np.datetime64, ends_on: dt.date | None) -> Iterator[DataFinding]:
     """Pauses far beyond the usual ones, that from the last order to `as_of` among them."""
     if len(days) < 3:
         return
-    usual = max(float(np.quantile(np.diff(days).astype(int), 0.95)), 1.0)
-    days = np.append(days, as_of + 1)
+    shortest = _unusual_pause(days)
+    if ends_on is not None:
+        yield _end(ends_on, int((as_of - days[-1]).astype(int)))
+    else:
+        days = np.append(days, as_of + 1)
     pauses = np.diff(days).astype(int)
-    unusual = np.flatnonzero(pauses >= max(_SHORTEST, _UNUSUAL * usual))
+    unusual = np.flatnonzero(pauses >= shortest)
     for i in unusual[np.argsort(-pauses[unusual], kind="stable")][:_MOST]:
         yield _gap(days[i] + 1, days[i + 1] - 1, int(pauses[i]) - 1)
 
@@ -49,6 +77,15 @@ def _gap(first: np.datetime64, last: np.datetime64, days: int) -> DataFinding:
         {"days": days, "first": _date(first), "last": _date(last)},
     )
     return DataFinding("calendar_gap", "warning" if days >= _WHOLE_MONTH else "info", text, days)
+
+
+def _end(last: dt.date, days: int) -> DataFinding:
+    text = Text(
+        "The last order is of {last}; in the {days} days since nobody ordered at all. Orders lack "
+        "in the export, or the business is closed: departures are read up to that day only.",
+        {"last": {"type": "day", "value": last.isoformat()}, "days": days},
+    )
+    return DataFinding("calendar_gap", "warning", text, days)
 
 
 def _thin_months(lines: pd.Series[int]) -> Iterator[DataFinding]:

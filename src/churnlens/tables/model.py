@@ -48,6 +48,8 @@ class Tables:
         For each table, read = accepted + rejected + after_as_of.
     rejects
         For each table, (file, row, column, value, reason), one row a refused row.
+    ends_on
+        The last day that the orders cover; None: it is `as_of`.
     renumbered
         Clients who seem to have been given new ids; None where there is no sign of it.
     """
@@ -66,4 +68,5 @@ class Tables:
     as_of: dt.date
     first_date: dt.date
     findings: tuple[DataFinding, ...] = field(default=())
+    ends_on: dt.date | None = None
     renumbered: Renumbering | None = None

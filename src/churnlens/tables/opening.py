@@ -14,8 +14,8 @@ import ibis.expr.types as ir
 
 from churnlens.config import ReturnsFilter, Settings, TableSettings
 from churnlens.errors import ConfigError, ContractError
+from churnlens.tables import calendar, companions, quality, renumbering
 from churnlens.tables import columns as cols
-from churnlens.tables import companions, quality, renumbering
 from churnlens.tables.contract import Column, Reading, Split, Staged, stage
 from churnlens.tables.delimited import ROW
 from churnlens.tables.model import VALUE_TIER, Tables
@@ -116,6 +116,7 @@ def _checked(
         as_of=as_of,
         first_date=first,
     )
+    tables = replace(tables, ends_on=calendar.covered_until(tables, last))
     moved = renumbering.renumbered(tables)
     said = (*renumbering.findings(moved), *quality.findings(tables))
     return replace(
@@ -204,11 +205,6 @@ def _span(orders: Staged, as_of: dt.date | None) -> tuple[dt.date, dt.date]:
         raise ContractError(
             f"{orders.label}: as of {as_of} there was no order yet; the first is dated "
             f"{seen['first']}. Choose a later --as-of."
-        )
-    if as_of is not None and (as_of - seen["last"]).days > _STRAY_DAYS:
-        raise ContractError(
-            f"{orders.label}: the last order is dated {seen['last']}, more than a year before "
-            f"{as_of}: every client would seem to have left. Choose an earlier --as-of."
         )
     if as_of is not None and as_of < seen["first_sale"]:
         raise ContractError(
