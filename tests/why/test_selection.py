@@ -105,3 +105,30 @@ def test_a_window_that_no_other_definition_shows_is_not_taken() -> None:
     assert part.window is not None
     nothing = dataclasses.replace(book.baseline, observed=book.baseline.expected)
     assert chosen(book, {"another": nothing}).parts == ()
+
+
+def test_what_answers_leavers_one_by_one_explains_nothing() -> None:
+    def drivers(rng, key, dose, onset):
+        answer = drawn_books.measure(rng, len(dose))
+        t = np.arange(drawn_books.MONTHS)
+        answer += 4.0 * ((onset >= 0) & key)[:, None] * (t >= onset[:, None])
+        return {"answer": answer}
+
+    book = drawn_books.draw(clients=1500, excess=2.0, base=0.02, drivers=drivers, seed=6)
+    move = dataclasses.replace(book.candidate("answer"), shape="dose", price=-20.0)
+    for flat_gain, taken in ((2.3, []), (3.0, ["answer"])):  # the segment's own rise is sure or not
+        found = dataclasses.replace(move, flat_gain=flat_gain)
+        parts = select(book.baseline, (found,), book.scan(), {}).parts
+        assert [p.candidate.driver for p in parts if p.candidate] == taken
+
+
+def test_a_change_that_clients_drawn_at_random_show_as_well_is_not_taken(
+    hit: drawn_books.Drawn,
+) -> None:
+    plain = hit.candidate("cause")
+    anybody = np.random.default_rng(3).permutation(hit.key)
+    inside = np.broadcast_to(anybody[:, None], plain.inside.shape)
+    term = dataclasses.replace(plain.term, inside=inside, dose=plain.term.dose * 0 + inside)
+    moved = dataclasses.replace(plain, inside=inside, term=term, price=-20.0)
+    taken = select(hit.baseline, (moved,), hit.scan(), {})
+    assert all(p.candidate is None for p in taken.parts)

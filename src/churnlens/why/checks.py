@@ -19,14 +19,14 @@ from churnlens.why.candidates import CLEARLY
 from churnlens.why.case import Case, Check, say
 from churnlens.why.model import DOSES, Term, agreeing, fit, gains_alone, tally_by_client
 from churnlens.why.placebo import MOST_BEATEN, beaten
+from churnlens.why.precedence import only_answers
 from churnlens.why.second_opinion import second_opinion
-from churnlens.why.selection import KEEP, driver_p
+from churnlens.why.selection import KEEP, SURE, driver_p
 
 Array = npt.NDArray[Any]
 # Ways of halving the clients, the gain from which a half shows a cause by itself, and the part of
 # the halvings in which both must. One halving is a lottery: a sure cause fails in one of fifty.
 HALVINGS, SHOWS, MOSTLY = 50, 0.3, 2 / 3
-SURE = 2.71  # log-likelihood gain that chance gives one time in a hundred, one-sided
 # Log-likelihood by which "all alike" must beat "by dose" to refute a cause. An unrecorded cause
 # that struck the same clients in the same month is itself a coincidence, and this must outweigh
 # it; where nearly all leave, the dose has little left to tell.
@@ -59,13 +59,8 @@ def came_first(case: Case) -> bool:
 
 
 def only_after(case: Case) -> bool:
-    """Whether a driver that follows each client's own dose stands out only once it has left.
-
-    Contact that ends with a departure says nothing: a lack of events after it is no sign.
-    """
-    c, timing = case.candidate, case.timing
-    ends = c.move.exposure.source == "events" and c.move.direction == "less"
-    return c.shape == "dose" and not ends and timing.is_symptom and timing.before_z < 2
+    """Whether the driver stands out among leavers only once they have begun to leave."""
+    return only_answers(case.candidate, case.timing)
 
 
 def peers(case: Case) -> Evidence:

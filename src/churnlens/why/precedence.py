@@ -1,4 +1,4 @@
-"""Did departures rise before the driver changed?
+"""Did departures rise before the driver changed, or does it only answer them?
 
 What a firm does in answer to departures, for a whole segment (a discount, a bonus), changes where
 clients leave more and near the time, and looks like their cause. What it cannot do is to have come
@@ -16,6 +16,7 @@ import numpy.typing as npt
 from churnlens.which.baseline import Baseline
 from churnlens.which.windows import LEVEL_PRIOR, gain_of
 from churnlens.why.candidates import Candidate
+from churnlens.why.lead_lag import LeadLag
 
 Array = npt.NDArray[Any]
 
@@ -49,3 +50,14 @@ def head_start(baseline: Baseline, candidate: Candidate, risk: Array) -> float:
     after = gains[starts >= move.start]
     followed = max(candidate.gain + candidate.price, float(after.max(initial=0)))
     return float(before.max(initial=0)) - followed
+
+
+def only_answers(candidate: Candidate, timing: LeadLag) -> bool:
+    """Return whether a driver that follows each client's own dose stands out only once it has left.
+
+    `timing` is of its leavers in the segment of its change. Contact that ends with a departure says
+    nothing: a lack of events after it is no sign.
+    """
+    exposure, move = candidate.move.exposure, candidate.move
+    ends = exposure.source == "events" and move.direction == "less"
+    return candidate.shape == "dose" and not ends and timing.is_symptom and timing.before_z < 2

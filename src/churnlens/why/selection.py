@@ -20,8 +20,10 @@ from churnlens.which.baseline import Baseline
 from churnlens.which.scan import Scan, Window, next_window
 from churnlens.which.segments import Attribute, members
 from churnlens.why.candidates import CLEARLY, Candidate
+from churnlens.why.lead_lag import lead_lag
 from churnlens.why.model import Fit, Term, agreeing, fit, gain_of_orders
 from churnlens.why.placebo import MOST_BEATEN, beaten
+from churnlens.why.precedence import only_answers
 
 Array = npt.NDArray[Any]
 
@@ -32,6 +34,7 @@ TESTS_A_MOVE = 6.0  # lags, lengths and shapes are alike: they count as so many 
 # reach it for the segment as a whole, not only by each client's own dose: what the firm does to a
 # client because it is leaving follows the client, what it does to everyone shows in everyone.
 KEEP = 2.0
+SURE = 2.71  # log-likelihood gain that chance gives one time in a hundred, one-sided
 SAME = 0.6  # overlap of dosed client-periods from which a window and a driver mean the same
 NEAR_WINDOW = 6.0  # months between the two, the window's start being far less sharp
 MOST = 6
@@ -139,7 +142,8 @@ def _sure_driver(
 
     Departures as they are counted say too little where many leave slowly, so what clients ordered
     is asked where they leave it open, for the segment as a whole. A change that clients drawn at
-    random show as well is passed over: its p-value rests on a distribution that does not hold.
+    random show as well is passed over: its p-value rests on a distribution that does not hold. So
+    is one that answers leavers, each for itself, where the segment as a whole has no sure rise.
     """
     expected = baseline.expected * explained_risk(baseline, now)
     left = candidates
@@ -156,9 +160,16 @@ def _sure_driver(
         if p > DRIVER_ALPHA:
             return 0.0, None, 1.0
         share = beaten(baseline, best.inside, best.term.dose, expected)
-        if share is None or share <= MOST_BEATEN:
+        if (share is None or share <= MOST_BEATEN) and not _an_answer(baseline, best):
             return gain, best, p
         left = tuple(c for c in left if c is not best)
+
+
+def _an_answer(baseline: Baseline, c: Candidate) -> bool:
+    sign = 1 if c.move.shift > 0 else -1
+    return c.flat_gain < SURE and only_answers(
+        c, lead_lag(baseline, c.move.exposure, (c.inside,), sign)
+    )
 
 
 def _best_driver(
