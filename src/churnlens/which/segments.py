@@ -265,8 +265,11 @@ def dense_sums(group: Group, values: Array) -> Array:
 
 
 def indicator(codes: Array, count: int) -> Any:
-    """Sparse matrix of ones, count × n: times values by client it gives their sums by code."""
-    from scipy.sparse import csr_matrix
+    """Sparse matrix of ones, count × n: times values by client it gives their sums by code.
+
+    Kept column by column, so that a product reads the values in the order they lie in memory.
+    """
+    from scipy.sparse import csc_matrix
 
     n = len(codes)
-    return csr_matrix((np.ones(n), (codes, np.arange(n))), shape=(count, n))
+    return csc_matrix((np.ones(n), codes, np.arange(n + 1)), shape=(count, n))
