@@ -124,7 +124,10 @@ def run(
     kept = settings.register_at or out / register.FILE
     register.check(kept)
     with console.progress() as progress:
-        from churnlens.pipeline import investigate  # seconds to import: after the quick checks
+        from churnlens.report import charts  # seconds to import: after the quick checks
+
+        charts.start_ahead()
+        from churnlens.pipeline import investigate
 
         outcome = investigate(place, settings, previous=before, progress=progress)
         values = settings.model_dump(mode="json", by_alias=True)
