@@ -129,7 +129,10 @@ def run(
     check_look(settings.report)
     catalogue.load(Path(settings.report.remedies) if settings.report.remedies else None)
     with console.progress() as progress:
-        from churnlens.pipeline import investigate  # seconds to import: after the quick checks
+        from churnlens.report import charts  # seconds to import: after the quick checks
+
+        charts.start_ahead()
+        from churnlens.pipeline import investigate
 
         outcome = investigate(place, settings, previous=before, progress=progress)
         values = settings.model_dump(mode="json", by_alias=True)

@@ -17,19 +17,21 @@ from churnlens.issues.register import entries_of
 from churnlens.issues.summary import ranked, too_few, verdict_sentences
 from churnlens.panel import Book, Panel, build, open_book
 from churnlens.panel.departures import DEFINITIONS
-from churnlens.panel.threads import over_chunks, products_on_one_core
+from churnlens.panel.threads import beside, over_chunks, products_on_one_core
 from churnlens.plugins import load_plugin
 from churnlens.remedies import Forecast, forecast, judge_remedies, plan_test
 from churnlens.remedies.rates import ByClient
 from churnlens.remedies.scope import reached
 from churnlens.results import Book as BookView
 from churnlens.results import (
+    Association,
     DefinitionSummary,
     DefinitionUsed,
     Issue,
     Review,
     Skipped,
     Text,
+    TierRow,
 )
 from churnlens.tables import Tables, open_source
 from churnlens.when.book import Described, describe
@@ -38,7 +40,7 @@ from churnlens.which import scan as segment_scan
 from churnlens.which.alignment import aligned
 from churnlens.which.baseline import Baseline
 from churnlens.which.composition import mix_issue
-from churnlens.which.mix import mix_bars, mix_change
+from churnlens.which.mix import MixChange, mix_bars, mix_change
 from churnlens.which.segments import attributes_of, members
 from churnlens.which.stay import why_the_best_stay
 from churnlens.which.tiers import tier_rows
@@ -111,16 +113,13 @@ def investigate(
     others, unread = _other_definitions(book, settings)
     step("looking for causes", 5, STEPS)
     alike = {name: aligned(other, base) for name, other in others.items()}
-    found = answer(
-        base,
-        search,
-        attributes_of(base.panel, tiers=False),
-        alike,
-        settings,
-        reached(base.panel, tables.remedies),
+    attributes = attributes_of(base.panel, tiers=False)
+    remedied = reached(base.panel, tables.remedies)
+    found, plain = beside(
+        lambda: answer(base, search, attributes, alike, settings, remedied), lambda: _plain(base)
     )
     step("writing down what was found", 6, STEPS)
-    review = _review(tables, settings, book, base, search, others, found, previous)
+    review = _review(tables, settings, book, base, search, others, found, plain, previous)
     review = replace(review, skipped=(*review.skipped, *unread))
     step("done", STEPS, STEPS)
     return Outcome(review, tables)
@@ -159,6 +158,16 @@ def _other_definitions(
     return others, tuple(found for found in read.values() if isinstance(found, Skipped))
 
 
+_Plain = tuple[
+    MixChange | Skipped, tuple[TierRow, ...] | Skipped, tuple[Association, ...] | Skipped
+]
+
+
+def _plain(base: Baseline) -> _Plain:
+    """What is said of the book whatever the causes: its mix, its tiers, why the best stay."""
+    return mix_change(base), tier_rows(base), why_the_best_stay(base)
+
+
 def _silent(_name: str, _done: int, _total: int) -> None:
     """Progress that nobody watches."""
 
@@ -171,6 +180,7 @@ def _review(
     search: segment_scan.Scan,
     others: dict[str, Baseline],
     found: Answer,
+    plain: _Plain,
     previous: Review | None,
 ) -> Review:
     issues = _written(book, base, found, settings)
@@ -180,7 +190,7 @@ def _review(
     planned, unplanned = _with_plans(base, matched.issues, departures, tables.as_of, remedied)
     outlook = forecast(base.panel, planned, departures=departures, seed=settings.seed)
     unforeseen = (outlook,) if isinstance(outlook, Skipped) else ()
-    described = _book_view(book, base, found, search, others, settings)
+    described = _book_view(book, base, found, plain, search, others, settings)
     view = _with_outlook(replace(described.book, waterfall=found.waterfall), outlook)
     judged = judge_remedies(
         base.panel,
@@ -275,12 +285,13 @@ def _book_view(
     book: Book,
     base: Baseline,
     found: Answer,
+    plain: _Plain,
     search: segment_scan.Scan | None,
     others: dict[str, Baseline],
     settings: Settings,
 ) -> Described:
     """The book as a whole, its first page and its method page, and what could not be said of it."""
-    mix, tiers, stay = mix_change(base), tier_rows(base), why_the_best_stay(base)
+    mix, tiers, stay = plain
     described = describe(
         book,
         found.settled.panel,
@@ -402,7 +413,7 @@ def _too_few(tables: Tables, settings: Settings, book: Book, base: Baseline) -> 
     from churnlens.why.attribution import Settled
 
     found = Answer((), (), Settled(base.panel, base.hazard, ()))
-    described = _book_view(book, base, found, None, {}, settings)
+    described = _book_view(book, base, found, _plain(base), None, {}, settings)
     return Review(
         as_of=tables.as_of.isoformat(),
         period=settings.period,

@@ -21,6 +21,7 @@ from churnlens.panel.periods import Calendar, ClientPeriods
 from churnlens.panel.products import Changing, Products, products
 from churnlens.panel.spells import Departures
 from churnlens.panel.tenure import tenure_bands
+from churnlens.panel.threads import beside
 from churnlens.panel.visibility import chance_of_being_seen
 from churnlens.panel.worth import find_price_cut, value_tiers
 from churnlens.results import Skipped
@@ -128,22 +129,25 @@ def open_book(tables: Tables, settings: Settings) -> Book:
     cal = periods.calendar(settings.period, tables.first_date, tables.ends_on or tables.as_of)
     data = periods.aggregate(tables, cal)
     attributes, skipped = client_attributes(tables, data.clients)
-    bought = products(data)
-    if isinstance(bought, Skipped):
-        skipped, bought = (*skipped, bought), None
     signup, closed = _dates(tables, data.clients, cal)
     if tables.renumbered is not None:
         moved = data.clients["client_id"].isin(tables.renumbered.clients).to_numpy()
         at = cal.index(tables.renumbered.moved_on.date())
         closed = np.where(moved, np.minimum(closed, at), closed)
-    events = periods.events(tables, data)
+    cut = find_price_cut(settings.price_cut, data.measures)
+    (bought, events), (activity, tiers) = beside(
+        lambda: (products(data), periods.events(tables, data)),  # what the engine is asked for
+        lambda: (measure(data, attributes, closed), value_tiers(data, cal, cut)),
+    )
+    if isinstance(bought, Skipped):
+        skipped, bought = (*skipped, bought), None
     plain, unrecorded = recorded(exposures(data, events, settings))
     return Book(
         calendar=cal,
         data=data,
-        activity=measure(data, attributes, closed),
+        activity=activity,
         attributes=attributes,
-        tiers=value_tiers(data, cal, find_price_cut(settings.price_cut, data.measures)),
+        tiers=tiers,
         exposures=plain,
         sides=further_sides(data, plain),
         signup=signup,

@@ -15,6 +15,7 @@ from threadpoolctl import ThreadpoolController
 
 Chunk = TypeVar("Chunk")
 Result = TypeVar("Result")
+Other = TypeVar("Other")
 ROWS = 1_000  # clients at a time, so that all that is made of them stays in the cache
 
 
@@ -34,6 +35,16 @@ def over_chunks(work: Callable[[Chunk], Result], chunks: Iterable[Chunk]) -> lis
 def over_rows(work: Callable[[slice], None], rows: int) -> None:
     """Call `work` with slices that cover all rows, on every core; it fills in what it finds."""
     over_chunks(work, [slice(low, low + ROWS) for low in range(0, rows, ROWS)])
+
+
+def beside(work: Callable[[], Result], other: Callable[[], Other]) -> tuple[Result, Other]:
+    """Return what two pieces of work give that need nothing of each other, done side by side."""
+    with products_on_one_core():
+        if _cores() < 2:
+            return work(), other()
+        with ThreadPoolExecutor(1) as pool:
+            later = pool.submit(other)
+            return work(), later.result()
 
 
 def import_ahead(module: str) -> None:

@@ -23,21 +23,22 @@ SUDDEN = 0.8  # of the jump lies between the month before it and the month after
 SPREAD = 1.5  # most that the spread of the logarithm may change, up or down
 AROUND, FEWEST = 3, 60  # months on either side, and values in them
 FEW_VALUES = 24  # an attribute with more is not looked through
-_VALUE, _MONTH = "__value", "__month"  # a measure of the source may be called value or month
 
 
 def findings(tables: Tables) -> Iterator[DataFinding]:
     """Return the measures that look as if their unit had changed, for whom and when."""
     if not tables.measures:
         return
-    whole = _monthly(tables, None)
-    for name, jumps in _jumps(tables, whole).items():
+    attributes = _few_valued(tables)
+    sums = _sums(tables, attributes)
+    whole = _jumps(tables, _monthly(sums, None))
+    for name, jumps in whole.items():
         jump, month, _ = jumps[0]
         yield _finding(name, jump, month, None, None)
-    left = [m for m in tables.measures if m not in _jumps(tables, whole)]
+    left = [m for m in tables.measures if m not in whole]
     best: dict[str, tuple[float, DataFinding]] = {}
-    for attribute in tables.attributes if left else ():
-        for name, jumps in _jumps(tables, _monthly(tables, attribute)).items():
+    for i, attribute in enumerate(attributes if left else ()):
+        for name, jumps in _jumps(tables, _monthly(sums, f"a{i}")).items():
             if name in left:
                 jump, month, value = jumps[0]
                 found = _finding(name, jump, month, value, attribute)
@@ -49,30 +50,64 @@ def _size(one: tuple[float, DataFinding]) -> float:
     return one[0]
 
 
-def _monthly(tables: Tables, attribute: str | None) -> pd.DataFrame:
-    """Number, mean and variance of each measure's logarithm by value of an attribute and month."""
-    sales = tables.orders.filter(~tables.orders.is_return)
-    if attribute is None:
-        sales = sales.mutate(ibis.literal("all").name(_VALUE))
-    elif attribute in tables.orders_attributes or tables.clients is None:
-        sales = sales.mutate(sales[attribute].name(_VALUE))
-    else:
-        clients = tables.clients.select("client_id", tables.clients[attribute].name(_VALUE))
-        sales = sales.inner_join(clients, "client_id")
-    month = sales.mutate(sales.order_date.truncate("M").name(_MONTH))
-    asked: dict[str, Any] = {}
+def _few_valued(tables: Tables) -> tuple[str, ...]:
+    """Return the attributes with few enough values to be looked through."""
+    of_orders = [n for n in tables.attributes if n in tables.orders_attributes]
+    of_clients = [n for n in tables.attributes if n not in of_orders]
+    few = []
+    for table, names in ((tables.orders, of_orders), (tables.clients, of_clients)):
+        if table is not None and names:
+            counts = table.aggregate(
+                [table[n].nunique().name(f"n{i}") for i, n in enumerate(names)]
+            )
+            seen = counts.to_pyarrow().to_pylist()[0]
+            few += [n for i, n in enumerate(names) if seen[f"n{i}"] <= FEW_VALUES]
+    return tuple(few)
+
+
+def _sums(tables: Tables, attributes: tuple[str, ...]) -> ibis.Table:
+    """Number, sum and sum of squares of each measure's logarithm by month and all attributes.
+
+    The one pass over the orders; its few rows are then added up by one attribute after the other.
+    `a0` … are the attributes.
+    """
+    lines = tables.orders.filter(~tables.orders.is_return)
+    asked: dict[str, Any] = {"month": lines.order_date.truncate("M")}
     for i, name in enumerate(tables.measures):
-        log = ibis.ifelse(month[name] > 0, month[name], ibis.null("float64")).ln()
-        asked |= {f"n{i}": log.count(), f"mean{i}": log.mean(), f"var{i}": log.var(how="pop")}
-    frame: pd.DataFrame = month.group_by(_VALUE, _MONTH).aggregate(**asked).to_pandas()
-    return frame.rename(columns={_VALUE: "value", _MONTH: "month"}).dropna(subset=["value"])
+        asked[f"log{i}"] = ibis.ifelse(lines[name] > 0, lines[name], ibis.null("float64")).ln()
+    place = {n: f"a{i}" for i, n in enumerate(attributes)}
+    asked |= {place[n]: lines[n] for n in attributes if n in tables.orders_attributes}
+    others = {place[n]: n for n in attributes if n not in tables.orders_attributes}
+    logs = lines.select("client_id", **asked)
+    if others and tables.clients is not None:
+        clients = tables.clients.select("client_id", **others)
+        logs = logs.left_join(clients, "client_id")
+    sums: dict[str, Any] = {}
+    for i in range(len(tables.measures)):
+        log = logs[f"log{i}"]
+        sums |= {f"n{i}": log.count(), f"sum{i}": log.sum(), f"square{i}": (log * log).sum()}
+    by_all = logs.group_by("month", *place.values()).aggregate(**sums)
+    kept: ibis.Table = tables.connection.create_table(ibis.util.gen_name("logs"), by_all, temp=True)
+    return kept
+
+
+def _monthly(sums: ibis.Table, attribute: str | None) -> pd.DataFrame:
+    """Number, mean and variance of each measure's logarithm by value of an attribute and month."""
+    value = ibis.literal("all") if attribute is None else sums[attribute]
+    parts = [name for name in sums.columns if name.startswith(("n", "sum", "square"))]
+    totals = {name: sums[name].sum() for name in parts}
+    frame: pd.DataFrame = (
+        sums.group_by(value.name("value"), "month").aggregate(**totals).to_pandas()
+    )
+    for i in range(len(parts) // 3):
+        mean = frame[f"sum{i}"] / frame[f"n{i}"]
+        frame[f"mean{i}"], frame[f"var{i}"] = mean, frame[f"square{i}"] / frame[f"n{i}"] - mean**2
+    return frame.dropna(subset=["value"])
 
 
 def _jumps(tables: Tables, monthly: pd.DataFrame) -> dict[str, list[tuple[float, Any, str]]]:
     """Jumps by measure, the largest first: log of the factor, month and value of the attribute."""
     found: dict[str, list[tuple[float, Any, str]]] = {}
-    if monthly["value"].nunique() > FEW_VALUES:
-        return found
     for value, rows in monthly.sort_values("month").groupby("value"):
         for i, name in enumerate(tables.measures):
             jump = _jump(*(rows[f"{part}{i}"].to_numpy(float) for part in ("n", "mean", "var")))

@@ -106,9 +106,9 @@ def prepare(
     looked = groups(cells.attributes)
     expected = cells.sums(baseline.expected)
     when = times(expected, baseline.panel.calendar)
-    look = plan(cells.attributes, looked, expected, when)
+    look = plan(cells, looked, expected, when)
     null = _null_scores(expected, look, season_of(baseline.panel.calendar), draws, seed)
-    seen = Tables(cells.sums(baseline.observed))
+    seen = Tables(cells, cells.sums(baseline.observed))
     return Scan(attributes, cells, looked, when, seen, look.segments, null)
 
 
@@ -122,7 +122,7 @@ def next_window(baseline: Baseline, scan: Scan, explained: Array) -> Window | No
     if not scan.starts:
         return None
     expected = scan.cells.sums(baseline.expected * explained)
-    look = plan(scan.cells.attributes, scan.groups, expected, scan.when)
+    look = plan(scan.cells, scan.groups, expected, scan.when)
     hits = [h for h in search(Observed(scan.seen), look) if h.best.score[0] > -np.inf]
     if not hits:
         return None

@@ -17,6 +17,7 @@ import numpy.typing as npt
 from churnlens.which import draws as drawing
 from churnlens.which.segments import (
     Attribute,
+    Cells,
     Group,
     has_many,
     named,
@@ -129,11 +130,9 @@ class Hit:
     sides: Callable[[int], Sides]  # of a draw
 
 
-def plan(
-    attributes: tuple[Attribute, ...], groups: tuple[Group, ...], expected: Array, when: Times
-) -> Plan:
-    """Return the plan of a search; attributes and `expected` (float32[cells, T]) are of cells."""
-    due = Tables(expected)
+def plan(cells: Cells, groups: tuple[Group, ...], expected: Array, when: Times) -> Plan:
+    """Return the plan of a search; groups and `expected` (float32[cells, T]) are of the cells."""
+    attributes, due = cells.attributes, Tables(cells, expected)
     many = [g for g in groups if g.order == 1 and g.a is not None and has_many(g.a)]
     thirds = (
         tuple((a, value_sets(a, single=False)) for a in attributes) if len(attributes) > 2 else ()

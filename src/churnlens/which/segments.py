@@ -22,6 +22,7 @@ from churnlens.panel.worth import TIER, TIERS
 
 Array = npt.NDArray[Any]
 UNION_UP_TO = 6  # attributes with at most so many values are also looked at in unions of them
+FEWER = 4  # times fewer that merged cells must be to be worth their making
 
 
 @dataclass(frozen=True)
@@ -139,6 +140,21 @@ class Cells:
         flat = (self.at * periods + np.arange(periods)).ravel()
         sums = np.bincount(flat, values.ravel(), minlength=self.count * periods)
         return sums.reshape(self.count, periods).astype(np.float32)
+
+    def merged(self, names: frozenset[str]) -> Cells:
+        """Return cells alike in some attributes, their `at` the cell that each of these lies in.
+
+        These cells themselves where the others would hardly be fewer.
+        """
+        if names not in self._merged:
+            some = tuple(a for a in self.attributes if a.name in names)
+            cells = collapse(some, self.count)
+            self._merged[names] = cells if cells.count * FEWER <= self.count else self
+        return self._merged[names]
+
+    @cached_property
+    def _merged(self) -> dict[frozenset[str], Cells]:
+        return {}
 
 
 def collapse(attributes: tuple[Attribute, ...], clients: int) -> Cells:
@@ -265,8 +281,11 @@ def dense_sums(group: Group, values: Array) -> Array:
 
 
 def indicator(codes: Array, count: int) -> Any:
-    """Sparse matrix of ones, count × n: times values by client it gives their sums by code."""
-    from scipy.sparse import csr_matrix
+    """Sparse matrix of ones, count × n: times values by client it gives their sums by code.
+
+    Kept column by column, so that a product reads the values in the order they lie in memory.
+    """
+    from scipy.sparse import csc_matrix
 
     n = len(codes)
-    return csr_matrix((np.ones(n), (codes, np.arange(n))), shape=(count, n))
+    return csc_matrix((np.ones(n), codes, np.arange(n + 1)), shape=(count, n))

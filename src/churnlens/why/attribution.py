@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from churnlens.panel import Panel
+from churnlens.panel.threads import over_chunks
 from churnlens.results import Estimate
 from churnlens.which.baseline import Baseline
 from churnlens.why.model import LEVEL_PRIOR, Fit, Term, fit
@@ -68,11 +69,11 @@ def attribute(baseline: Baseline, explained: Explained) -> Settled:
     settled, fitted = _settle(baseline, terms, start)
     levels = replace(fitted, excess=np.zeros_like(fitted.excess))
     usual = baseline.hazard * explained_risk(baseline, levels)
-    return Settled(
-        settled,
-        usual,
-        tuple(_attribution(baseline, settled, fitted, k, start) for k in range(len(terms))),
-    )
+
+    def part(k: int) -> Attribution:
+        return _attribution(baseline, settled, fitted, k, start)
+
+    return Settled(settled, usual, tuple(over_chunks(part, range(len(terms)))))
 
 
 def _settle(baseline: Baseline, terms: tuple[Term, ...], start: Fit) -> tuple[Panel, Fit]:

@@ -87,11 +87,15 @@ def find_candidates(
     untouched = None if remedied is None or not remedied.any() else usable & ~remedied
 
     def moves(sides: list[Exposure], where: Array) -> list[Move]:
+        found = over_chunks(
+            lambda e: find_moves(e.rows(read), part, where[read], some, season), sides
+        )
         return [
-            replace(move, exposure=e)
-            for e in sides
-            for move in find_moves(e.rows(read), part, where[read], some, season)
+            replace(move, exposure=e) for e, own in zip(sides, found, strict=True) for move in own
         ]
+
+    def read_for_those_who_mind(move: Move) -> Candidate:
+        return _minded(candidate(move, baseline, attributes), baseline, attributes)
 
     def of_driver(driver: str) -> list[Candidate]:
         sides = [e for e in baseline.panel.exposures if e.driver == driver]
@@ -101,8 +105,7 @@ def find_candidates(
             *(mended or moves(sides, usable)),
             *_of_tails(moves(tails, usable), sides, baseline),
         ]
-        found = [candidate(m, baseline, attributes) for m in _distinct(seen)]
-        return [_minded(c, baseline, attributes) for c in found]
+        return over_chunks(read_for_those_who_mind, _distinct(seen))
 
     drivers = sorted({e.driver for e in baseline.panel.exposures})
     return tuple(c for found in over_chunks(of_driver, drivers) for c in found)

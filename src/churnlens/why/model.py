@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from churnlens.panel.threads import over_chunks
 from churnlens.which import marginal
 from churnlens.which.baseline import Baseline
 
@@ -162,7 +163,7 @@ def gains_alone(observed: Array, expected: Array, dose: Array) -> Array:
 
 def agreeing(term: Term, others: dict[str, Baseline]) -> int:
     """Return in how many other churn definitions departures rise with the term (one-sided 10 %)."""
-    fits = [fit(other, (term,)) for other in others.values()]
+    fits = over_chunks(lambda other: fit(other, (term,)), others.values())
     return sum(bool(f.gain >= TENTH and f.excess[0] > 0) for f in fits)
 
 

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
+from churnlens.panel.threads import over_chunks
 from churnlens.which.baseline import Baseline
 from churnlens.which.scan import Scan, Window, next_window
 from churnlens.which.segments import Attribute, members
@@ -99,7 +100,7 @@ def select(
     used = {id(p.candidate) for p in parts}
     final = fit(baseline, tuple(p.term for p in parts))
     return Explained(
-        tuple(_with_loss(baseline, parts, p, final) for p in parts),
+        tuple(over_chunks(lambda p: _with_loss(baseline, parts, p, final), parts)),
         final,
         tuple(c for c in candidates if id(c) not in used),
     )
@@ -180,11 +181,13 @@ def _best_driver(
     now: Fit,
 ) -> tuple[float, Candidate | None]:
     """Gain over `now` of adding `terms` and the candidate that explains most beside them."""
-    tried = [
-        (fit(baseline, (*terms, c.term)).gain - now.gain - c.price, c)
+    may = [
+        c
         for c in candidates
         if c.flat_gain > KEEP and not any(_one_matter(baseline, c, other) for other in taken)
     ]
+    fits = over_chunks(lambda c: fit(baseline, (*terms, c.term)), may)
+    tried = [(f.gain - now.gain - c.price, c) for f, c in zip(fits, may, strict=True)]
     return max(tried, key=lambda x: x[0], default=(0.0, None))
 
 
