@@ -22,7 +22,6 @@ from churnlens.plugins import load_plugin
 from churnlens.remedies import Forecast, forecast, judge_remedies, plan_test
 from churnlens.remedies.rates import ByClient
 from churnlens.remedies.scope import reached
-from churnlens.results import Book as BookView
 from churnlens.results import (
     Association,
     DefinitionSummary,
@@ -33,6 +32,7 @@ from churnlens.results import (
     Text,
     TierRow,
 )
+from churnlens.results import Book as BookView
 from churnlens.tables import Tables, open_source
 from churnlens.when.book import Described, describe
 from churnlens.which import baseline as expectation
