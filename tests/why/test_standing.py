@@ -52,6 +52,38 @@ def test_a_trouble_that_only_some_mind_is_found_where_it_is() -> None:
     assert not standing.term.dose[~levelled(2, 1.0, only_key=True).key].any()
 
 
+def troubled(seed: int, harm: float, *, only_key: bool) -> drawn_books.Drawn:
+    """Key clients have a trouble that others hardly know, or all have it alike; all mind it."""
+    rng = np.random.default_rng(seed + 70)
+    much = rng.gamma(2.0, 1.0, CLIENTS)
+    plain = drawn_books.draw(clients=CLIENTS, seed=seed)
+    level = np.where(plain.key | (not only_key), much, 0.1)
+
+    def drivers(rng, key, dose, onset):
+        noise = rng.standard_normal((CLIENTS, drawn_books.MONTHS))
+        return {"trouble": 1 + 0.5 * level[:, None] + 0.4 * noise}
+
+    return drawn_books.draw(
+        clients=CLIENTS, base=0.008, lasting_rate=1 + harm * level, drivers=drivers, seed=seed
+    )
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_trouble_that_only_some_have_is_said_of_them(seed: int) -> None:
+    (standing,) = found_in(troubled(seed, 1.2, only_key=True))
+    book = troubled(seed, 1.2, only_key=True)
+    assert standing.segment == drawn_books.KEY
+    assert not standing.term.dose[~book.key].any()
+    assert (standing.inside.any(axis=1) == book.key).all()
+    assert standing.low < 1.4  # as it is elsewhere
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_trouble_that_all_have_is_said_of_all(seed: int) -> None:
+    (standing,) = found_in(troubled(seed, 0.8, only_key=False))
+    assert standing.segment == {}
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_nothing_is_found_in_a_quiet_book(seed: int) -> None:
     assert found_in(levelled(seed, 0.0)) == ()

@@ -205,7 +205,7 @@ def standing_issue(finding: Finding, standing: Standing, settled: Settled) -> Is
         kind="standing",
         title=title,
         segment=standing.segment,
-        inside=np.broadcast_to(finding.term.inside, settled.panel.active.shape),
+        inside=np.broadcast_to(standing.inside, settled.panel.active.shape),
         onset=None,
         driver=standing.driver,
         direction=direction,

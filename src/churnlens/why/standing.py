@@ -11,7 +11,7 @@ is higher, its own clients are looked at more closely (`within`), for the price 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -32,6 +32,9 @@ LEAST_SCORE = (
     5.0  # log-likelihood gain, segments and drivers paid for: false in about 1 of 100 books
 )
 LEAST_WITHIN = 4.0  # the same within segments that leave more: false in 1 of 100 of them at most
+# Where a driver costs clients: standard errors by which departures follow it in a segment, and the
+# part of its excess over nine in ten clients elsewhere that lies there.
+SEEN, ELSEWHERE, MOST_OF_IT = 2.0, 0.9, 2 / 3
 LOWEST = 0.1  # quantile of the level that stands for "without the trouble"
 
 
@@ -41,7 +44,7 @@ class Standing:
 
     `direction` is `more` where more of it costs clients; `low` and `usual` are its lowest decile
     and its mean in the segment, in its own unit; `ratio` the risk per standard deviation of the
-    level (`deviation`, own unit).
+    level (`deviation`, own unit); `inside` are the segment's client-periods, bool[n, T].
     """
 
     exposure: Exposure
@@ -53,6 +56,7 @@ class Standing:
     ratio: float
     score: float
     term: Term
+    inside: Array
     level: Array
 
     @property
@@ -95,16 +99,40 @@ def find_standing(
         if best is not None and best.score > getattr(found.get(exposure.driver), "score", 0.0):
             found[exposure.driver] = best
     for within in look_within(baseline, explained, attributes, tuple(looked), still):
-        best = _of_segment(baseline, attributes, within)
-        if best is not None and best.score > getattr(found.get(best.driver), "score", 0.0):
+        whole = found.get(within.exposure.driver)
+        best = _of_segment(baseline, attributes, within, LEAST_WITHIN)
+        if best is not None and best.score > getattr(whole, "score", 0.0):
             found[best.driver] = best
+        elif whole is not None and not whole.segment and _lies_in(within, whole, attributes):
+            there = _of_segment(baseline, attributes, within, -np.inf)
+            if there is not None:
+                dose = np.where(there.inside, whole.term.dose, np.float32(0))
+                term = replace(whole.term, dose=dose)  # its slope is that of all clients
+                found[whole.driver] = replace(there, score=whole.score, term=term)
     return tuple(sorted(found.values(), key=lambda s: -s.score))
 
 
+def _lies_in(within: Within, whole: Standing, attributes: tuple[Attribute, ...]) -> bool:
+    """Whether a driver that costs clients in the whole book troubles one segment only.
+
+    Departures follow it there, and of what clients have beyond nine in ten of those elsewhere most
+    is had there.
+    """
+    sign = 1 if whole.direction == "more" else -1
+    if within.sign != sign or within.z < SEEN:
+        return False
+    inside = np.asarray(members(within.segment, attributes, within.level.shape).any(axis=1))
+    count = within.known.sum(axis=1)
+    own = sign * np.where(within.known, within.level, 0).sum(axis=1) / np.maximum(count, 1)
+    inside, own = inside[count > 0], own[count > 0]
+    beyond = (own - np.quantile(own[~inside], ELSEWHERE)).clip(0)
+    return bool(beyond[inside].sum() >= MOST_OF_IT * beyond.sum())
+
+
 def _of_segment(
-    baseline: Baseline, attributes: tuple[Attribute, ...], within: Within
+    baseline: Baseline, attributes: tuple[Attribute, ...], within: Within, least: float
 ) -> Standing | None:
-    if within.score < LEAST_WITHIN:
+    if within.score < least:
         return None
     inside = members(within.segment, attributes, within.level.shape)
     if lead_lag(baseline, within.exposure, (inside,), within.sign).is_symptom:
@@ -230,7 +258,11 @@ def _standing(
     sign = 1 if pull > 0 else -1
     inside = members(segment, attributes, level.shape)
     there = level[inside & known]
-    low = _without(sign * there) * sign
+    low = _without(sign * there)
+    elsewhere = level[known & ~inside]
+    if len(elsewhere):  # where a whole segment has the trouble, others tell how it is without
+        low = min(low, float((sign * elsewhere).mean()))
+    low *= sign
     usual = float(there.mean())
     dose = np.where(inside & known, (sign * (level - low)).clip(0) / max(abs(usual - low), 1e-9), 0)
     term = Term(exposure.name, dose.clip(0, 4).astype(np.float32), inside)
@@ -244,5 +276,6 @@ def _standing(
         float(np.exp(abs(pull) / hold)),
         score,
         term,
+        inside,
         level,
     )
