@@ -1,5 +1,7 @@
 """Of two drivers that moved together: the dose parts them, or nothing does."""
 
+import dataclasses
+
 import drawn_books
 import numpy as np
 import pytest
@@ -130,3 +132,18 @@ def test_one_level_for_another_makes_two_rivals_of_one_driver() -> None:
     taken, other = found
     (rival,) = rivals(book.baseline, taken, drawn_books.explained(book, taken, left=(other,)))
     assert rival.relation == "inseparable"
+
+
+def test_of_two_with_like_doses_the_one_that_hit_others_in_vain_is_weaker() -> None:
+    def drivers(rng, key, dose, onset):
+        own = [rng.gamma(2.8, 1 / 2.8, len(dose)) for _ in range(2)]
+        return {
+            n: drawn_books.shifted(rng, key, o) for n, o in zip(("one", "two"), own, strict=True)
+        }
+
+    book = drawn_books.draw(drivers=drivers, follow="flat", seed=6, **MORE)
+    one, two = book.candidate("one"), book.candidate("two")
+    assert relation(book, "one", "two") == "inseparable"
+    narrowed = dataclasses.replace(two, gain=two.gain - 4, price=two.price + 4)
+    (rival,) = rivals(book.baseline, one, drawn_books.explained(book, one, left=(narrowed,)))
+    assert rival.relation == "weaker"

@@ -85,7 +85,9 @@ def _relation(taken: Candidate, other: Candidate) -> Relation:
         return "inseparable" if _may_follow(taken, other) else "weaker"
     if more <= -CLEARLY:
         return "inseparable" if _may_follow(other, taken) else "stronger"
-    return "inseparable"
+    # Where doses tell nothing, who was hit may: of those for whom the other moved only some left.
+    hit_others = taken.gain - other.gain >= CLEARLY and not _may_follow(taken, other)
+    return "weaker" if hit_others and other.price > taken.price else "inseparable"
 
 
 def _may_follow(event: Candidate, measure: Candidate) -> bool:
