@@ -185,3 +185,21 @@ def test_what_was_never_recorded_does_not_move() -> None:
     cal = drawn_books.draw(clients=60).baseline.panel.calendar
     never = np.full(len(cal.starts), np.nan)
     assert date_shift(never, np.zeros(len(never)), cal, True) is None
+
+
+@pytest.mark.parametrize("ramp", [0.0, 2.0, 4.0])
+def test_the_interval_of_a_date_holds_the_day_within_its_month(ramp: float) -> None:
+    """Changes on any day of a month, at once or coming in over months, by their months' means."""
+    cal = drawn_books.draw(clients=20).panel.calendar
+    t, heads = np.arange(len(cal.starts)), np.full(len(cal.starts), 100.0)
+    held, wide = [], []
+    for seed in range(100):
+        rng = np.random.default_rng(seed)
+        day = 16 + rng.random()
+        over = np.clip((t[:, None] + np.linspace(0.01, 0.99, 50) - day) / max(ramp, 1e-9), 0, 1)
+        when = date_shift(over.mean(axis=1) + rng.normal(0, 0.06, len(t)), heads, cal, False)
+        assert when is not None
+        held.append(when.low - when.earlier <= day < when.high + 1)
+        wide.append(when.high + 1 - when.low + when.earlier)
+    assert np.mean(held) >= 0.9
+    assert np.median(wide) <= 3

@@ -22,6 +22,7 @@ Array = npt.NDArray[Any]
 PASSED = 0.3  # part of a change that may be left after its end
 ENDS = 10.0  # log-likelihood by which an end must explain a segment's series better than none
 PULSE = 4.0  # times as large as any other period's distance from the middle a pulse must be
+Z, TOUCHED = 1.96, 0.1  # of a change, from which a period may have been touched by it
 ROUNDS = 25  # of alternating between the means of periods and of clients
 
 
@@ -29,7 +30,8 @@ ROUNDS = 25  # of alternating between the means of periods and of clients
 class Dated:
     """When a segment's mean shifted, with its 95 % interval, and how it went over time, float[T].
 
-    `shift` is the change's size; `end` the first period in which it had passed.
+    `shift` is the change's size; `end` the first period in which it had passed; `earlier` how far
+    into the period before `low` the change may reach back, 0 to 1.
     """
 
     start: int
@@ -39,6 +41,7 @@ class Dated:
     shift: float
     end: int | None
     profile: Array
+    earlier: float = 0.0
 
 
 def date_shift(mean: Array, heads: Array, cal: Calendar, season: bool) -> Dated | None:
@@ -66,7 +69,27 @@ def date_shift(mean: Array, heads: Array, cal: Calendar, season: bool) -> Dated 
         change.after - change.before,
         end,
         profile if end is None else np.where(t < end, profile, 0),
+        _earlier(mean, heads, change),
     )
+
+
+def _earlier(mean: Array, heads: Array, change: ChangeDate) -> float:
+    """How far into the period before a change's earliest one it may reach back, 0 to 1.
+
+    A change in the middle of a month moves that month's mean by half as much, one that begins to
+    come in over r months there by an eighth of 1/r. So much of the month is allowed for as its mean
+    may have moved at most, by its standard error; from a tenth on the whole of it.
+    """
+    k, shift = change.low - 1, change.after - change.before
+    there = np.isfinite(mean) & (heads > 0)
+    if k < 0 or not there[k] or shift == 0:
+        return 0.0
+    apart = (mean - change.level())[there]
+    scatter = np.diff(apart) / np.sqrt(1 / heads[there][1:] + 1 / heads[there][:-1])
+    error = 1.4826 * float(np.median(np.abs(scatter))) / np.sqrt(heads[k])  # few large changes
+    moved = max(((mean[k] - change.before) + Z * np.sign(shift) * error) / shift, 0.0)
+    reaches = float(np.sqrt(2 * change.ramp * moved) if change.ramp else moved)
+    return 1.0 if reaches >= TOUCHED else reaches
 
 
 def _pulse(mean: Array, heads: Array, cal: Calendar) -> Dated | None:

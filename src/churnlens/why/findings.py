@@ -75,7 +75,7 @@ def shift_issue(
     """Return the issue of a driver's change that explains a rise."""
     move, cal = case.candidate.move, settled.panel.calendar
     onset = DateEstimate(
-        period_start(cal, move.start), period_start(cal, move.low), period_end(cal, move.high)
+        period_start(cal, move.start), _earliest(cal, move), period_end(cal, move.high)
     )
     driver = case.candidate.driver
     direction: Literal["more", "less"] = "more" if move.shift > 0 else "less"
@@ -113,6 +113,14 @@ def shift_issue(
             "unknown": _unknown(case, verdict, rivals, finding.evidence),
         },
     )
+
+
+def _earliest(cal: Calendar, move: Move) -> str:
+    """First day on which a change may have begun, ISO 8601."""
+    low = int(np.clip(move.low, 0, len(cal.starts) - 1))
+    first = cal.starts[low]
+    back = (first - cal.starts[low - 1]).days if low else 0
+    return (first - dt.timedelta(days=int(np.ceil(move.earlier * back)))).isoformat()
 
 
 def _last_period(move: Move, cal: Calendar) -> DateEstimate | None:

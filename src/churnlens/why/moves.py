@@ -42,8 +42,9 @@ class Move:
     """A change of an exposure in a segment.
 
     `start` is the first period of the change, with its 95 % interval `low`, `high`; `ramp` how many
-    periods it took; `end` the first period in which it had passed, None while it lasts. `before`
-    and `after` are the segment's mean levels in the exposure's own unit.
+    periods it took; `end` the first period in which it had passed, None while it lasts; `earlier`
+    the part of the period before `low` into which it may reach back. `before` and `after` are the
+    segment's mean levels in the exposure's own unit.
     """
 
     exposure: Exposure
@@ -57,6 +58,7 @@ class Move:
     score: float
     clients: int
     end: int | None = None
+    earlier: float = 0.0
 
     @property
     def direction(self) -> str:
@@ -114,7 +116,8 @@ class _Driver:
         clients = int(there.any(axis=1).sum())
         dates = (when.start, when.low, when.high, when.ramp)
         levels = (before, before + when.shift)
-        move = Move(self.exposure, segment, *dates, *levels, score, clients, when.end)
+        span = (when.end, when.earlier)
+        move = Move(self.exposure, segment, *dates, *levels, score, clients, *span)
         return move, when.profile
 
     def counts(self, move: Move) -> bool:
