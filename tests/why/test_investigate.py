@@ -98,6 +98,25 @@ def test_a_standing_trouble_has_no_date(all_along: Answer) -> None:
     assert (issue.kind, issue.driver, issue.onset) == ("standing", "level", None)
 
 
+def test_a_standing_trouble_of_a_segment_may_be_all_that_it_leaves_more() -> None:
+    much = np.random.default_rng(70).gamma(2.0, 1.0, 1500)
+    key = drawn_books.draw(clients=1500, seed=0).key
+    level = np.where(key, much, 0.1)
+
+    def drivers(rng, key, dose, onset):
+        noise = rng.standard_normal((1500, drawn_books.MONTHS))
+        return {"trouble": 1 + 0.5 * level[:, None] + 0.4 * noise}
+
+    rate = 1 + 1.2 * level
+    book = drawn_books.draw(clients=1500, base=0.008, lasting_rate=rate, drivers=drivers, seed=0)
+    (issue,) = answered(book).issues
+    assert issue.segment == drawn_books.KEY
+    caused = float((book.panel.found.sum(axis=1) * (1 - 1 / rate))[book.key].sum())
+    a = issue.departures.attributable
+    assert a.low <= caused <= a.high <= issue.departures.observed
+    assert issue.revenue_per_year.high > issue.revenue_per_year.value
+
+
 def test_a_quiet_book_has_no_issue(quiet: drawn_books.Drawn) -> None:
     found = answered(quiet)
     assert found.issues == ()

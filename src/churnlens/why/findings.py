@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -27,7 +27,7 @@ from churnlens.which.baseline import Baseline
 from churnlens.which.composition import MixIssue
 from churnlens.which.scan import Window
 from churnlens.why import second_opinion
-from churnlens.why.attribution import Attribution, Settled
+from churnlens.why.attribution import Attribution, Settled, Z
 from churnlens.why.case import Case
 from churnlens.why.checks import came_first, dose_refuted, only_after
 from churnlens.why.model import Term, agreeing
@@ -207,13 +207,14 @@ def standing_issue(finding: Finding, standing: Standing, settled: Settled) -> Is
         else Text("All along, {segment} leave more often the lower their {driver}.", values)
     )
     ratio = finding.attribution.ratio
+    inside = np.broadcast_to(standing.inside, settled.panel.active.shape)
     return _issue(
-        finding,
+        replace(finding, attribution=_at_most(finding.attribution, inside, settled)),
         settled,
         kind="standing",
         title=title,
         segment=standing.segment,
-        inside=np.broadcast_to(standing.inside, settled.panel.active.shape),
+        inside=inside,
         onset=None,
         driver=standing.driver,
         direction=direction,
@@ -234,6 +235,36 @@ def standing_issue(finding: Finding, standing: Standing, settled: Settled) -> Is
                 ),
             ),
         },
+    )
+
+
+def _at_most(a: Attribution, inside: Array, settled: Settled) -> Attribution:
+    """Widen what a standing cause accounts for to all that its segment leaves more than others.
+
+    Its figure rests on those of the segment who have more of it than their like. That the segment
+    as a whole has more of it and leaves more may be its doing too; nobody saw it otherwise.
+    """
+    found, active = settled.panel.found, settled.panel.active
+    if inside.all():
+        return a
+    elsewhere = found[~inside].sum() / max(float(active[~inside].sum()), 1e-9)
+    there = float(found[inside].sum(dtype=np.float64))
+    more = there - elsewhere * float(active[inside].sum()) + Z * np.sqrt(there)
+    more = min(float(more), a.observed)
+    if more <= a.attributable.high:
+        return a
+    wider = more / max(a.attributable.high, 1e-9)
+
+    def widened(estimate: Estimate) -> Estimate:
+        if estimate.value < 0:  # a loss, as of margin below nought
+            return replace(estimate, low=estimate.low * wider)
+        return replace(estimate, high=estimate.high * wider)
+
+    return replace(
+        a,
+        attributable=replace(a.attributable, high=more),
+        revenue=widened(a.revenue),
+        margin=None if a.margin is None else widened(a.margin),
     )
 
 
