@@ -184,7 +184,7 @@ def _best_driver(
     may = [
         c
         for c in candidates
-        if c.flat_gain > KEEP and not any(_one_matter(baseline, c, other) for other in taken)
+        if c.flat_gain > KEEP and not any(one_matter(baseline, c, other) for other in taken)
     ]
     fits = over_chunks(lambda c: fit(baseline, (*terms, c.term)), may)
     tried = [(f.gain - now.gain - c.price, c) for f, c in zip(fits, may, strict=True)]
@@ -215,14 +215,14 @@ def _window_term(baseline: Baseline, scan: Scan, window: Window) -> Term:
     return Term(f"window {window.start}", (inside & during).astype(np.float32), inside)
 
 
-def _one_matter(baseline: Baseline, a: Candidate, b: Candidate) -> bool:
-    """Whether two changes cannot be two causes: one driver for clients in common, or both at once.
+def one_matter(baseline: Baseline, a: Candidate, b: Candidate) -> bool:
+    """Return whether two changes cannot be two causes: of one driver and clients, or both at once.
 
     Of two that moved for the same clients at the same moment, or `a` for a part of those of `b`,
     only one is taken; how the other stands to it is then looked at apart (see `rivals`).
     """
     if a.driver == b.driver and bool((a.inside & b.inside).any()):
-        return not _another_scope(baseline, a, b)
+        return not _another_scope(baseline, b, a)
     return together(baseline, a, b) or _part_of(baseline, a, b)
 
 

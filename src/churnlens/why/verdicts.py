@@ -29,7 +29,14 @@ from churnlens.why.checks import came_first, dose_refuted, only_after
 from churnlens.why.lead_lag import LeadLag, lead_lag
 from churnlens.why.model import fit
 from churnlens.why.rivals import Rival, rivals
-from churnlens.why.selection import DRIVER_ALPHA, KEEP, Explained, Explanation, driver_p
+from churnlens.why.selection import (
+    DRIVER_ALPHA,
+    KEEP,
+    Explained,
+    Explanation,
+    driver_p,
+    one_matter,
+)
 
 Array = npt.NDArray[Any]
 
@@ -60,7 +67,8 @@ def resolve(baseline: Baseline, explained: Explained) -> tuple[Explained, tuple[
             parts.append(part)
             continue
         taken, found = part.candidate, rivals(baseline, part.candidate, explained)
-        better = _first(found, "upstream") or _first(found, "stronger")
+        free = _free(baseline, found, explained, part)
+        better = _first(free, "upstream") or _first(free, "stronger")
         if better is not None:
             upstream = better.relation == "upstream"
             others = [c for c in explained.left if c is not better.candidate]
@@ -82,6 +90,16 @@ def resolve(baseline: Baseline, explained: Explained) -> tuple[Explained, tuple[
     everything = (*explained.left, *(p.candidate for p in explained.parts if p.candidate))
     left_over = tuple(c for c in everything if id(c) not in used)
     return replace(explained, parts=tuple(parts), fit=fitted, left=left_over), tuple(named)
+
+
+def _free(
+    baseline: Baseline, found: tuple[Rival, ...], explained: Explained, part: Explanation
+) -> tuple[Rival, ...]:
+    """Those that may take a part's place: no other part is of the same matter and won over them."""
+    beside = [p.candidate for p in explained.parts if p is not part and p.candidate is not None]
+    return tuple(
+        r for r in found if not any(one_matter(baseline, r.candidate, other) for other in beside)
+    )
 
 
 def _first(found: tuple[Rival, ...], relation: str) -> Rival | None:
