@@ -96,6 +96,13 @@ def test_an_old_quarter_reads_as_it_did_then(steady, tmp_path):
     assert early.tiers.tobytes() == later.tiers.tobytes()
 
 
+def test_categories_that_hardly_anybody_shares_are_no_segment(steady, tmp_path):
+    few = steady[steady["client_id"].isin(sorted(steady["client_id"].unique())[:4])]
+    rows = few.assign(category=np.where(np.arange(len(few)) % 2, "a", "b"))
+    known = opened(write_source(tmp_path, rows))
+    assert any("same category" in s.reason for s in known.skipped)
+
+
 def test_baskets_are_what_each_client_bought_by_category_and_month(steady, tmp_path):
     rng = np.random.default_rng(3)
     names = np.array(["wire", "lamps", "", "fuses"])[rng.choice(4, len(steady))]

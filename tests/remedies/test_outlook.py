@@ -64,6 +64,14 @@ def test_too_short_a_past_is_said_to_be_so() -> None:
     assert found.code == "no_outlook"
 
 
+def test_where_nobody_is_known_to_be_there_still_nothing_is_foretold() -> None:
+    panel = drawn(1)
+    seen = np.where(np.arange(MONTHS) < MONTHS - 3, panel.active, 0)
+    found = forecast(dataclasses.replace(panel, active=seen), [])
+    assert isinstance(found, Skipped)
+    assert "still there" in found.reason
+
+
 @pytest.mark.parametrize("value", [-50.0, 0.0, 2.0, 500.0])
 def test_an_interval_holds_its_value(value: float) -> None:
     found = outlook._interval(value, 100.0, 0.2)

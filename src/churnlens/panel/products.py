@@ -52,7 +52,7 @@ def products(data: ClientPeriods) -> Products | Skipped | None:
     """Read what clients buy; None where orders have no category.
 
     Only the 24 categories that most clients buy are told apart, the others are one. `Skipped`
-    where there is nearly a category per client, or one only.
+    where there is nearly a category per client, one only, or none that several clients buy.
     """
     if data.bought is None:
         return None
@@ -86,6 +86,9 @@ def _names(rows: Any, clients: int) -> list[str] | Skipped:
     if reason is not None:
         return Skipped("attribute", str(reason), reason)
     common = [name for name, n in counts.items() if n >= SMALLEST]
+    if not common:
+        reason = Text("Few clients buy the same category; what they buy cannot be a segment.")
+        return Skipped("attribute", str(reason), reason)
     return sorted(common, key=lambda name: (-counts[name], name))[:MOST_VALUES]
 
 

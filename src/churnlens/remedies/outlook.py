@@ -106,7 +106,8 @@ def forecast(
     Returns
     -------
     Forecast or Skipped
-        Skipped with fewer than eight quarters that can be judged, or sixty departures.
+        Skipped with fewer than eight quarters that can be judged, or sixty departures, and where
+        no client is known to be still there at the end of the data.
     """
     departures = departures or rates.by_tenure(panel)
     last = last_countable(
@@ -120,6 +121,11 @@ def forecast(
     if len(past) < LEARNED + CHECKED or sum(q.left.sum() for q in past) < FEWEST_DEPARTURES:
         return _skipped(len(past))
     now = _quarter(panel, features, panel.active.shape[1])
+    if not len(now.rows):  # all gone, or a definition that sees a departure months later only
+        text = Text(
+            "No outlook for the next quarter: of no client is it known yet that it is still there."
+        )
+        return Skipped("no_outlook", str(text), text)
     draw = np.random.default_rng(seed)
     best, other = sorted(_try(past, draw), key=lambda tried: tried.loss)
     groups = {issue.id: members(panel, issue.segment) for issue in issues}
