@@ -143,6 +143,12 @@ def test_a_wrong_review_names_the_key(change, named):
         from_json(json.dumps(raw))
 
 
+def test_an_attribute_may_be_called_template():
+    issue = dataclasses.replace(REVIEW.issues[0], segment={"template": ("a", "b")})
+    review = dataclasses.replace(REVIEW, issues=(issue, *REVIEW.issues[1:]))
+    assert from_json(to_json(review)).issues[0].segment == {"template": ("a", "b")}
+
+
 @pytest.mark.parametrize("day", ["", "31/12/2024", "2024-13-01"])
 def test_a_date_that_is_none_is_named(day):
     raw = json.loads(to_json(REVIEW)) | {"as_of": day}

@@ -52,7 +52,7 @@ def faults(raw: Any, at: tuple[str, ...] = ()) -> Iterator[tuple[str, str]]:
     if isinstance(raw, float | int) and not abs(raw) <= MOST:
         yield ".".join(at), f"{raw:g} is no number that can stand there"
     elif isinstance(raw, Mapping):
-        if "template" in raw:
+        if _is_sentence(raw):
             faults_said = _unsayable(raw["template"], raw.get("values", {}))
             yield from ((".".join(at), fault) for fault in faults_said)
         for key, value in raw.items():
@@ -60,6 +60,12 @@ def faults(raw: Any, at: tuple[str, ...] = ()) -> Iterator[tuple[str, str]]:
     elif isinstance(raw, list):
         for number, value in enumerate(raw):
             yield from faults(value, (*at, str(number)))
+
+
+def _is_sentence(raw: Mapping[str, Any]) -> bool:
+    """Tell a sentence from a segment by an attribute that is called `template`."""
+    template, values = raw.get("template"), raw.get("values", {})
+    return isinstance(template, str) and isinstance(values, Mapping)
 
 
 def _unsayable(template: str, values: Mapping[str, Any]) -> Iterator[str]:
