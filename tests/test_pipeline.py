@@ -176,6 +176,11 @@ def test_a_definition_that_the_book_does_not_bear_is_refused(tmp_path):
         told(source, QUICK.model_copy(update={"definition": "basket"}))
 
 
+def test_an_unknown_definition_is_refused_before_anything_is_read(tmp_path):
+    with pytest.raises(ConfigError, match="no churn definition 'cadance'"):
+        told(tmp_path / "nowhere", QUICK.model_copy(update={"definition": "cadance"}))
+
+
 def test_a_small_book_says_that_it_is_too_small(tmp_path):
     frames = tables(SAMPLE)
     few = set(frames["clients"]["client_id"].head(40))

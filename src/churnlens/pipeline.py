@@ -16,7 +16,7 @@ from churnlens.issues.compare import require_comparable
 from churnlens.issues.register import entries_of
 from churnlens.issues.summary import ranked, too_few, verdict_sentences
 from churnlens.panel import Book, Panel, build, open_book
-from churnlens.panel.departures import DEFINITIONS
+from churnlens.panel.departures import DEFINITIONS, definition
 from churnlens.panel.threads import beside, over_chunks, products_on_one_core
 from churnlens.plugins import load_plugin
 from churnlens.remedies import Forecast, forecast, judge_remedies, plan_test
@@ -94,6 +94,7 @@ def investigate(
         for name in names:
             load_plugin(name, kind.removesuffix("s"))  # what is not there is said at once
     classifiers(settings)
+    definition(settings.definition)
     tables = open_source(source, settings, as_of)
     if previous is not None:
         _require_earlier(previous, tables.as_of)
