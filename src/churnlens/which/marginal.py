@@ -118,6 +118,8 @@ def _slopes(orders: _Orders, dose: Array, member: Array, x: Array) -> tuple[floa
     lived = np.cumsum(more, axis=1)
     onset = orders.onset * raised * np.exp(more - lived)
     total = onset.sum(axis=1, keepdims=True) + orders.stayed * np.exp(-lived[:, -1:])
+    if not total.all():  # a step so far that single precision holds no history: it is halved
+        return -np.inf, np.zeros(len(x)), np.eye(len(x))
     onset /= total
     later = 1 - np.cumsum(onset, axis=1)
     surprise = np.where(orders.counted, onset - orders.due * raised * later, np.float32(0))
