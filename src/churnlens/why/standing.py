@@ -42,9 +42,11 @@ LOWEST = 0.1  # quantile of the level that stands for "without the trouble"
 class Standing:
     """A driver whose level goes with departures all along, in a segment.
 
-    `direction` is `more` where more of it costs clients; `low` and `usual` are its lowest decile
-    and its mean in the segment, in its own unit; `ratio` the risk per standard deviation of the
-    level (`deviation`, own unit); `inside` are the segment's client-periods, bool[n, T].
+    `direction` is `more` where more of it costs clients; `usual` is its mean in the segment and
+    `low` what stands for "without the trouble": its mildest decile there, or the mean elsewhere
+    where that is milder (for `less`, the higher of the two), both in its own unit; `ratio` the risk
+    per standard deviation of the level (`deviation`, own unit); `inside` are the segment's
+    client-periods, bool[n, T].
     """
 
     exposure: Exposure
@@ -125,6 +127,8 @@ def _lies_in(within: Within, whole: Standing, attributes: tuple[Attribute, ...])
     count = within.known.sum(axis=1)
     own = sign * np.where(within.known, within.level, 0).sum(axis=1) / np.maximum(count, 1)
     inside, own = inside[count > 0], own[count > 0]
+    if inside.all():
+        return False  # nobody elsewhere to hold them against
     beyond = (own - np.quantile(own[~inside], ELSEWHERE)).clip(0)
     return bool(beyond[inside].sum() >= MOST_OF_IT * beyond.sum())
 
