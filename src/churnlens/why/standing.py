@@ -130,7 +130,7 @@ def _lies_in(within: Within, whole: Standing, attributes: tuple[Attribute, ...])
     if inside.all():
         return False  # nobody elsewhere to hold them against
     beyond = (own - np.quantile(own[~inside], ELSEWHERE)).clip(0)
-    return bool(beyond[inside].sum() >= MOST_OF_IT * beyond.sum())
+    return bool(beyond.sum() > 0 and beyond[inside].sum() >= MOST_OF_IT * beyond.sum())
 
 
 def _of_segment(
