@@ -19,10 +19,10 @@ import numpy as np
 import numpy.typing as npt
 
 from churnlens.which.baseline import Baseline
+from churnlens.which.windows import LEVEL_PRIOR
 
 Array = npt.NDArray[Any]
 
-LEVEL_PRIOR = 2.0  # pseudo-departures that hold a segment's level near the baseline's
 MOST_LEVEL = 4.0
 # Above an elevenfold risk every blurred onset gathers in the window, however short it is.
 MOST_EXCESS = 10.0

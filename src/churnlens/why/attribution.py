@@ -18,7 +18,8 @@ from churnlens.panel import Panel
 from churnlens.panel.threads import over_chunks
 from churnlens.results import Estimate
 from churnlens.which.baseline import Baseline
-from churnlens.why.model import LEVEL_PRIOR, Fit, Term, fit
+from churnlens.which.windows import LEVEL_PRIOR
+from churnlens.why.model import Fit, Term, fit
 from churnlens.why.selection import Explained, explained_risk
 
 Array = npt.NDArray[Any]

@@ -19,11 +19,11 @@ import numpy.typing as npt
 from churnlens.panel.threads import over_chunks
 from churnlens.which import marginal
 from churnlens.which.baseline import Baseline
+from churnlens.which.windows import LEVEL_PRIOR
 
 Array = npt.NDArray[Any]
 
 TENTH = 0.82  # log-likelihood gain that chance gives one time in ten, one-sided
-LEVEL_PRIOR = 2.0  # pseudo-departures that hold a segment's level near the baseline's
 ROUNDS, TOLERANCE = 60, 1e-6
 MOST_EXCESS = 50.0
 STEP, STEPS = 0.125, 33  # doses are rounded to this step, and have at most so many
@@ -97,10 +97,7 @@ def tally(baseline: Baseline, dose: Array, inside: Array) -> tuple[Array, Array]
     Float[STEPS, T] each, so that the gains of many windows of one dose cost one pass over the
     clients. `dose` is float32[n, T], `inside` bool[n, T].
     """
-    rows = np.flatnonzero(inside.any(axis=1))
-    o, e = baseline.observed[rows], baseline.expected[rows]
-    there = inside[rows] & (e > 0)
-    step = np.rint(dose[rows] / STEP).astype(np.int64)
+    o, e, there, step = _inside(baseline, dose, inside)
     periods = o.shape[1]
     at = (step * periods + np.arange(periods))[there]
     size = STEPS * periods
@@ -115,15 +112,19 @@ def tally_by_client(baseline: Baseline, term: Term) -> tuple[Array, Array]:
 
     Float32[m, STEPS] each, of the m clients that are ever in it.
     """
-    inside = np.broadcast_to(term.inside, term.dose.shape)
-    rows = np.flatnonzero(inside.any(axis=1))
-    o, e = baseline.observed[rows], baseline.expected[rows]
-    there = inside[rows] & (e > 0)
-    step = np.rint(term.dose[rows] / STEP).astype(np.int64)
-    at = (step + STEPS * np.arange(len(rows))[:, None])[there]
-    size = STEPS * len(rows)
+    o, e, there, step = _inside(baseline, term.dose, np.broadcast_to(term.inside, term.dose.shape))
+    at = (step + STEPS * np.arange(len(o))[:, None])[there]
+    size = STEPS * len(o)
     seen, due = (np.bincount(at, a[there], minlength=size) for a in (o, e))
     return seen.reshape(-1, STEPS).astype(np.float32), due.reshape(-1, STEPS).astype(np.float32)
+
+
+def _inside(baseline: Baseline, dose: Array, inside: Array) -> tuple[Array, Array, Array, Array]:
+    """Observed, expected, whether they count, and dose steps, of the clients ever in a segment."""
+    rows = np.flatnonzero(inside.any(axis=1))
+    o, e = baseline.observed[rows], baseline.expected[rows]
+    step = np.rint(dose[rows] / STEP).astype(np.int64)
+    return o, e, inside[rows] & (e > 0), step
 
 
 def gains_alone(observed: Array, expected: Array, dose: Array) -> Array:
