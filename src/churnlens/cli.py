@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
 
 import typer
 
-from churnlens.errors import ChurnlensError, ConfigError
+from churnlens.errors import ChurnlensError, ConfigError, first_line
 
 if TYPE_CHECKING:
     from churnlens.config import ReportSettings, Settings
@@ -354,7 +354,7 @@ def _answer(interrupted: threading.Event) -> int:
             raise
         if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
             return _say(f"{error.strerror}; nothing was written.", 1)
-        first = (str(error).strip().splitlines() or ["no message"])[0]
+        first = first_line(error)
         return _say(
             f"something went wrong in churnlens itself ({type(error).__name__}: {first}). "
             f"Please report it in the project's issue tracker, with what {DEBUG}=1 prints.",

@@ -32,6 +32,11 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     return f" Did you mean '{as_written[near[0]]}'?" if near else ""
 
 
+def first_line(error: BaseException) -> str:
+    """Return the first line of what an error of somebody else's says, which may be nothing."""
+    return (str(error).strip().splitlines() or ["no message"])[0]
+
+
 def first_fault(error: Any) -> str:
     """Return `"issues.0.kind: what is wrong there."` of the first fault of a ValidationError."""
     fault = error.errors(include_url=False)[0]

@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any
 
-from churnlens.errors import ReviewError, first_fault
+from churnlens.errors import ReviewError, first_fault, first_line
 from churnlens.results import RegisterEntry, Review
 
 VERSION = "1"
@@ -224,12 +224,7 @@ def _connect(url: str) -> Any:
     try:
         return ibis.connect(url)
     except Exception as error:
-        raise ReviewError(f"the register {url} cannot be opened: {_said(error)}") from error
-
-
-def _said(error: Exception) -> str:
-    """First line of an error's message."""
-    return (str(error).strip().splitlines() or ["no message"])[0]
+        raise ReviewError(f"the register {url} cannot be opened: {first_line(error)}") from error
 
 
 def _record_in_table(url: str, entries: Iterable[RegisterEntry]) -> tuple[RegisterEntry, ...]:
@@ -256,7 +251,7 @@ def _make_table(connection: Any, url: str) -> None:
         connection.create_table(TABLE, schema=ibis.schema(dict.fromkeys(COLUMNS, "string")))
     except Exception as error:  # every backend has its own for a table that exists already
         if TABLE not in connection.list_tables():
-            raise ReviewError(f"the register {url} cannot be made: {_said(error)}") from error
+            raise ReviewError(f"the register {url} cannot be made: {first_line(error)}") from error
 
 
 def _row(entry: RegisterEntry, number: int) -> tuple[str | None, ...]:

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import ibis
 
 from churnlens.config import Settings
-from churnlens.errors import ContractError, did_you_mean
+from churnlens.errors import ContractError, did_you_mean, first_line
 from churnlens.tables.delimited import ROW
 
 _FILE_SCHEMES = ("duckdb", "sqlite")
@@ -47,7 +47,7 @@ def open_database(url: str, base: Path | None = None) -> Database:
         backend = ibis.connect(resolved)
         tables = tuple(backend.list_tables())
     except Exception as error:
-        said = str(error).strip().splitlines()[0]
+        said = first_line(error)
         if "missing dependencies" in said:
             kind = urlsplit(url).scheme
             said += f" Install them: pip install 'ibis-framework[{kind}]'."

@@ -13,7 +13,7 @@ import ibis
 import ibis.expr.types as ir
 
 from churnlens.config import ReturnsFilter, Settings, TableSettings
-from churnlens.errors import ConfigError, ContractError
+from churnlens.errors import ConfigError, ContractError, first_line
 from churnlens.tables import calendar, companions, quality, renumbering
 from churnlens.tables import columns as cols
 from churnlens.tables.contract import Column, Reading, Split, Staged, stage
@@ -67,8 +67,7 @@ def connect(engine: str | None) -> Any:
     try:
         connection = ibis.connect(engine) if engine else ibis.duckdb.connect()
     except Exception as error:
-        said = str(error).strip().splitlines()[0]
-        raise ConfigError(f"--engine {engine} cannot be opened: {said}") from error
+        raise ConfigError(f"--engine {engine} cannot be opened: {first_line(error)}") from error
     if connection.name == "sqlite":
         raise ConfigError("SQLite can be a source, but not the --engine: it has no safe casts.")
     if connection.name == "duckdb":

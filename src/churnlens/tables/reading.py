@@ -12,7 +12,7 @@ import ibis
 import pyarrow as pa
 
 from churnlens.config import Settings, TableSettings
-from churnlens.errors import ContractError
+from churnlens.errors import ContractError, first_line
 from churnlens.tables import delimited, sheets
 from churnlens.tables.database import Database, open_database, places_in
 from churnlens.tables.delimited import ROW
@@ -99,7 +99,7 @@ def _from_parquet(connection: Any, path: Path, name: str) -> Raw:
     try:
         table = connection.read_parquet(str(path), table_name=f"raw_{name}", file_row_number=True)
     except duckdb.Error as error:
-        raise ContractError(f"{path} cannot be read as Parquet: {_first_line(error)}") from error
+        raise ContractError(f"{path} cannot be read as Parquet: {first_line(error)}") from error
     numbered = table.mutate((table.file_row_number + 2).name(ROW)).drop("file_row_number")
     return Raw(path.name, numbered)
 
@@ -133,7 +133,3 @@ def load(connection: Any, name: str, rows: pa.RecordBatchReader) -> ibis.Table:
     table = connection.create_table(name, stream, temp=True)
     connection.con.unregister(f"{name}_stream")
     return table
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0]
