@@ -4,9 +4,13 @@ import dataclasses
 
 import drawn_books
 import numpy as np
+import pytest
 
 from churnlens.panel.exposures import BEYOND, Exposure
 from churnlens.why.candidates import find_candidates
+from churnlens.why.selection import KEEP
+
+MONTHS = np.arange(drawn_books.MONTHS)
 
 
 def test_the_cause_is_a_candidate_and_what_stands_still_is_none(hit: drawn_books.Drawn) -> None:
@@ -41,6 +45,20 @@ def test_nothing_is_explained_before_the_change(hit: drawn_books.Drawn) -> None:
 
 def test_a_change_without_departures_gains_nothing(quiet: drawn_books.Drawn) -> None:
     assert quiet.candidate("cause").gain < 3
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_segment_that_left_more_from_the_first_day_did_not_begin_to_leave(seed: int) -> None:
+    """Those who mind most leave first, so that it leaves less and less: no rise at any month."""
+    rng = np.random.default_rng(seed + 90)
+    key = drawn_books.draw(clients=3000, seed=seed).key
+    rate = np.where(key, 12 * rng.gamma(0.5, 2.0, 3000), 1.0)
+
+    def moved_early(rng, key, dose, onset):
+        return {"cause": drawn_books.measure(rng, 3000) + 2 * key[:, None] * (MONTHS >= 3)}
+
+    book = drawn_books.draw(clients=3000, lasting_rate=rate, drivers=moved_early, seed=seed)
+    assert book.candidate("cause", start=3).flat_gain < KEEP
 
 
 def test_a_driver_measured_in_two_ways_is_one_candidate() -> None:

@@ -104,6 +104,15 @@ def test_one_change_in_three_values_of_an_attribute_is_one_move() -> None:
     assert abs(move.start - drawn_books.START) <= 1
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_who_got_less_of_a_change_got_no_less_than_before(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    region = rng.integers(0, 4, 1200)
+    moved = drawn_books.shifted(rng, region < 3, np.where(region == 2, 0.4, 1.0), size=4.0)
+    for move in _found(moved, _of_values(region, 4)):
+        assert move.direction == "more"
+
+
 def _found(values: np.ndarray, attribute: Attribute, measure: str = "mean"):
     """The moves of a measure drawn for a book of its own, by one attribute."""
     book = drawn_books.draw(clients=len(values), seed=6)

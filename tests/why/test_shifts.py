@@ -56,6 +56,31 @@ def test_those_who_got_most_of_a_change_are_no_segment_of_their_own(seed: int) -
     assert found.segment == {"size": ("key",)}
 
 
+@pytest.mark.parametrize("seed", range(8))
+def test_who_got_most_is_no_pair_of_attributes_where_the_rest_moved_as_well(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    rep, size = rng.integers(0, 3, 600), (rng.uniform(size=600) < 0.2).astype(int)
+    dose = np.where(size == 1, rng.gamma(0.3, 8.0, 600), 0.0) * np.where(rep == 0, 2.0, 1.0)
+    values = rng.standard_normal((600, MONTHS)) + dose[:, None] * (np.arange(MONTHS) >= 15)
+    found = strongest(
+        values.astype(np.float32), search_of(reps_and_sizes(rep, size), 600, months())
+    )
+    assert found is not None
+    assert found.segment == {"size": ("key",)}
+
+
+def test_a_pair_of_attributes_stays_where_the_rest_did_not_move() -> None:
+    rng = np.random.default_rng(3)
+    rep, size = rng.integers(0, 3, 600), (rng.uniform(size=600) < 0.2).astype(int)
+    dose = np.where((size == 1) & (rep == 0), rng.gamma(0.7, 4.0, 600), 0.0)
+    values = rng.standard_normal((600, MONTHS)) + dose[:, None] * (np.arange(MONTHS) >= 15)
+    found = strongest(
+        values.astype(np.float32), search_of(reps_and_sizes(rep, size), 600, months())
+    )
+    assert found is not None
+    assert found.segment == {"rep": ("r0",), "size": ("key",)}
+
+
 def test_rare_is_what_hardly_any_record_differs_in() -> None:
     seldom = (np.arange(100) % 10 == 0).astype(np.float32)
     assert is_rare(seldom)

@@ -30,7 +30,7 @@ def levelled(seed: int, harm: float, *, only_key: bool = False) -> drawn_books.D
 
 def found_in(book: drawn_books.Drawn, taken: frozenset[str] = frozenset()):
     nothing = np.ones_like(book.baseline.expected)
-    return find_standing(book.baseline, nothing, book.attributes, set(taken))
+    return find_standing(book.baseline, nothing, book.attributes, set(taken)).causes
 
 
 def test_more_of_it_costs_clients() -> None:
@@ -97,9 +97,10 @@ def test_what_comes_after_a_change_of_the_driver_is_not_read() -> None:
     book = levelled(0, 0.6)
     nothing = np.ones_like(book.baseline.expected)
     since = np.ones(nothing.shape, bool)
-    assert find_standing(book.baseline, nothing, book.attributes, set(), {"level": since}) == ()
+    moved = {"level": since}
+    assert find_standing(book.baseline, nothing, book.attributes, set(), moved).causes == ()
     since[:, :30] = False  # all along before that it costs clients
-    (standing,) = find_standing(book.baseline, nothing, book.attributes, set(), {"level": since})
+    (standing,) = find_standing(book.baseline, nothing, book.attributes, set(), moved).causes
     assert standing.driver == "level"
     assert not standing.term.dose[:, 30:].any()
 

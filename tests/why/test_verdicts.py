@@ -3,6 +3,7 @@
 import dataclasses
 
 import drawn_books
+import numpy as np
 import pytest
 
 from churnlens.results import Estimate, LagPoint, Text
@@ -10,6 +11,7 @@ from churnlens.why.case import Case, say
 from churnlens.why.lead_lag import LeadLag
 from churnlens.why.rivals import Rival
 from churnlens.why.verdicts import Resolved, rule_out, verdict
+from churnlens.why.within import Within
 
 POINTS = tuple(LagPoint(lag, Estimate(0, -1, 1), 20) for lag in range(-8, 7))
 EARLY = LeadLag(POINTS, 0.5, 6.0, 0.5, 6.0)
@@ -102,6 +104,22 @@ def test_a_driver_left_aside(
     out = rule_out(hit.baseline, driver, own, (), taken)
     assert out.verdict == says
     assert out.why.endswith(".")
+
+
+@pytest.mark.parametrize(("sign", "says"), [(1, "higher"), (-1, "lower")])
+def test_a_driver_that_is_higher_where_more_leave_is_not_cleared(
+    sign: int, says: str, hit: drawn_books.Drawn
+) -> None:
+    exposure, level = hit.exposure("still"), np.zeros((1, 1))
+    seen = [
+        Within(exposure, segment, sign, z, 0.1, 1.0, 0.0, level, level > 0)
+        for segment, z in (({"region": ("west",)}, 0.5), (drawn_books.KEY, 1.0))
+    ]
+    out = rule_out(hit.baseline, "still", (), (), drawn_books.explained(hit), tuple(seen))
+    assert out.verdict == "cannot_tell"
+    assert says in out.why
+    assert "key" in out.why  # the clearer of the two
+    assert "west" not in out.why
 
 
 def test_a_change_that_adds_to_what_was_taken_is_not_cleared(hit: drawn_books.Drawn) -> None:

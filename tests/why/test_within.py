@@ -53,7 +53,16 @@ def test_nothing_is_tested_where_nobody_leaves_more() -> None:
 def test_a_driver_that_is_only_higher_where_more_leave_gives_no_cause() -> None:
     looked = [w for seed in range(8) for w in looked_within(worse_for_key(seed, 0.0))]
     assert [w.exposure.driver for w in looked] == ["level"] * 8
+    assert sum(w.is_open for w in looked) >= 6  # nor does it clear the driver
     assert max(w.score for w in looked) < LEAST_WITHIN
+
+
+@pytest.mark.parametrize(("harm", "is_open"), [(0.5, True), (-0.5, False)])
+def test_what_is_higher_where_more_leave_is_open_unless_they_deny_it(
+    harm: float, is_open: bool
+) -> None:
+    (found,) = looked_within(worse_for_key(0, harm))
+    assert found.is_open is is_open
 
 
 def test_the_segment_that_leaves_more_is_found_unless_it_is_explained() -> None:

@@ -197,7 +197,11 @@ def candidate(
 
 
 def _best(baseline: Baseline, move: Move, dose: Array, inside: Array) -> tuple[float, int, int]:
-    """Gain less the lag's price, lag and length that explain departures best."""
+    """Gain less the lag's price, lag and length that explain departures best.
+
+    A rise must show against what was before it as well as against all the rest: a segment that left
+    more from the first day and less of late did not begin to leave.
+    """
     cal = baseline.panel.calendar
     longest = _longest(move, dose.shape[1], baseline)
     tried = [
@@ -206,8 +210,12 @@ def _best(baseline: Baseline, move: Move, dose: Array, inside: Array) -> tuple[f
         for lasts in (longest, *(cal.span(m) for m in LENGTHS if cal.span(m) < longest))
     ]
     windows = [_window(move, lag, lasts, dose.shape[1]) for lag, lasts in tried]
-    observed, expected = (_by_dose(table, windows) for table in tally(baseline, dose, inside))
-    gains = gains_alone(observed, expected, DOSES)
+    seen, due = tally(baseline, dose, inside)
+    against_rest, against_before = (
+        gains_alone(_by_dose(seen, windows, after), _by_dose(due, windows, after), DOSES)
+        for after in (True, False)
+    )
+    gains = np.minimum(against_rest, against_before)
     priced = [
         (float(gain) - _lag_price(baseline, lag), lag, lasts)
         for gain, (lag, lasts) in zip(gains, tried, strict=True)
@@ -215,12 +223,16 @@ def _best(baseline: Baseline, move: Move, dose: Array, inside: Array) -> tuple[f
     return max(priced, key=lambda x: x[0])
 
 
-def _by_dose(table: Array, windows: list[tuple[int, int]]) -> Array:
-    """Sums by dose where only the periods of a window have any, [STEPS, T] to [windows, STEPS]."""
+def _by_dose(table: Array, windows: list[tuple[int, int]], after: bool) -> Array:
+    """Sums by dose where only the periods of a window have any, [STEPS, T] to [windows, STEPS].
+
+    Without `after`, periods past the window's end are left out.
+    """
     running = np.concatenate([np.zeros((len(table), 1)), np.cumsum(table, axis=1)], axis=1)
     begin, end = np.array(windows).T
     within = (running[:, end] - running[:, begin]).T
-    within[:, 0] += table.sum() - within.sum(axis=1)
+    rest = table.sum() - within.sum(axis=1) if after else running[:, begin].sum(axis=0)
+    within[:, 0] += rest
     return np.asarray(within)
 
 

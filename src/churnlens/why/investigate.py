@@ -30,6 +30,7 @@ from churnlens.why.selection import Explained, Explanation, explained_risk, sele
 from churnlens.why.standing import Standing, find_standing
 from churnlens.why.verdicts import Resolved, resolve, rule_out, verdict
 from churnlens.why.waterfall import waterfall
+from churnlens.why.within import Within
 
 Array = npt.NDArray[Any]
 
@@ -77,7 +78,7 @@ def answer(
     explained, named = resolve(baseline, select(baseline, candidates, search, others))
     if named:
         import_ahead("sklearn.ensemble")  # for the second opinion on them
-    explained, standing = _with_standing(baseline, explained, attributes)
+    explained, standing, unsure = _with_standing(baseline, explained, attributes)
     explained, standing, settled = _that_account(baseline, explained, standing)
     cases = _cases(baseline, explained, named, settled, others, controls, settings)
 
@@ -90,7 +91,7 @@ def answer(
     everyone = np.ones((1, 1), bool)
     return Answer(
         issues,
-        _ruled_out(baseline, issues, candidates, named, explained),
+        _ruled_out(baseline, issues, candidates, named, explained, unsure),
         settled,
         waterfall(settled, _drivers(explained, standing), everyone),
     )
@@ -98,21 +99,24 @@ def answer(
 
 def _with_standing(
     baseline: Baseline, explained: Explained, attributes: tuple[Attribute, ...]
-) -> tuple[Explained, dict[int, Standing]]:
-    """Add the drivers that cost clients all along, by the position they take among the parts."""
+) -> tuple[Explained, dict[int, Standing], tuple[Within, ...]]:
+    """Add the drivers that cost clients all along, by the position they take among the parts.
+
+    The last are drivers of which that cannot be told.
+    """
     taken = {p.candidate.driver for p in explained.parts if p.candidate is not None}
     taken |= {e.driver for e in baseline.panel.exposures if e.role == "negative_control"}
     risk = explained_risk(baseline, explained.fit)
     found = find_standing(baseline, risk, attributes, taken, _since_moved(explained.left))
     parts = list(explained.parts)
     at = {}
-    for standing in found:
+    for standing in found.causes:
         at[len(parts)] = standing
         parts.append(Explanation(None, None, standing.term, float("nan"), standing.score))
-    if not found:
-        return explained, {}
+    if not found.causes:
+        return explained, {}, found.open
     fitted = fit(baseline, tuple(p.term for p in parts))
-    return Explained(tuple(parts), fitted, explained.left), at
+    return Explained(tuple(parts), fitted, explained.left), at, found.open
 
 
 def _since_moved(left: tuple[Candidate, ...]) -> dict[str, Array]:
@@ -275,12 +279,14 @@ def _ruled_out(
     candidates: tuple[Candidate, ...],
     named: tuple[Resolved, ...],
     explained: Explained,
+    unsure: tuple[Within, ...],
 ) -> tuple[RuledOut, ...]:
     taken = {i.driver for i in issues}
     drivers = sorted({e.driver for e in baseline.panel.exposures} - taken)
 
     def what(driver: str) -> RuledOut:
         own = tuple(c for c in candidates if c.driver == driver)
-        return rule_out(baseline, driver, own, named, explained)
+        higher = tuple(w for w in unsure if w.exposure.driver == driver)
+        return rule_out(baseline, driver, own, named, explained, higher)
 
     return tuple(over_chunks(what, drivers))

@@ -23,7 +23,16 @@ from churnlens.panel.periods import Calendar
 from churnlens.which.baseline import Baseline
 from churnlens.which.segments import Attribute, members, named
 from churnlens.why.dating import against_the_rest, common_course, date_shift, lead_over_a_line
-from churnlens.why.shifts import CLEARLY, Search, Shift, is_rare, score_of, search_of, strongest
+from churnlens.why.shifts import (
+    CLEARLY,
+    Search,
+    Shift,
+    contrasts,
+    is_rare,
+    score_of,
+    search_of,
+    strongest,
+)
 
 Array = npt.NDArray[Any]
 
@@ -198,13 +207,25 @@ def _explained(
     series, heads = against_the_rest(values, inside, ~inside)
     drifts = dated is None or lead_over_a_line(series, heads, profile) < 0
     if dated is not None and not drifts and driver.counts(dated[0]):
-        return [dated[0]], fitted, values
+        plain = driver.without_season(driver.recorded, driver.recorded - rest + fitted)
+        felt = _felt(dated[0], plain, inside)
+        return [dated[0]] if felt else [], fitted, values
     steps = _staircase(driver, rest, best, look) if drifts else []
     if steps:
         taken = np.sum([step for _, step in steps], axis=0)
         return [move for move, _ in steps], taken, driver.without_season(rest, taken)
     common = np.where(inside, common_course(series), 0).astype(np.float32)
     return [], common, values
+
+
+def _felt(move: Move, values: Array, inside: Array) -> bool:
+    """Whether a change is one that the segment's clients lived through, none having been taken out.
+
+    Who got less of a change than the rest of its segment did not get less than before.
+    """
+    lasts = None if move.end is None else move.end - move.start
+    difference, weight = (part[inside.any(axis=1), move.start] for part in contrasts(values, lasts))
+    return bool((difference * weight).sum(dtype=np.float64) * move.shift > 0)
 
 
 def _staircase(driver: _Driver, rest: Array, best: Shift, look: Search) -> list[tuple[Move, Array]]:

@@ -33,6 +33,7 @@ from churnlens.which.segments import (
 Array = npt.NDArray[Any]
 
 LEAST_T = 5.0  # t statistic of a shift against the differences between the segment's clients
+REST_T = 3.0  # the same of the rest around it, where only one such test is made
 FARTHEST = 3.0  # standard deviations at which a client's own difference is cut for that
 LEAST_CLIENTS = 10
 BEFORE = 4  # months of data needed before a change
@@ -97,7 +98,7 @@ def strongest(values: Array, look: Search) -> Shift | None:
         price = float(np.log(len(fitting) * periods))
         found.append(_shifted(_contrasts(*running, lasts), look, where, price))
     best = max((f for f in found if f is not None), key=lambda f: f.score, default=None)
-    return None if best is None else _narrowed(best, look)
+    return None if best is None else _narrowed(_widened(best, look), look)
 
 
 def contrasts(values: Array, lasts: int | None = None) -> tuple[Array, Array]:
@@ -214,6 +215,38 @@ def _union(
     return best
 
 
+def _widened(part: Shift, look: Search) -> Shift:
+    """The segment of one attribute fewer, where the rest of it moved as well.
+
+    The rest must have shifted the same way for sure, and its clients differ from those of the
+    part by no more than among themselves: then the part is only who got most of it.
+    """
+    inside = _inside(part.sides, look)
+    for dropped in part.sides:
+        sides = [side for side in part.sides if side is not dropped]
+        around = _inside(sides, look)
+        own, whole = (part.sums[place].sum(axis=0)[:, None] for place in (inside, around))
+        rest = whole - own
+        noise, order = np.array([part.noise]), len(sides)
+        moved = (
+            _common(rest[3], rest[4], rest[2], REST_T)[0]
+            and _gain(rest, noise)[0][0] >= CLEARLY
+            and own[1] * rest[1] > 0
+        )
+        choices = np.log1p(len(value_sets(dropped[0], single=True)))
+        if moved and not _apart(own, whole, choices)[0]:
+            score = float(_gain(whole, noise)[0][0]) - look.prices[order]
+            return _widened(Shift(score, _segment(sides), sides, part.sums, part.noise), look)
+    return part
+
+
+def _inside(sides: list[tuple[Attribute, Array]], look: Search) -> Array:
+    place = np.ones(look.cells.count, bool)
+    for attribute, mask in sides:
+        place &= mask[_codes(attribute, look)]
+    return place
+
+
 def _narrowed(whole: Shift, look: Search) -> Shift:
     """The part of a segment that moved, in the same window, where that is clearly better.
 
@@ -224,9 +257,7 @@ def _narrowed(whole: Shift, look: Search) -> Shift:
     tried = look.cells.attributes if len(whole.sides) < 2 else tuple(a for a, _ in whole.sides)
     for attribute in tried:
         given = [(a, mask) for a, mask in whole.sides if a.name != attribute.name]
-        place = np.ones(len(whole.sums), bool)
-        for a, mask in given:
-            place &= mask[_codes(a, look)]
+        place = _inside(given, look)
         codes = _codes(attribute, look)[place]
         by_value = np.zeros((len(attribute.values), 5))
         np.add.at(by_value, codes, whole.sums[place])
@@ -273,14 +304,14 @@ def _apart(part: Array, whole: Array, choices: Array | float) -> Array:
     return np.asarray(heads / 2 * np.log(np.maximum(total / within, 1)) >= choices + CLEARLY)
 
 
-def _common(lean: Array, square: Array, heads: Array) -> Array:
+def _common(lean: Array, square: Array, heads: Array, least: float = LEAST_T) -> Array:
     """Whether a shift also stands out against the differences between the segment's own clients.
 
     The squared t statistic of the clients' differences in units of the noise, each cut at
     `FARTHEST`, so that neither a few wild records make a shift nor unequal doses hide one.
     """
     part = lean**2 / np.maximum(square, 1e-12)
-    return np.asarray(part / np.maximum(1 - part / np.maximum(heads, 1), 1e-3) >= LEAST_T**2)
+    return np.asarray(part / np.maximum(1 - part / np.maximum(heads, 1), 1e-3) >= least**2)
 
 
 def _noise(difference: Array, weight: Array, rare: bool) -> Array:

@@ -67,14 +67,25 @@ class Standing:
         return self.exposure.driver
 
 
+@dataclass(frozen=True)
+class AllAlong:
+    """Drivers that cost clients all along, the strongest first, and those that may.
+
+    The latter are higher where more leave, and whether it is for them cannot be told.
+    """
+
+    causes: tuple[Standing, ...]
+    open: tuple[Within, ...]
+
+
 def find_standing(
     baseline: Baseline,
     explained: Array,
     attributes: tuple[Attribute, ...],
     taken: set[str],
     moved: Mapping[str, Array] | None = None,
-) -> tuple[Standing, ...]:
-    """Return drivers that cost clients all along, the strongest first.
+) -> AllAlong:
+    """Return the drivers that cost clients all along.
 
     Parameters
     ----------
@@ -100,7 +111,8 @@ def find_standing(
             continue  # what follows the decline of slow leavers leaks into their past
         if best is not None and best.score > getattr(found.get(exposure.driver), "score", 0.0):
             found[exposure.driver] = best
-    for within in look_within(baseline, explained, attributes, tuple(looked), still):
+    looked_within = look_within(baseline, explained, attributes, tuple(looked), still)
+    for within in looked_within:
         whole = found.get(within.exposure.driver)
         best = _of_segment(baseline, attributes, within, LEAST_WITHIN)
         if best is not None and best.score > getattr(whole, "score", 0.0):
@@ -111,7 +123,8 @@ def find_standing(
                 dose = np.where(there.inside, whole.term.dose, np.float32(0))
                 term = replace(whole.term, dose=dose)  # its slope is that of all clients
                 found[whole.driver] = replace(there, score=whole.score, term=term)
-    return tuple(sorted(found.values(), key=lambda s: -s.score))
+    unsure = tuple(w for w in looked_within if w.is_open and w.exposure.driver not in found)
+    return AllAlong(tuple(sorted(found.values(), key=lambda s: -s.score)), unsure)
 
 
 def _lies_in(within: Within, whole: Standing, attributes: tuple[Attribute, ...]) -> bool:

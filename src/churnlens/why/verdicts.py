@@ -10,8 +10,9 @@ The rules, in this order:
      began to leave, or it rests on one account or on few clients, or clients drawn at random
      show as much, or a weak unrecorded cause would explain it away: then **cannot tell**.
 2. A driver left aside is a **symptom** if it is the channel of a cause, or stands out among leavers
-   only after they began to leave; a **bystander** if it changed at the time of a rise without
-   explaining it; else it has **no effect** that these data could show.
+   only after they began to leave; it **cannot be told** where it may add to what was taken, or is
+   higher for clients who leave more all along; it is a **bystander** if it changed at the time of a
+   rise without explaining it; else it has **no effect** that these data could show.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ from churnlens.why.selection import (
     driver_p,
     one_matter,
 )
+from churnlens.why.within import Within
 
 Array = npt.NDArray[Any]
 
@@ -124,8 +126,13 @@ def rule_out(
     candidates: tuple[Candidate, ...],
     named: tuple[Resolved, ...],
     explained: Explained,
+    higher: tuple[Within, ...] = (),
 ) -> RuledOut:
-    """Say what a driver is that is in no issue; `candidates` are its own changes."""
+    """Say what a driver is that is in no issue.
+
+    `candidates` are its own changes, `higher` the segments that leave more all along in which it is
+    higher and may be why.
+    """
     timing = symptom_timing(baseline, driver, _scopes(candidates, named))
     relation = {r.candidate.driver: (r.relation, n) for n in named for r in n.rivals}
     kind, of = relation.get(driver, (None, None))
@@ -136,6 +143,8 @@ def rule_out(
         said, text = "symptom", _FOLLOWS
     elif _adds(baseline, candidates, explained):
         said, text = "cannot_tell", _ADDS
+    elif higher:
+        said, text = "cannot_tell", _where_more_leave(higher)
     elif driver in relation or _moved_at_a_rise(baseline, candidates, explained):
         said, text = "bystander", _BYSTANDER
     else:
@@ -158,11 +167,25 @@ _FOLLOWS = Text(
     "It follows the decline: it stands out among leavers only after they began to leave."
 )
 _ADDS = Text("It may cost clients besides what is named; the records cannot part the two.")
+_HIGHER = Text(
+    "It is higher for {segment}, who leave more all along; whether they leave for it, these data "
+    "cannot tell."
+)
+_LOWER = Text(
+    "It is lower for {segment}, who leave more all along; whether they leave for it, these data "
+    "cannot tell."
+)
 _BYSTANDER = Text("It changed at the time of a rise, but departures do not follow it.")
 _CHANGED = Text("It changed, and nobody left for it that these data could show.")
 _UNCHANGED = Text(
     "It did not change for any group of clients, and those with more of it left no more."
 )
+
+
+def _where_more_leave(higher: tuple[Within, ...]) -> Text:
+    clearest = max(higher, key=lambda w: w.z)
+    segment = {"segment": {"type": "clients", "value": clearest.segment}}
+    return replace(_HIGHER if clearest.sign > 0 else _LOWER, values=segment)
 
 
 def _moved_at_a_rise(

@@ -39,6 +39,7 @@ LEFT_OUT = 4  # months just before a period that are not read
 FIRST_READ = 2  # months from the first order that are read of a client without an older past
 ROUNDS = 5
 ROUNDING = 1e-6  # of the largest level: what single precision cannot tell from none
+DENIED = 1.645  # standard errors, one-sided 5 %, by which those with more of it leave later
 PRIOR = 3.0  # pseudo-departures that hold a life table's factor near the baseline
 
 
@@ -61,6 +62,15 @@ class Within:
     price: float
     level: Array
     known: Array
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the segment may leave more for the driver: its clients do not clearly deny it.
+
+        That those with more of it leave no sooner does not clear it. Where all have about the same
+        trouble, who has a little more of it says little.
+        """
+        return self.z > -DENIED
 
     @property
     def score(self) -> float:
