@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 
 from churnlens.why.candidates import candidate
-from churnlens.why.precedence import head_start
+from churnlens.why.lead_lag import LeadLag
+from churnlens.why.precedence import head_start, only_answers
 
+AFTER, BEFORE_AS_WELL = (LeadLag((), before, z, 1.0, 9.0) for before, z in ((0.0, 0.0), (0.3, 4.0)))
 NOTHING = np.ones((1, 1), np.float32)
 
 
@@ -30,6 +32,29 @@ def test_a_change_that_comes_after_the_rise_is_told(months: int) -> None:
     )
     answer = candidate(late, book.baseline, book.attributes)
     assert head_start(book.baseline, answer, NOTHING) > 3
+
+
+@pytest.mark.parametrize(
+    ("change", "timing", "answers"),
+    [
+        ({}, AFTER, True),
+        ({}, BEFORE_AS_WELL, False),
+        ({"shape": "flat"}, AFTER, False),  # it was done to all alike
+    ],
+)
+def test_what_follows_each_leaver_once_it_has_left_only_answers(
+    change: dict[str, str], timing: LeadLag, answers: bool, hit: drawn_books.Drawn
+) -> None:
+    cause = hit.candidate("cause")
+    assert cause.shape == "dose"
+    assert only_answers(dataclasses.replace(cause, **change), timing) is answers
+
+
+def test_contact_that_ends_with_a_client_is_no_answer(hit: drawn_books.Drawn) -> None:
+    cause = hit.candidate("cause")
+    visits = dataclasses.replace(cause.move.exposure, source="events")
+    move = dataclasses.replace(cause.move, exposure=visits, after=cause.move.before - 1)
+    assert not only_answers(dataclasses.replace(cause, move=move), AFTER)
 
 
 def test_a_rise_that_something_else_explains_gives_none() -> None:

@@ -161,16 +161,17 @@ def _sure_driver(
         if p > DRIVER_ALPHA:
             return 0.0, None, 1.0
         share = beaten(baseline, best.inside, best.term.dose, expected)
-        if (share is None or share <= MOST_BEATEN) and not _an_answer(baseline, best):
+        answers = _an_answer(baseline, best, len(candidates))
+        if (share is None or share <= MOST_BEATEN) and not answers:
             return gain, best, p
         left = tuple(c for c in left if c is not best)
 
 
-def _an_answer(baseline: Baseline, c: Candidate) -> bool:
+def _an_answer(baseline: Baseline, c: Candidate, moves: int) -> bool:
+    if driver_p(c.flat_gain, moves) <= DRIVER_ALPHA:
+        return False
     sign = 1 if c.move.shift > 0 else -1
-    return c.flat_gain < SURE and only_answers(
-        c, lead_lag(baseline, c.move.exposure, (c.inside,), sign)
-    )
+    return only_answers(c, lead_lag(baseline, c.move.exposure, (c.inside,), sign))
 
 
 def _best_driver(
