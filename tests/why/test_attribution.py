@@ -6,7 +6,7 @@ import drawn_books
 import numpy as np
 import pytest
 
-from churnlens.why.attribution import attribute
+from churnlens.why.attribution import COUNT_ERROR, Z, attribute
 from churnlens.why.names import behind
 
 
@@ -28,6 +28,14 @@ def test_other_books_hold_it_too(seed: int) -> None:
     book = drawn_books.draw(excess=2.5, drivers=drawn_books.two_drivers, seed=seed)
     (part,) = attribute(book.baseline, drawn_books.explained(book, book.candidate("cause"))).parts
     assert part.attributable.low <= book.caused <= part.attributable.high
+
+
+def test_however_many_leave_the_count_is_not_sharper_than_what_is_never_seen() -> None:
+    book = drawn_books.draw(clients=20_000, excess=2.5, drivers=drawn_books.two_drivers, seed=36)
+    (part,) = attribute(book.baseline, drawn_books.explained(book, book.candidate("cause"))).parts
+    half = (part.attributable.high - part.attributable.low) / 2
+    assert half >= Z * COUNT_ERROR * part.attributable.value
+    assert half < 1.2 * Z * COUNT_ERROR * part.attributable.value  # chance adds little here
 
 
 def test_observed_is_expected_and_attributable(hit: drawn_books.Drawn, settled) -> None:

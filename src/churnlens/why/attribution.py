@@ -26,6 +26,9 @@ Array = npt.NDArray[Any]
 
 ROUNDS = 5
 Z = 1.96
+# Relative error of the count beside chance: some who leave are never seen to, and some would have
+# left by now in any case. In planted worlds either is about a sixth; they pull against each other.
+COUNT_ERROR = 0.15
 MONEY_ERROR = 0.1  # relative error of what a client would have gone on to bring
 
 
@@ -111,7 +114,8 @@ def _attribution(
     typical = float(np.average(term.dose[during], weights=panel.active[during] + 1e-9))
     error = effective.errors[k] if effective.excess[k] > 0 else np.inf
     relative = float(min(error / max(effective.excess[k], 1e-9), 2.0))
-    spread = _spread(baseline, term, observed, observed - value)
+    chance = _spread(baseline, term, observed, observed - value)
+    spread = float(np.hypot(chance, COUNT_ERROR * value))
     money, largest, accounts = _money(panel, due, panel.revenue)
     margin = None if panel.margin is None else _money(panel, due, panel.margin)[0]
     return Attribution(
