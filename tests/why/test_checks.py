@@ -123,6 +123,21 @@ def test_the_placebo_fails_for_clients_drawn_at_random(hit: drawn_books.Drawn) -
     assert CHECKS["placebo"](random).outcome == "fail"
 
 
+def test_what_another_cause_explains_is_no_rise_of_clients_drawn_at_random() -> None:
+    strong = drawn_books.draw(excess=12.0, drivers=drawn_books.two_drivers, seed=4)
+    segment = {"size": ("small",), "region": ("north",)}
+    t = np.arange(drawn_books.MONTHS)
+    chance = np.random.default_rng(4).random(strong.panel.found.shape)
+    book = drawn_books.with_departures(
+        strong, (chance < 0.015) & strong.inside(segment) & (t > drawn_books.START)
+    )
+    weak = book.candidate("still", segment=segment)
+    other = book.candidate("cause").lasting
+    alone, beside = (drawn_books.case(book, weak, beside=b) for b in ((), (other,)))
+    assert CHECKS["placebo"](alone).outcome == "fail"
+    assert CHECKS["placebo"](beside).outcome == "pass"
+
+
 def test_where_everyone_was_hit_there_is_no_placebo(all_hit: Case) -> None:
     assert CHECKS["placebo"](all_hit).outcome == "skip"
     assert CHECKS["overlap"](all_hit).outcome == "fail"

@@ -21,7 +21,7 @@ from churnlens.why.model import DOSES, Term, agreeing, fit, gains_alone, tally_b
 from churnlens.why.placebo import MOST_BEATEN, beaten
 from churnlens.why.precedence import only_answers
 from churnlens.why.second_opinion import second_opinion
-from churnlens.why.selection import KEEP, SURE, driver_p
+from churnlens.why.selection import KEEP, SURE, driver_p, explained_risk
 
 Array = npt.NDArray[Any]
 # Ways of halving the clients, the gain from which a half shows a cause by itself, and the part of
@@ -119,8 +119,14 @@ def _alike(case: Case) -> bool:
 
 
 def placebo(case: Case) -> Evidence:
-    """The same change given to other clients at random explains nothing."""
-    share = beaten(case.baseline, case.candidate.inside, case.term.dose, case.baseline.expected)
+    """The same change given to other clients at random explains nothing.
+
+    What other causes explain is no rise of those drawn.
+    """
+    expected = case.baseline.expected * explained_risk(
+        case.baseline, fit(case.baseline, case.beside)
+    )
+    share = beaten(case.baseline, case.candidate.inside, case.term.dose, expected)
     if share is None:
         return say("placebo", "skip", Text("Everyone was hit; there is nobody to compare with."))
     if share <= MOST_BEATEN:
