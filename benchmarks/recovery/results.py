@@ -118,8 +118,11 @@ def _at_80(multiple: np.ndarray, named: np.ndarray) -> str:
     slope, level = float(curve.coef_[0, 0]), float(curve.intercept_[0])
     if slope <= 0:
         return "not reached"
-    needed = float(np.exp((np.log(4) - level) / slope))
-    return f"{needed:.1f}" if np.log(needed) <= multiple.max() else "not reached"
+    needed, least = (np.log(4) - level) / slope, multiple.min()
+    if needed > multiple.max():
+        return "not reached"
+    # Below all that was planted the curve is only drawn on.
+    return f"{np.exp(needed):.1f}" if needed >= least else f"under {np.exp(least):.1f}"
 
 
 def _dating(rows: list[Row]) -> str:
