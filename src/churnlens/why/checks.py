@@ -21,12 +21,13 @@ from churnlens.why.model import DOSES, Term, agreeing, fit, gains_alone, tally_b
 from churnlens.why.placebo import MOST_BEATEN, beaten
 from churnlens.why.precedence import only_answers
 from churnlens.why.second_opinion import second_opinion
-from churnlens.why.selection import KEEP, SURE, driver_p, explained_risk
+from churnlens.why.selection import KEEP, driver_p, explained_risk
 
 Array = npt.NDArray[Any]
 # Ways of halving the clients, the gain from which a half shows a cause by itself, and the part of
 # the halvings in which both must. One halving is a lottery: a sure cause fails in one of fifty.
 HALVINGS, SHOWS, MOSTLY = 50, 0.3, 2 / 3
+SURE = 2.71  # log-likelihood gain that chance gives one time in a hundred, one-sided
 # Log-likelihood by which "all alike" must beat "by dose" to refute a cause. An unrecorded cause
 # that struck the same clients in the same month is itself a coincidence, and this must outweigh
 # it; where nearly all leave, the dose has little left to tell.

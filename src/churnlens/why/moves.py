@@ -224,7 +224,8 @@ def _felt(move: Move, values: Array, inside: Array) -> bool:
     Who got less of a change than the rest of its segment did not get less than before.
     """
     lasts = None if move.end is None else move.end - move.start
-    difference, weight = (part[inside.any(axis=1), move.start] for part in contrasts(values, lasts))
+    own = contrasts(values[inside.any(axis=1)], lasts)
+    difference, weight = (part[:, move.start] for part in own)
     return bool((difference * weight).sum(dtype=np.float64) * move.shift > 0)
 
 

@@ -35,7 +35,6 @@ TESTS_A_MOVE = 6.0  # lags, lengths and shapes are alike: they count as so many 
 # reach it for the segment as a whole, not only by each client's own dose: what the firm does to a
 # client because it is leaving follows the client, what it does to everyone shows in everyone.
 KEEP = 2.0
-SURE = 2.71  # log-likelihood gain that chance gives one time in a hundred, one-sided
 SAME = 0.6  # overlap of dosed client-periods from which a window and a driver mean the same
 NEAR_WINDOW = 6.0  # months between the two, the window's start being far less sharp
 MOST = 6
