@@ -135,6 +135,16 @@ def test_a_trouble_that_has_passed_is_found_with_its_end(draw, months):
     assert found.covers(months).sum() == found.end - found.start
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_what_was_worse_from_the_first_month_on_did_not_begin_at_the_first_one_looked_at(
+    draw, months, seed
+):
+    size = _sizes()
+    usual, hazard = _hit_where(size == "key", months, 0, 12)
+    found = _strongest(draw(hazard, size=size, usual=usual, seed=seed))
+    assert found is None or found.end is None or found.p_value > 0.05
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_a_rise_that_lasts_is_not_said_to_have_passed(draw, months, seed):
     size = _sizes()
