@@ -27,6 +27,7 @@ USUAL_LAG = 2.0
 CLEARLY = 3.0  # log-likelihood by which one reading is clearly better: odds of twenty to one
 SHORTEST = 3  # months a rise goes on at least: who minds a short trouble leaves within a season
 LENGTHS = (6, 12)  # months a rise goes on where it does not last
+NONE_OR_ALL = np.array([0.0, 1.0])  # doses of a change that hits all alike
 MOST_CLIENTS = 8_000  # clients read; a driver's change needs no more
 Shape = Literal["dose", "flat"]
 
@@ -202,13 +203,7 @@ def _best(baseline: Baseline, move: Move, dose: Array, inside: Array) -> tuple[f
     A rise must show against what was before it as well as against all the rest: a segment that left
     more from the first day and less of late did not begin to leave.
     """
-    cal = baseline.panel.calendar
-    longest = _longest(move, dose.shape[1], baseline)
-    tried = [
-        (lag, lasts)
-        for lag in sorted({cal.span(m) if m else 0 for m in LAGS})
-        for lasts in (longest, *(cal.span(m) for m in LENGTHS if cal.span(m) < longest))
-    ]
+    tried = _lags_and_lengths(baseline, move)
     windows = [_window(move, lag, lasts, dose.shape[1]) for lag, lasts in tried]
     seen, due = tally(baseline, dose, inside)
     against_rest, against_before = (
@@ -221,6 +216,47 @@ def _best(baseline: Baseline, move: Move, dose: Array, inside: Array) -> tuple[f
         for gain, (lag, lasts) in zip(gains, tried, strict=True)
     ]
     return max(priced, key=lambda x: x[0])
+
+
+def gains_as_whole(baseline: Baseline, move: Move, seen: Array, due: Array) -> Array:
+    """Return what many groups of clients would gain, had a change hit each of them alike.
+
+    Parameters
+    ----------
+    seen, due
+        Departures observed and expected of each group by period, float[k, T].
+
+    Returns
+    -------
+    Float[k]: the gain less the lag's price in the lag and length that explain departures best, as
+    `flat_gain` of a candidate.
+    """
+    tried = _lags_and_lengths(baseline, move)
+    best = np.full(len(seen), -np.inf)
+    for lag, lasts in tried:
+        begin, end = _window(move, lag, lasts, seen.shape[1])
+        within = [a[:, begin:end].sum(axis=1) for a in (seen, due)]
+        rest = [a.sum(axis=1) - w for a, w in zip((seen, due), within, strict=True)]
+        before = [a[:, :begin].sum(axis=1) for a in (seen, due)]
+        gain = np.minimum(
+            *(
+                gains_alone(np.stack([o, within[0]], 1), np.stack([e, within[1]], 1), NONE_OR_ALL)
+                for o, e in (rest, before)
+            )
+        )
+        best = np.maximum(best, gain - _lag_price(baseline, lag))
+    return best
+
+
+def _lags_and_lengths(baseline: Baseline, move: Move) -> list[tuple[int, int]]:
+    """Every lag and length, in periods, in which a change is read."""
+    cal = baseline.panel.calendar
+    longest = _longest(move, baseline.expected.shape[1], baseline)
+    return [
+        (lag, lasts)
+        for lag in sorted({cal.span(m) if m else 0 for m in LAGS})
+        for lasts in (longest, *(cal.span(m) for m in LENGTHS if cal.span(m) < longest))
+    ]
 
 
 def _by_dose(table: Array, windows: list[tuple[int, int]], after: bool) -> Array:

@@ -22,10 +22,9 @@ from churnlens.why.candidates import Candidate, find_candidates
 from churnlens.why.case import Case, Check
 from churnlens.why.checks import CHECKS, window_evidence
 from churnlens.why.findings import Finding, shift_issue, standing_issue, unexplained_issue
-from churnlens.why.lead_lag import lead_lag
 from churnlens.why.model import fit
 from churnlens.why.nuisances import Maker
-from churnlens.why.precedence import head_start
+from churnlens.why.precedence import head_start, timing_of
 from churnlens.why.selection import Explained, Explanation, explained_risk, select
 from churnlens.why.standing import Standing, find_standing
 from churnlens.why.verdicts import Resolved, resolve, rule_out, verdict
@@ -170,7 +169,6 @@ def _cases(
             continue
         who = resolved[id(part)]
         c = who.candidate
-        timing = lead_lag(baseline, c.move.exposure, (c.inside,), 1 if c.move.shift > 0 else -1)
         seed = settings.seed + zlib.crc32(c.driver.encode())
         rest = fit(baseline, tuple(p.term for p in explained.parts if p is not part))
         cases[k] = Case(
@@ -181,7 +179,7 @@ def _cases(
             tuple(p.whole for p in explained.parts if p is not part),
             settled.parts[k],
             who.rivals,
-            timing,
+            timing_of(baseline, c),
             others,
             controls,
             seed,

@@ -26,13 +26,19 @@ CLEAR = 3.0  # standard errors
 
 @dataclass(frozen=True)
 class LeadLag:
-    """`points` by lag; mean excess well before the onset and after it, each with its z."""
+    """`points` by lag; mean excess well before the onset and after it, each with its z.
+
+    `later_z` is by how many standard errors half of the excess after the onset lies above that
+    before, of what was lived through since the driver changed: until then nobody can stand out.
+    Infinite where nobody asked, or too few leavers lived through any of it before they left.
+    """
 
     points: tuple[LagPoint, ...]
     before: float
     before_z: float
     after: float
     after_z: float
+    later_z: float = np.inf
 
     @property
     def is_symptom(self) -> bool:
@@ -41,7 +47,11 @@ class LeadLag:
 
 
 def lead_lag(
-    baseline: Baseline, exposure: Exposure, scopes: tuple[Array, ...], sign: int
+    baseline: Baseline,
+    exposure: Exposure,
+    scopes: tuple[Array, ...],
+    sign: int,
+    since: Array | None = None,
 ) -> LeadLag:
     """Return the driver's excess among leavers by lag from the onset.
 
@@ -52,6 +62,8 @@ def lead_lag(
         out of the same ones. None: against the whole book.
     sign
         1 where more of the driver is the trouble, −1 where less of it is.
+    since
+        Client-periods since a change of the driver, bool[n, T], for `later_z`.
     """
     panel = baseline.panel
     excess = _excess(exposure.values, panel.onset < 0, scopes)
@@ -76,7 +88,35 @@ def lead_lag(
     m, e, k = np.array(means), np.array(errors), np.array(lags)
     before, before_z = _pooled(m, e, (k >= -BEFORE * step) & (k <= -3 * step))
     after, after_z = _pooled(m, e, (k >= step) & (k <= 5 * step))
-    return LeadLag(tuple(points), before, before_z, after, after_z)
+    later = np.inf if since is None else _later_z(sign * excess, panel.onset, since, step)
+    return LeadLag(tuple(points), before, before_z, after, after_z, later)
+
+
+def _later_z(excess: Array, onset: Array, since: Array, step: int) -> float:
+    """Standard errors by which half of the excess after an onset lies above that before it."""
+    lived = np.where(since, excess, np.nan)
+    before = _by_leaver(lived, onset, range(-BEFORE * step, -2 * step + 1))
+    after = _by_leaver(lived, onset, range(step, 5 * step + 1))
+    if min(len(before), len(after)) < LEAST_LEAVERS:
+        return np.inf
+    (b, b_error), (a, a_error) = map(_mean_and_error, (before, after))
+    return float((a / 2 - b) / max(np.hypot(b_error, a_error / 2), 1e-9))
+
+
+def _mean_and_error(values: Array) -> tuple[float, float]:
+    return float(values.mean()), float(values.std(ddof=1) / np.sqrt(len(values)))
+
+
+def _by_leaver(values: Array, onset: Array, lags: range) -> Array:
+    """Each leaver's mean over some lags from its onset, of those who have any."""
+    leavers = np.flatnonzero(onset >= 0)
+    at = onset[leavers, None] + np.array(lags)
+    there = (at >= 0) & (at < values.shape[1])
+    seen = values[leavers[:, None], at.clip(0, values.shape[1] - 1)]
+    there &= np.isfinite(seen)
+    counts = there.sum(axis=1)
+    sums = np.where(there, seen, 0).sum(axis=1)
+    return np.asarray(sums[counts > 0] / counts[counts > 0])
 
 
 def _excess(values: Array, stayed: Array, scopes: tuple[Array, ...]) -> Array:

@@ -16,11 +16,12 @@ import numpy.typing as npt
 from churnlens.which.baseline import Baseline
 from churnlens.which.windows import LEVEL_PRIOR, gain_of
 from churnlens.why.candidates import Candidate
-from churnlens.why.lead_lag import LeadLag
+from churnlens.why.lead_lag import LeadLag, lead_lag
 
 Array = npt.NDArray[Any]
 
 EARLIER = 2  # months that a rise must begin before the driver's change: onsets are dated no better
+CLEAR = 2.0  # standard errors
 FIRST = 3  # periods of a level before any rise
 
 
@@ -52,12 +53,23 @@ def head_start(baseline: Baseline, candidate: Candidate, risk: Array) -> float:
     return float(before.max(initial=0)) - followed
 
 
+def timing_of(baseline: Baseline, candidate: Candidate) -> LeadLag:
+    """Return how a driver stands out among leavers of the segment of its change, by lag."""
+    move = candidate.move
+    since = candidate.inside & (np.arange(candidate.inside.shape[1]) >= move.start)
+    sign = 1 if move.shift > 0 else -1
+    return lead_lag(baseline, move.exposure, (candidate.inside,), sign, since)
+
+
 def only_answers(candidate: Candidate, timing: LeadLag) -> bool:
     """Return whether a driver that follows each client's own dose stands out only once it has left.
 
-    `timing` is of its leavers in the segment of its change. Contact that ends with a departure says
+    `timing` is of its leavers in the segment of its change (`timing_of`). Before the change nobody
+    stood out, so who left soon after it may seem to do so only afterwards: where it can be told,
+    what was lived through since must show it as well. Contact that ends with a departure says
     nothing: a lack of events after it is no sign.
     """
     exposure, move = candidate.move.exposure, candidate.move
     ends = exposure.source == "events" and move.direction == "less"
-    return candidate.shape == "dose" and not ends and timing.is_symptom and timing.before_z < 2
+    late = timing.is_symptom and timing.before_z < CLEAR and timing.later_z >= CLEAR
+    return candidate.shape == "dose" and not ends and late

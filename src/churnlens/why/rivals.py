@@ -22,6 +22,8 @@ from churnlens.why.selection import KEEP, Explained, at_once, together
 Array = npt.NDArray[Any]
 
 SAME_DOSE_P = 0.001  # doses correlated so surely are one dose measured twice
+LIVED = 2  # periods since both began to change, before which a dose says nothing
+FEWEST_DOSES = 10  # clients
 CHANNEL_P = 0.05  # the like where one is an event that a measured trouble may bring about
 
 Relation = Literal["weaker", "stronger", "channel", "upstream", "inseparable"]
@@ -43,7 +45,7 @@ def rivals(baseline: Baseline, taken: Candidate, explained: Explained) -> tuple[
     is its channel; `inseparable`: the records cannot part them.
     """
     return tuple(
-        Rival(other, _standing_of(taken, other, at_once(baseline, taken, other)))
+        Rival(other, _standing_of(baseline, taken, other))
         for other in explained.left
         if (other.driver != taken.driver or _opposite(taken, other))
         and other.flat_gain >= KEEP
@@ -56,9 +58,10 @@ def _opposite(a: Candidate, b: Candidate) -> bool:
     return a.move.exposure.name != b.move.exposure.name and a.move.direction != b.move.direction
 
 
-def _standing_of(taken: Candidate, other: Candidate, at_once: bool) -> Relation:
+def _standing_of(baseline: Baseline, taken: Candidate, other: Candidate) -> Relation:
     """Relation of the other to the taken one; one that explains far less is weaker in any case."""
-    relation = _relation(taken, other) if at_once else _by_date(taken, other)
+    moved_together = at_once(baseline, taken, other)
+    relation = _relation(baseline, taken, other) if moved_together else _by_date(taken, other)
     far = other.flat_gain < taken.gain - max(2 * CLEARLY, 0.5 * taken.gain)
     return "weaker" if far and relation in ("inseparable", "stronger") else relation
 
@@ -70,8 +73,8 @@ def _by_date(taken: Candidate, other: Candidate) -> Relation:
     return "weaker" if taken.gain > other.gain else "stronger"
 
 
-def _relation(taken: Candidate, other: Candidate) -> Relation:
-    p = same_dose_p(taken, other)
+def _relation(baseline: Baseline, taken: Candidate, other: Candidate) -> Relation:
+    p = same_dose_p(baseline, taken, other)
     if p < CHANNEL_P and _may_follow(other, taken):
         return "channel"
     if p < CHANNEL_P and _may_follow(taken, other):
@@ -100,34 +103,37 @@ def _may_follow(event: Candidate, measure: Candidate) -> bool:
     )
 
 
-def same_dose_p(a: Candidate, b: Candidate) -> float:
+def same_dose_p(baseline: Baseline, a: Candidate, b: Candidate) -> float:
     """Return the one-sided p-value of doses going together among the clients that got both.
 
-    Rank correlation, so that a few extreme doses do not decide it.
+    Each client's doses are those it had while it was there, less what was usual then: after a
+    departure an order has no measure, and a client without orders has no complaints. Doses are
+    shrunk by how little is known of them, so a client counts for as much as it tells.
     """
-    both = a.inside[:, -1] & b.inside[:, -1]
-    x, y = a.dose[both, -1], b.dose[both, -1]
-    typical = (x != np.median(x)) & (y != np.median(y))  # clients without records have the median
-    if typical.sum() < 10:
-        return 1.0
-    return spearman_p(x[typical], y[typical])
+    t = np.arange(a.dose.shape[1])
+    lived = t >= max(a.move.start, b.move.start) + LIVED
+    both = a.inside & b.inside & (baseline.panel.active > 0.5) & lived
+    rows = np.flatnonzero(both.any(axis=1))
+    last = both.shape[1] - 1 - both[rows, ::-1].argmax(axis=1)
+    x, y = (_unusual(c.dose, both)[rows, last] for c in (a, b))
+    known = (x != 0) & (y != 0)  # a client without records has the usual dose
+    return pearson_p(x[known], y[known]) if known.sum() >= FEWEST_DOSES else 1.0
 
 
-def spearman_p(x: Array, y: Array) -> float:
-    """Return the p-value of a rank correlation above 0 (Student's t; Spearman 1904).
+def _unusual(dose: Array, where: Array) -> Array:
+    """Doses less the median of their period, 0 in periods in which nobody is."""
+    usual = [np.median(d[w]) if w.any() else 0.0 for d, w in zip(dose.T, where.T, strict=True)]
+    return np.asarray(np.where(where, dose - np.array(usual, np.float32), 0))
+
+
+def pearson_p(x: Array, y: Array) -> float:
+    """Return the p-value of a correlation above 0 (Student's t; Fisher 1915).
 
     Float[k] each, at least 3; NaN where either is constant. `scipy.stats` has the same, and takes
     as long to import as a small book takes to read.
     """
-    x, y = _ranks(x), _ranks(y)
-    x, y = x - x.mean(), y - y.mean()
+    x, y = x - x.mean(dtype=np.float64), y - y.mean(dtype=np.float64)
     with np.errstate(divide="ignore", invalid="ignore"):
         r = np.clip((x @ y) / np.sqrt((x @ x) * (y @ y)), -1, 1)
         t = r * np.sqrt((len(x) - 2) / ((1 + r) * (1 - r)))
     return float(special.stdtr(len(x) - 2, -t))
-
-
-def _ranks(values: Array) -> Array:
-    """Ranks from 1, the mean of them where values are equal."""
-    _, at, counts = np.unique(values, return_inverse=True, return_counts=True)
-    return np.asarray((np.cumsum(counts) - (counts - 1) / 2)[at])

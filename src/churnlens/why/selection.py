@@ -21,15 +21,14 @@ from churnlens.which.baseline import Baseline
 from churnlens.which.scan import Scan, Window, next_window
 from churnlens.which.segments import Attribute, members
 from churnlens.why.candidates import CLEARLY, Candidate
-from churnlens.why.lead_lag import lead_lag
 from churnlens.why.model import Fit, Term, agreeing, fit, gain_of_orders
-from churnlens.why.placebo import MOST_BEATEN, beaten
-from churnlens.why.precedence import only_answers
+from churnlens.why.placebo import MOST_BEATEN, beaten, chance
+from churnlens.why.precedence import only_answers, timing_of
 
 Array = npt.NDArray[Any]
 
-DRIVER_ALPHA = 0.02  # error rate over all recorded changes and lags
-SCAN_ALPHA = 0.03  # error rate of the scan over all segments and starts
+DRIVER_ALPHA = 0.03  # error rate over all recorded changes and lags
+SCAN_ALPHA = 0.02  # error rate of the scan over all segments and starts
 TESTS_A_MOVE = 6.0  # lags, lengths and shapes are alike: they count as so many independent tests
 # Gain below which an explanation is dropped again once the others are in. A driver's change must
 # reach it for the segment as a whole, not only by each client's own dose: what the firm does to a
@@ -119,7 +118,8 @@ def _next(
     window = _open_window(baseline, scan, others, taken, now)
     if best is not None:
         price = float(np.log(max(len(candidates), 1) * TESTS_A_MOVE))
-        both, _ = _best_driver(baseline, candidates, [*taken, best], (*terms, best.term), now)
+        two = _by_gain(baseline, candidates, [*taken, best], (*terms, best.term), now)
+        both = two[0][0] if two else 0.0
         worth = max(gain - price, both - 2 * price)  # two causes may share a window
         if window is None or _same(baseline, best, window, scan.attributes):
             return Explanation(best, None, best.term, p, gain, best.lasting)
@@ -138,49 +138,65 @@ def _sure_driver(
     terms: tuple[Term, ...],
     now: Fit,
 ) -> tuple[float, Candidate | None, float]:
-    """The candidate that explains most, with its gain and p-value, if that is beyond chance.
+    """The candidate that explains most of those beyond chance, with its gain and p-value.
 
-    Departures as they are counted say too little where many leave slowly, so what clients ordered
-    is asked where they leave it open, for the segment as a whole. A change that clients drawn at
-    random show as well is passed over: its p-value rests on a distribution that does not hold. So
-    is one that answers leavers, each for itself, where the segment as a whole has no sure rise.
+    A change that clients drawn at random show as well is passed over: its p-value rests on a
+    distribution that does not hold. So is one that answers leavers, each for itself, where the
+    segment as a whole has no sure rise.
     """
     expected = baseline.expected * explained_risk(baseline, now)
-    left = candidates
-    while True:
-        gain, best = _best_driver(baseline, left, taken, terms, now)
-        if best is None:
-            return 0.0, None, 1.0
-        p = driver_p(gain, len(candidates))
-        if p > DRIVER_ALPHA:
-            alike = (best.inside & best.term.dose.any(axis=0)).astype(np.float32)
-            whole = (*terms, Term(best.term.name, alike, best.inside))
-            told = gain_of_orders(baseline, whole) - gain_of_orders(baseline, terms)
-            p = min(p, driver_p(told - best.price, len(candidates)))
-        if p > DRIVER_ALPHA:
-            return 0.0, None, 1.0
-        share = beaten(baseline, best.inside, best.term.dose, expected)
-        answers = _an_answer(baseline, best, len(candidates))
-        if (share is None or share <= MOST_BEATEN) and not answers:
-            return gain, best, p
-        left = tuple(c for c in left if c is not best)
+    for gain, c in _by_gain(baseline, candidates, taken, terms, now):
+        p = _chance_of(baseline, c, gain, terms, expected, len(candidates))
+        if p > DRIVER_ALPHA or _an_answer(baseline, c, len(candidates)):
+            continue
+        share = beaten(baseline, c.inside, c.term.dose, expected)
+        if share is None or share <= MOST_BEATEN:
+            return gain, c, p
+    return 0.0, None, 1.0
+
+
+def _chance_of(
+    baseline: Baseline,
+    c: Candidate,
+    gain: float,
+    terms: tuple[Term, ...],
+    expected: Array,
+    moves: int,
+) -> float:
+    """The p-value of a candidate beside `terms`, so many changes having been looked at.
+
+    Departures as they are counted say too little where many leave slowly, so what clients ordered
+    is asked where they leave it open, for the segment as a whole. Both allow for more lags and
+    lengths than are really apart; how often clients drawn at random rise as much does not. That
+    one is asked of the first explanation only: what an explanation leaves over, where it does not
+    fit to the last, lies in its own segment, and clients drawn at random are no match for it.
+    """
+    p = driver_p(gain, moves)
+    if p > DRIVER_ALPHA:
+        alike = (c.inside & c.term.dose.any(axis=0)).astype(np.float32)
+        whole = (*terms, Term(c.term.name, alike, c.inside))
+        told = gain_of_orders(baseline, whole) - gain_of_orders(baseline, terms)
+        p = min(p, driver_p(told - c.price, moves))
+    if p > DRIVER_ALPHA and not terms:
+        by_draws = chance(baseline, c, expected, DRIVER_ALPHA / moves)
+        p = p if by_draws is None else min(p, by_draws * moves)
+    return p
 
 
 def _an_answer(baseline: Baseline, c: Candidate, moves: int) -> bool:
     if driver_p(c.flat_gain, moves) <= DRIVER_ALPHA:
         return False
-    sign = 1 if c.move.shift > 0 else -1
-    return only_answers(c, lead_lag(baseline, c.move.exposure, (c.inside,), sign))
+    return only_answers(c, timing_of(baseline, c))
 
 
-def _best_driver(
+def _by_gain(
     baseline: Baseline,
     candidates: tuple[Candidate, ...],
     taken: list[Candidate],
     terms: tuple[Term, ...],
     now: Fit,
-) -> tuple[float, Candidate | None]:
-    """Gain over `now` of adding `terms` and the candidate that explains most beside them."""
+) -> list[tuple[float, Candidate]]:
+    """Gain over `now` of adding `terms` and each candidate beside them, the largest first."""
     may = [
         c
         for c in candidates
@@ -188,7 +204,7 @@ def _best_driver(
     ]
     fits = over_chunks(lambda c: fit(baseline, (*terms, c.term)), may)
     tried = [(f.gain - now.gain - c.price, c) for f, c in zip(fits, may, strict=True)]
-    return max(tried, key=lambda x: x[0], default=(0.0, None))
+    return sorted(tried, key=lambda x: -x[0])
 
 
 def _open_window(
