@@ -69,3 +69,24 @@ def test_a_driver_recorded_for_next_to_nobody_stands_out_nowhere(hit: drawn_book
     values[0, :3] = 1.0
     rare = drawn_books.Exposure("rare", "mean", "orders", values)
     assert lead_lag(hit.baseline, rare, (), 1).points == ()
+
+
+def test_before_its_change_nobody_could_stand_out() -> None:
+    """Of a cause whose clients leave at once, what was lived through since it changed counts."""
+
+    def drivers(rng, key, dose, onset):
+        return {
+            "cause": drawn_books.shifted(rng, key, dose),
+            "symptom": drawn_books.after_onset(rng, onset),
+        }
+
+    book = drawn_books.draw(excess=8.0, base=0.01, drivers=drivers, seed=6)
+    inside = book.inside(drawn_books.KEY)
+    since = inside & (np.arange(drawn_books.MONTHS) >= drawn_books.START)
+
+    def later(driver: str) -> float:
+        return lead_lag(book.baseline, book.exposure(driver), (inside,), 1, since).later_z
+
+    assert later("cause") < 0
+    assert later("symptom") > 3
+    assert lead_lag(book.baseline, book.exposure("cause"), (inside,), 1).later_z == np.inf

@@ -57,6 +57,18 @@ def test_a_twin_with_another_dose_is_told_apart(twins: drawn_books.Drawn) -> Non
     assert relation(twins, "twin", "cause") == "stronger"
 
 
+def test_of_two_doses_that_departures_go_against_none_is_the_better(
+    twins: drawn_books.Drawn,
+) -> None:
+    one, two = twins.candidate("cause"), twins.candidate("twin")
+    alike = 2 * one.dose_gain - two.dose_gain + 1  # farther ahead of both than they are apart
+    one = dataclasses.replace(one, flat_gain=alike, gain=alike, shape="flat")
+    two = dataclasses.replace(two, flat_gain=alike, gain=alike, shape="flat")
+    (rival,) = rivals(twins.baseline, one, drawn_books.explained(twins, one, left=(two,)))
+    assert one.dose_gain > two.dose_gain + 3
+    assert rival.relation == "inseparable"
+
+
 def test_twins_with_the_same_dose_cannot_be_parted() -> None:
     def drivers(rng, key, dose, onset):
         return {name: drawn_books.shifted(rng, key, dose) for name in ("one", "two")}

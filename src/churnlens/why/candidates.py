@@ -82,14 +82,14 @@ def find_candidates(
     the way in which it moved most clearly.
     """
     usable = readable(baseline)
-    read = _read(usable)
-    some = tuple(replace(a, codes=a.codes[read]) for a in attributes)
-    part = baseline.rows(read)
+    sample = _sample(usable)
+    some = tuple(replace(a, codes=a.codes[sample]) for a in attributes)
+    part = baseline.rows(sample)
     untouched = None if remedied is None or not remedied.any() else usable & ~remedied
 
     def moves(sides: list[Exposure], where: Array) -> list[Move]:
         found = over_chunks(
-            lambda e: find_moves(e.rows(read), part, where[read], some, season), sides
+            lambda e: find_moves(e.rows(sample), part, where[sample], some, season), sides
         )
         return [
             replace(move, exposure=e) for e, own in zip(sides, found, strict=True) for move in own
@@ -124,7 +124,7 @@ def _of_tails(moves: list[Move], plain: list[Exposure], baseline: Baseline) -> l
     return kept
 
 
-def _read(usable: Array) -> Array:
+def _sample(usable: Array) -> Array:
     """Clients that are read for drivers' changes: all, or an even sample where there are many."""
     there = np.flatnonzero(usable.any(axis=1))
     if len(there) <= MOST_CLIENTS:
@@ -171,8 +171,12 @@ def candidate(
 
     `price` is what the search for its segment costs beside that for the move.
     """
+    return read(move, baseline, members(move.segment, attributes, baseline.expected.shape), price)
+
+
+def read(move: Move, baseline: Baseline, inside: Array, price: float = 0.0) -> Candidate:
+    """Return `candidate` of a move whose clients are known, bool[n, T]."""
     shape = baseline.expected.shape
-    inside = members(move.segment, attributes, shape)
     dose = change_dose(move, move.exposure.values, inside)
     flat = (inside & (np.arange(shape[1]) >= move.start)).astype(np.float32)
     by_dose, by_flat = _best(baseline, move, dose, inside), _best(baseline, move, flat, inside)

@@ -440,7 +440,12 @@ def _date_window(
 def _dated(observed: Array, expected: Array, otherwise: int) -> tuple[int, int, int, bool | None]:
     """First raised period and its interval, and whether it came in over several (None: untold)."""
     change = date_counts(observed, expected, rng=np.random.default_rng(0), draws=99)
-    if isinstance(change, ChangeDate) and change.ratio > 1:
+    if (
+        isinstance(change, ChangeDate)
+        and change.ratio > 1
+        # Departures are counted from the window's start: a date that cannot be it is another's.
+        and change.low <= otherwise <= change.high
+    ):
         return change.start, change.low, change.high, change.ramp > 0
     return otherwise, otherwise - 2, otherwise + 2, None
 

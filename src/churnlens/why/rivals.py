@@ -84,13 +84,21 @@ def _relation(baseline: Baseline, taken: Candidate, other: Candidate) -> Relatio
     # An event tells better who minded than a measure tells who was hit; that it explains more does
     # not make it the source where it may be the way in which the measure works.
     more = (taken.dose_gain - taken.price) - (other.dose_gain - other.price)
-    if more >= CLEARLY:
+    if more >= _needed(taken):
         return "inseparable" if _may_follow(taken, other) else "weaker"
-    if more <= -CLEARLY:
+    if -more >= _needed(other):
         return "inseparable" if _may_follow(other, taken) else "stronger"
     # Where doses tell nothing, who was hit may: of those for whom the other moved only some left.
     hit_others = taken.gain - other.gain >= CLEARLY and not _may_follow(taken, other)
     return "weaker" if hit_others and other.price > taken.price else "inseparable"
+
+
+def _needed(better: Candidate) -> float:
+    """By how much a dose must explain more than another's to be the one departures follow.
+
+    By more than it falls behind "all alike": of two doses that departures go against neither is it.
+    """
+    return max(CLEARLY, better.flat_gain - better.dose_gain)
 
 
 def _may_follow(event: Candidate, measure: Candidate) -> bool:

@@ -24,6 +24,7 @@ from churnlens.why.candidates import CLEARLY, Candidate
 from churnlens.why.model import Fit, Term, agreeing, fit, gain_of_orders
 from churnlens.why.placebo import MOST_BEATEN, beaten, chance
 from churnlens.why.precedence import only_answers, timing_of
+from churnlens.why.widening import as_wide
 
 Array = npt.NDArray[Any]
 
@@ -100,7 +101,7 @@ def select(
     return Explained(
         tuple(over_chunks(lambda p: _with_loss(baseline, parts, p, final), parts)),
         final,
-        tuple(c for c in candidates if id(c) not in used),
+        tuple(_beside(baseline, c, parts) for c in candidates if id(c) not in used),
     )
 
 
@@ -121,9 +122,7 @@ def _next(
         two = _by_gain(baseline, candidates, [*taken, best], (*terms, best.term), now)
         both = two[0][0] if two else 0.0
         worth = max(gain - price, both - 2 * price)  # two causes may share a window
-        if window is None or _same(baseline, best, window, scan.attributes):
-            return Explanation(best, None, best.term, p, gain, best.lasting)
-        if window.score <= worth + CLEARLY:
+        if window is None or window.score <= worth + CLEARLY:
             return Explanation(best, None, best.term, p, gain, best.lasting)
     if window is None:
         return None
@@ -286,6 +285,15 @@ def _competing(baseline: Baseline, a: Candidate, b: Candidate) -> bool:
     alone = [fit(baseline, (c.term,)).gain for c in (a, b)]
     shared = sum(alone) - fit(baseline, (a.term, b.term)).gain
     return shared > MOSTLY * min(alone) > 0
+
+
+def _beside(baseline: Baseline, left: Candidate, parts: list[Explanation]) -> Candidate:
+    """A change left aside, read for all clients of one that was taken where it moved for them."""
+    taken = (p.candidate for p in parts if p.candidate is not None)
+    around = next(
+        (t for t in taken if t.driver != left.driver and _part_of(baseline, left, t)), None
+    )
+    return left if around is None else as_wide(baseline, left, around)
 
 
 def explained_risk(baseline: Baseline, fitted: Fit) -> Array:

@@ -142,6 +142,20 @@ def score_of(
     return float(gain[0, 0]) - price if clear[0, 0] else 0.0
 
 
+def moved_too(values: Array, inside: Array, start: int, end: int | None, sign: int) -> bool:
+    """Return whether clients surely shifted one way in a window that was found elsewhere.
+
+    `values` is float[n, T], NaN where not read; `inside` tells the clients, bool[n].
+    """
+    lasts = None if end is None else end - start
+    difference, weight = (part[:, [start]] for part in contrasts(values, lasts))
+    noise = _noise(difference, weight, is_rare(values))
+    own = _by_client(difference[inside], weight[inside], noise).sum(axis=0, dtype=np.float64)
+    _, pull, heads, lean, square = own[:, None]
+    enough = heads[0] >= LEAST_CLIENTS and pull[0] * sign > 0
+    return bool(enough and _common(lean, square, heads, REST_T)[0])
+
+
 def _by_client(difference: Array, weight: Array, noise: Array) -> Array:
     """What is summed over clients: weight, pull, heads, lean and square, [n, 5T]."""
     typical = np.clip(np.sqrt(weight / noise) * difference, -FARTHEST, FARTHEST)

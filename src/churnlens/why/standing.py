@@ -35,6 +35,9 @@ LEAST_WITHIN = 4.0  # the same within segments that leave more: false in 1 of 10
 # Where a driver costs clients: standard errors by which departures follow it in a segment, and the
 # part of its excess over nine in ten clients elsewhere that lies there.
 SEEN, ELSEWHERE, MOST_OF_IT = 2.0, 0.9, 2 / 3
+# A score that rests on few departures is not normal, the less so as levels are skewed: so many
+# departures' worth of information is held back.
+HELD_BACK = 8.0
 LOWEST = 0.1  # quantile of the level that stands for "without the trouble"
 
 
@@ -237,8 +240,7 @@ def _test(
     for group in looked:
         u = group.add_up(dense_sums(group, pulls))[:, 0]
         i = group.add_up(dense_sums(group, holds))[:, 0]
-        # A score that rests on little information is not normal: eight departures are held back.
-        score = u**2 / (2 * (i + 8 / np.maximum(len(z), 1))) - prices[group.order]
+        score = u**2 / (2 * (i + HELD_BACK)) - prices[group.order]
         score = np.where(i >= 4, score, -np.inf)
         s = int(score.argmax())
         if best is None or score[s] > best[0]:

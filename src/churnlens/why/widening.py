@@ -1,0 +1,47 @@
+"""Did what moved for a part of a cause's clients move for all of them?
+
+Clients get unequal doses, and where a few of them happen to have got most, the search for a
+driver's change may stop at those. Beside a driver that moved at the same moment for a wider group
+it would then look as if it explained less. That group is known by now, so one test tells whether
+the rest of it moved as well.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from churnlens.which.baseline import Baseline
+from churnlens.why.candidates import Candidate, read
+from churnlens.why.moves import readable
+from churnlens.why.shifts import moved_too
+
+Array = npt.NDArray[Any]
+
+
+def as_wide(baseline: Baseline, narrow: Candidate, wide: Candidate) -> Candidate:
+    """Return a change read for all clients of another, where the rest of them moved with it.
+
+    `narrow` moved at the moment of `wide` for some of its clients. The same candidate where the
+    rest did not surely move, or where there is no rest.
+    """
+    move = narrow.move
+    hit = np.asarray(wide.inside.any(axis=1))
+    rest = hit & ~narrow.inside.any(axis=1)
+    if not rest.any() or hit.all():
+        return narrow
+    values = np.where(readable(baseline), move.exposure.values, np.nan)
+    sign = 1 if move.shift > 0 else -1
+    if not moved_too(values - _others(values[~hit]), rest, move.start, move.end, sign):
+        return narrow
+    return read(replace(move, segment=wide.move.segment), baseline, wide.inside)
+
+
+def _others(values: Array) -> Array:
+    """Mean of those elsewhere by period, float[T]: the season and what else is common to all."""
+    there = np.isfinite(values)
+    sums = np.where(there, values, 0).sum(axis=0, dtype=np.float64)
+    return np.asarray(sums / np.maximum(there.sum(axis=0), 1))
