@@ -84,9 +84,9 @@ def test_before_its_change_nobody_could_stand_out() -> None:
     inside = book.inside(drawn_books.KEY)
     since = inside & (np.arange(drawn_books.MONTHS) >= drawn_books.START)
 
-    def later(driver: str) -> float:
-        return lead_lag(book.baseline, book.exposure(driver), (inside,), 1, since).later_z
+    def stands_out(driver: str) -> float:
+        return lead_lag(book.baseline, book.exposure(driver), (inside,), 1, since).since_z
 
-    assert later("cause") < 0
-    assert later("symptom") > 3
-    assert lead_lag(book.baseline, book.exposure("cause"), (inside,), 1).later_z == np.inf
+    assert stands_out("cause") > 3
+    assert abs(stands_out("symptom")) < 2
+    assert lead_lag(book.baseline, book.exposure("cause"), (inside,), 1).since_z == -np.inf

@@ -34,7 +34,6 @@ MOST_DRAWN = 20_000_000  # departures in all draws: a very large book gets fewer
 FEWEST_DRAWS = 199  # but never fewer than this
 NEAR = 1.0  # score by which a segment must beat one of fewer attributes that says much the same
 ALIKE = 0.5  # overlap from which it does
-STANDS_OUT = 2.0  # log-likelihood by which a trouble that has passed must exceed what was before
 REACH = 3  # periods by which the ends of a window that has passed are moved to fit better
 MOST_ALIKE = 3  # near-equal segments that are told
 
@@ -125,8 +124,7 @@ def next_window(baseline: Baseline, scan: Scan, explained: Array) -> Window | No
         return None
     expected = scan.cells.sums(baseline.expected * explained)
     look = plan(scan.cells, scan.groups, expected, scan.when)
-    found = [h for h in search(Observed(scan.seen), look) if h.best.score[0] > -np.inf]
-    hits = [h for h in found if _began(h, scan, expected)]
+    hits = [h for h in search(Observed(scan.seen), look) if h.best.score[0] > -np.inf]
     if not hits:
         return None
     top = max(float(h.best.score[0]) for h in hits)
@@ -165,29 +163,6 @@ def _window(
         float((1 + (scan.null_scores >= top).sum()) / (1 + len(scan.null_scores))),
         also,
     )
-
-
-def _began(hit: Hit, scan: Scan, expected: Array) -> bool:
-    """Whether a trouble that has passed also stands out against what was before it.
-
-    By itself, and by half of what it exceeds the time after it, on the log scale: a segment that
-    left more from the first day, and less once those who minded were gone, did not begin to leave
-    at any time. A trouble that is still there has all the rest before it.
-    """
-    within, now = _inside(hit, scan)
-    if now.stop == scan.when.end:
-        return True
-    o, e = (t[within].sum(axis=0, dtype=np.float64) for t in (scan.seen.values, expected))
-    (o0, e0), (o1, e1), (o2, e2) = (
-        (o[part].sum(), e[part].sum())
-        for part in (slice(now.start), now, slice(now.stop, scan.when.end))
-    )
-    gain = gain_of(o1, e1, o0 + o1 + LEVEL_PRIOR, e0 + e1 + LEVEL_PRIOR)
-    before, during, after = (
-        np.log((max(a, 0) + LEVEL_PRIOR) / (b + LEVEL_PRIOR))
-        for a, b in ((o0, e0), (o1, e1), (o2, e2))
-    )
-    return bool(gain >= STANDS_OUT and during - before >= (during - after) / 2)
 
 
 def _segment(hit: Hit) -> dict[str, tuple[str, ...]]:

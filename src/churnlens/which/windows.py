@@ -179,7 +179,9 @@ def _exactly(
 ) -> Best:
     """The best of some windows of one length (segment, draw, place), draw by draw.
 
-    A window of no length goes on to the end.
+    A window of no length goes on to the end. One that has passed must stand out against what was
+    before it as well as against all the rest: a segment that left more from the first day, and less
+    once those who minded were gone, did not begin to leave at any time.
     """
     s, d, k = at
     start = k + when.first
@@ -187,6 +189,9 @@ def _exactly(
     of_e = d if e.shape[1] > 1 else np.zeros_like(d)
     o1, e1 = o[s, d, end] - o[s, d, start], e[s, of_e, end] - e[s, of_e, start]
     gain = gain_of(o1, e1, o[s, d, -1] + LEVEL_PRIOR, e[s, of_e, -1] + LEVEL_PRIOR)
+    if length:
+        until_then = o[s, d, end] + LEVEL_PRIOR, e[s, of_e, end] + LEVEL_PRIOR
+        gain = np.minimum(gain, gain_of(o1, e1, *until_then))
     order = np.lexsort((-np.arange(len(d)), gain, d))  # of a draw the best comes last
     last = order[np.append(d[order][1:] != d[order][:-1], True)]
     won = last[gain[last] > 0]

@@ -28,9 +28,9 @@ CLEAR = 3.0  # standard errors
 class LeadLag:
     """`points` by lag; mean excess well before the onset and after it, each with its z.
 
-    `later_z` is by how many standard errors half of the excess after the onset lies above that
-    before, of what was lived through since the driver changed: until then nobody can stand out.
-    Infinite where nobody asked, or too few leavers lived through any of it before they left.
+    `since_z` is the z of the excess before the onset in what was lived through since the driver
+    changed: until then nobody can stand out. Minus infinity where nobody asked, or too few leavers
+    lived through any of it before they left.
     """
 
     points: tuple[LagPoint, ...]
@@ -38,7 +38,7 @@ class LeadLag:
     before_z: float
     after: float
     after_z: float
-    later_z: float = np.inf
+    since_z: float = -np.inf
 
     @property
     def is_symptom(self) -> bool:
@@ -63,7 +63,7 @@ def lead_lag(
     sign
         1 where more of the driver is the trouble, −1 where less of it is.
     since
-        Client-periods since a change of the driver, bool[n, T], for `later_z`.
+        Client-periods since a change of the driver, bool[n, T], for `since_z`.
     """
     panel = baseline.panel
     excess = _excess(exposure.values, panel.onset < 0, scopes)
@@ -88,23 +88,17 @@ def lead_lag(
     m, e, k = np.array(means), np.array(errors), np.array(lags)
     before, before_z = _pooled(m, e, (k >= -BEFORE * step) & (k <= -3 * step))
     after, after_z = _pooled(m, e, (k >= step) & (k <= 5 * step))
-    later = np.inf if since is None else _later_z(sign * excess, panel.onset, since, step)
-    return LeadLag(tuple(points), before, before_z, after, after_z, later)
+    since_z = -np.inf if since is None else _since_z(sign * excess, panel.onset, since, step)
+    return LeadLag(tuple(points), before, before_z, after, after_z, since_z)
 
 
-def _later_z(excess: Array, onset: Array, since: Array, step: int) -> float:
-    """Standard errors by which half of the excess after an onset lies above that before it."""
+def _since_z(excess: Array, onset: Array, since: Array, step: int) -> float:
+    """Z of leavers' excess from eight months to two before their onset, in some periods only."""
     lived = np.where(since, excess, np.nan)
     before = _by_leaver(lived, onset, range(-BEFORE * step, -2 * step + 1))
-    after = _by_leaver(lived, onset, range(step, 5 * step + 1))
-    if min(len(before), len(after)) < LEAST_LEAVERS:
-        return np.inf
-    (b, b_error), (a, a_error) = map(_mean_and_error, (before, after))
-    return float((a / 2 - b) / max(np.hypot(b_error, a_error / 2), 1e-9))
-
-
-def _mean_and_error(values: Array) -> tuple[float, float]:
-    return float(values.mean()), float(values.std(ddof=1) / np.sqrt(len(values)))
+    if len(before) < LEAST_LEAVERS:
+        return -np.inf
+    return float(before.mean() / max(before.std(ddof=1) / np.sqrt(len(before)), 1e-9))
 
 
 def _by_leaver(values: Array, onset: Array, lags: range) -> Array:

@@ -65,11 +65,11 @@ def only_answers(candidate: Candidate, timing: LeadLag) -> bool:
     """Return whether a driver that follows each client's own dose stands out only once it has left.
 
     `timing` is of its leavers in the segment of its change (`timing_of`). Before the change nobody
-    stood out, so who left soon after it may seem to do so only afterwards: where it can be told,
-    what was lived through since must show it as well. Contact that ends with a departure says
+    stood out, so who left soon after it may seem to do so only afterwards: what was lived through
+    since is asked by itself. Contact that ends with a departure says
     nothing: a lack of events after it is no sign.
     """
     exposure, move = candidate.move.exposure, candidate.move
     ends = exposure.source == "events" and move.direction == "less"
-    late = timing.is_symptom and timing.before_z < CLEAR and timing.later_z >= CLEAR
+    late = timing.is_symptom and max(timing.before_z, timing.since_z) < CLEAR
     return candidate.shape == "dose" and not ends and late
