@@ -318,6 +318,24 @@ def test_an_output_that_cannot_be_written_is_said_before_anything_is_read(call, 
     assert "is a file" in error
 
 
+def test_a_planted_world_takes_no_folder_of_the_users(call, tmp_path):
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    mine = orders(folder)
+    (folder / "clients.csv").write_text("client_id\n1\n")
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    code, _, error = call("simulate", folder, "--clients", 50)
+    is_one_message(error)
+    assert code == 2
+    assert f"{folder} holds clients.csv" in error
+    assert {path.name: path.read_bytes() for path in mine.iterdir()} == before
+
+
+def test_a_planted_world_may_be_made_again(call, tmp_path):
+    for _ in range(2):
+        assert call("simulate", tmp_path / "w", "--clients", 50)[0] == 0
+
+
 def test_what_was_not_foreseen_is_one_line_and_exit_code_1(call, monkeypatch, tmp_path):
     def fail(*_arguments):
         raise ZeroDivisionError("by\nzero")

@@ -237,6 +237,7 @@ def simulate(
     from churnlens.simulate import write_world
 
     output.check_writable(out)
+    output.check_no_others(out, made_here="truth.json")
     with output.explaining(out):
         truth = write_world(out, world, clients, seed)
     print(f"Wrote {out}: world '{truth.scenario}', {truth.departures:,} departures.")
