@@ -68,6 +68,11 @@ def test_a_wrong_key_or_value_is_named(raw, expected):
         parse(raw, "churnlens.toml")
 
 
+def test_a_name_listed_twice_is_taken_once():
+    chosen = parse({"orders": {"attributes": ["size", "land", "size"]}}, "x")
+    assert chosen.orders.attributes == ("size", "land")
+
+
 @pytest.mark.parametrize("pattern", ["%d/%m/%Y", "%-d.%-m.%y", "%Y%m%d", "100%% %Y-%j"])
 def test_a_date_format_of_the_engine_is_taken(pattern):
     assert parse({"orders": {"date_format": pattern}}, "x").orders.date_format == pattern
