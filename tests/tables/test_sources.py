@@ -126,6 +126,26 @@ def test_a_missing_database_is_named_and_not_created(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def test_a_database_file_may_be_named_without_a_scheme(sqlite_file, monkeypatch):
+    monkeypatch.chdir("/")
+    config = sqlite_file.parent / "churnlens.toml"
+    config.write_text('source = "shop.db"\n')
+    assert open_source(config, load(config)).rows["orders"].accepted == 2
+
+
+@pytest.mark.parametrize(
+    ("named", "said"),
+    [("nope.db", r"/nope\.db does not exist"), ("churnlens.toml", r"is no database file")],
+)
+def test_a_source_that_is_no_database_is_named_and_not_created(tmp_path, monkeypatch, named, said):
+    monkeypatch.chdir(tmp_path)
+    config = tmp_path / "churnlens.toml"
+    config.write_text(f'source = "{named}"\n')
+    with pytest.raises(ContractError, match=said):
+        open_source(config, load(config))
+    assert [path.name for path in tmp_path.iterdir()] == ["churnlens.toml"]
+
+
 def test_a_missing_table_names_the_nearest(sqlite_file):
     with pytest.raises(ContractError, match=r"no table 'ordrs'. Did you mean 'orders'"):
         open_source(f"sqlite://{sqlite_file}", parse({"orders": {"table": "ordrs"}}, "x"))
