@@ -20,6 +20,8 @@ from churnlens.tables.reading import Raw
 
 A_DATE = "a date (ISO 8601, like 2024-01-31, years 1700 to 2199)"
 A_NUMBER = "a number (of at most 15 digits)"
+A_SCOPE = "a value or several parted by | (blank: everyone)"
+AFTER_START = "on or after start_date"
 NO_CLIENT = "no client"
 _NEARLY_ALL = 0.95  # of a text column's filled cells, for it to be a column of numbers
 _GLANCE = 10_000  # rows
@@ -231,6 +233,23 @@ def number_column(raw: Raw, name: str, chosen: TableSettings) -> Column:
 def text_column(raw: Raw, name: str) -> Column:
     """Build a text attribute; blanks around it mean nothing."""
     return Column(name, (Reading(name, cells.text(raw.table[name]).strip()),))
+
+
+def scope_column(raw: Raw, name: str) -> Column:
+    """Build a remedy's scope: blank for everyone, but not by separators alone."""
+    written = cells.text(raw.table[name]).strip()
+    nobody = written.re_search(r"^[|\s]*$")
+    value = ibis.ifelse(nobody, ibis.null("string"), written)
+    return Column(name, (Reading(name, value, A_SCOPE),))
+
+
+def ending_after(raw: Raw, mapped: Mapped, chosen: TableSettings) -> Column:
+    """Build a remedy's end, which may not lie before its start."""
+    (start,), (end,) = mapped.fixed["start_date"], mapped.fixed["end_date"]
+    read = _date_reading(raw, end, False, chosen)
+    begun = cells.date(raw.table[start], chosen.date_format)
+    late = ibis.ifelse(read.value < begun, ibis.null("date"), read.value)
+    return Column("end_date", (read, Reading(end, late, AFTER_START)))
 
 
 def measures(mapped: Mapped, settings: Settings) -> tuple[str, ...]:

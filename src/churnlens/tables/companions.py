@@ -63,11 +63,14 @@ def stage_remedies(
         if name not in attributes:
             raise ContractError(_unknown_scope(raw.label, name, attributes))
     columns = _fixed(raw, "remedies", mapped, settings.remedies)
+    if "end_date" in mapped.fixed:
+        ending = cols.ending_after(raw, mapped, settings.remedies)
+        columns = [ending if column.name == "end_date" else column for column in columns]
     for name in ("end_date", "issue_id", "owner"):
         if name not in mapped.fixed:
             kind = "date" if name == "end_date" else "string"
             columns.append(_absent(name, kind))
-    columns += [cols.text_column(raw, name) for name in scope]
+    columns += [cols.scope_column(raw, name) for name in scope]
     return stage(connection, raw, "remedies", columns)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from churnlens.results import DataFinding, Text
-from churnlens.tables.columns import NO_CLIENT
+from churnlens.tables.columns import A_SCOPE, AFTER_START, NO_CLIENT
 from churnlens.tables.model import Tables
 
 
@@ -57,6 +57,8 @@ def _kind(reason: str) -> str:
         " is blank": "blank",
         " is not a number": "number",
         " is not a date": "date",
+        f" is not {AFTER_START}": "ends early",
+        f" is not {A_SCOPE}": "scope",
         " fields, not ": "fields",
         " earlier row": "again",
     }
@@ -77,7 +79,23 @@ def _text(kind: str, table: str, values: dict[str, Any]) -> Text:
             "out; the first is row {first}.",
             values,
         )
+    if kind in ("ends early", "scope"):
+        return _wrong_remedy(kind, values)
     return _wrong(kind, values)
+
+
+def _wrong_remedy(kind: str, values: dict[str, Any]) -> Text:
+    if kind == "ends early":
+        return Text(
+            "“{column}” lies before the start in {rows} of {read} rows of {table} ({share}), which "
+            "are left out; the first is row {first}.",
+            values,
+        )
+    return Text(
+        "“{column}” holds separators and no value in {rows} of {read} rows of {table} ({share}), "
+        "which are left out; the first is row {first}. Leave it blank where everyone is meant.",
+        values,
+    )
 
 
 def _wrong(kind: str, values: dict[str, Any]) -> Text:
