@@ -244,6 +244,24 @@ def test_events_have_value_and_level_even_where_the_source_has_none(opened):
     assert column(tables.events, "value") == [None]
 
 
+def test_blanks_around_an_event_type_or_level_mean_nothing(opened):
+    head = "client_id,event_date,event_type,level\n"
+    text = f"{head}7,2024-01-01,visit, key\n7,2024-01-02, visit ,key \n7,2024-01-02,\t,\n"
+    tables = opened(events=text)
+    assert column(tables.events, "event_type") == ["visit", "visit"]
+    assert column(tables.events, "level") == ["key", "key"]
+    assert rejects(tables, "events") == [(4, "event_type", "\t", "event_type is blank")]
+
+
+def test_an_event_type_called_as_an_order_measure_is_refused(opened):
+    orders = "client_id,order_date,amount,delay\n7,2024-01-05,1,2.5\n"
+    events = "client_id,event_date,event_type\n7,2024-01-05,delay\n"
+    with pytest.raises(ContractError, match=r"events.csv .*'delay'.*orders.csv .*'delay'"):
+        opened(orders=orders, events=events)
+    chosen = {"orders": {"ignore": ["delay"]}}
+    assert opened(chosen, orders=orders, events=events).rows["events"].accepted == 1
+
+
 def test_remedies_keep_their_scope_columns_and_order(opened):
     tables = opened(
         clients="client_id,size\n00042,key\n7,small\n",

@@ -127,6 +127,14 @@ def test_one_client_under_two_ids(opened, twin):
     assert found(opened(orders=HEADER + lines(30, ["42", twin])))["two_ids"].count == 1
 
 
+def test_event_types_that_differ_in_capitals(opened):
+    rows = "".join(f"a,2024-01-02,{kind}\n" for kind in ("visit", "VISIT", "call"))
+    seen = found(
+        opened(orders=HEADER + lines(30), events=f"client_id,event_date,event_type\n{rows}")
+    )
+    assert seen["two_event_types"].text.values["names"] == "VISIT, visit"
+
+
 def test_an_attribute_with_a_value_per_client_and_a_name_under_two_ids(opened):
     rows = "".join(f"c{i},Firm {i},key\n" for i in range(30))
     clients = f"client_id,company,size\n{rows}c99,FIRM 7,key\n"

@@ -41,6 +41,7 @@ NEEDED: Mapping[str, tuple[str, ...]] = {
 }
 _DATES = ("order_date", "signup_date", "closed_on", "event_date", "start_date", "end_date")
 _NUMBERS = ("amount", "margin", "quantity", "value")
+_NAMES = ("event_type", "level")  # blanks around them mean nothing, as in an attribute
 
 
 @dataclass(frozen=True)
@@ -197,12 +198,14 @@ def fixed_column(raw: Raw, name: str, key: str, mapped: Mapped, chosen: TableSet
         read = [_number_reading(raw, source, needed, chosen) for source in sources]
     else:
         why = f"{NO_CLIENT}: {{}} is blank" if key == "client_id" else ""
-        read = [
-            Reading(s, cells.text(raw.table[s]), needed=needed, blank=why.format(s))
-            for s in sources
-        ]
+        read = [Reading(s, _text(raw, s, key), needed=needed, blank=why.format(s)) for s in sources]
         return Column(key, tuple(read), _joined)
     return Column(key, tuple(read), _product)
+
+
+def _text(raw: Raw, source: str, key: str) -> ir.StringValue:
+    written = cells.text(raw.table[source])
+    return written.strip() if key in _NAMES else written
 
 
 def _product(values: Sequence[ir.Value]) -> ir.Value:

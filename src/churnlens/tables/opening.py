@@ -94,6 +94,7 @@ def _checked(
     if "events" in raws:
         events = companions.stage_events(connection, raws["events"], settings)
         split["events"] = Split(events, "event_date", as_of)
+        companions.refuse_shared_names(split["events"], measures, staged.label)
     of_orders = tuple(name for name in settings.orders.attributes if name not in texts)
     attributes = (*texts, *of_orders)
     if "remedies" in raws:

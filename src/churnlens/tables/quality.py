@@ -37,6 +37,7 @@ def findings(tables: Tables) -> tuple[DataFinding, ...]:
         *_bulk_buyers(tables),
         *_unknown_clients(tables),
         *_two_ids(tables),
+        *_two_event_types(tables),
         *_attributes(tables),
         *_exits(tables),
         *_scopes(tables),
@@ -218,6 +219,24 @@ def _two_ids(tables: Tables) -> Iterator[DataFinding]:
 def _plain_id(written: ir.StringValue) -> ir.StringValue:
     plain = written.strip().lower().re_replace(r"^0+", "")
     return ibis.ifelse(plain == "", "0", plain)
+
+
+def _two_event_types(tables: Tables) -> Iterator[DataFinding]:
+    """Look for event types that differ only in capitals; each is a driver of its own."""
+    if tables.events is None:
+        return
+    plain = tables.events.event_type.lower()
+    seen = tables.events.group_by(plain=plain).aggregate(names=tables.events.event_type.nunique())
+    twice = seen.filter(seen.names > 1)
+    alike = tables.events.filter(plain.isin(twice.plain)).select("event_type").distinct()
+    names = sorted(one["event_type"] for one in _records(alike))
+    if names:
+        text = Text(
+            "The event types {names} differ only in capitals: each is looked at as a driver of its "
+            "own. If they mean the same, write them alike.",
+            {"names": ", ".join(names)},
+        )
+        yield DataFinding("two_event_types", "warning", text, len(names))
 
 
 def _attributes(tables: Tables) -> Iterator[DataFinding]:
