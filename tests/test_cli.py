@@ -362,6 +362,21 @@ def test_run_writes_one_folder_and_says_where(ended, finished):
     assert review["as_of"] == finished.name
 
 
+def test_run_warns_of_what_check_warns_of_and_names_the_rejects(call, few, tmp_path):
+    with (few / "orders.csv").open("a") as file:
+        file.write("A,2023-12-20,ten\n")
+    checked = call("check", few)[1].splitlines()
+    warned = [line for line in checked if line.startswith("! ")]
+    code, said, error = call("run", few, "--out", tmp_path / "out")
+    assert code == 0
+    assert "“amount” is no number" in warned[0]
+    assert [line for line in error.splitlines() if line.startswith("! ")] == [
+        *warned,
+        f"! Rejected rows, 1 in all, are in {tmp_path / 'out' / '2023-12-17' / 'rejects'}",
+    ]
+    assert "! " not in said
+
+
 def visible(folder):
     return [path.name for path in folder.glob("[!.]*")]
 

@@ -139,6 +139,8 @@ def run(
         manifest = output.describe_run(place, inputs, values, _versions(), previous)
         review = _written(outcome, out, manifest, settings)
         register.record(kept, register.entries_of(review))
+    for line in console.warnings(review, settings.lang, out / review.as_of / output.REJECTS):
+        print(line, file=sys.stderr)
     print(console.summary(review, settings.lang))
     print(f"Report: {out / review.as_of / output.REPORT}")
 

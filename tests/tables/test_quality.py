@@ -51,6 +51,23 @@ def test_every_kind_of_refusal_has_its_sentence(opened):
         assert any(sentence.startswith(part) for sentence in said), part
 
 
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ('"1,5"', "the first is “1,5” in row 68. Decimals are parted"),
+        ("1'000.50 €", "the first is “1'000.50 €” in row 68. "),
+        ("EUR 12", "the first is “EUR 12” in row 68. "),
+        ("Huber & Co 7", "the first is row 68. Decimals are parted"),  # may be a client's name
+    ],
+)
+def test_a_number_that_cannot_be_read_is_shown_with_the_usual_remedy(opened, written, said):
+    text = f"{HEADER}{lines(30)}a,2024-01-05,{written}\nb,2024-01-05,9x\n"
+    sentence = str(found(opened(orders=text))["refused"].text)
+    assert sentence.startswith("“amount” is no number")
+    assert "in 2 of 68 rows" in sentence
+    assert said in sentence
+
+
 def test_rows_after_as_of_are_counted(opened):
     tables = opened(as_of=dt.date(2024, 1, 31), orders=HEADER + lines(60))
     assert found(tables)["after_as_of"].count == 63  # 21 working days after it, three clients
