@@ -318,6 +318,13 @@ def test_an_output_that_cannot_be_written_is_said_before_anything_is_read(call, 
     assert "is a file" in error
 
 
+def test_init_says_which_needed_column_it_has_not_found(call, tmp_path):
+    orders(tmp_path, "client_id,order_date,what\nA,2024-01-05,x\n")
+    code, said, error = call("init", tmp_path)
+    assert (code, error) == (0, "")
+    assert said.startswith("Not found in orders: amount. Fill it in under [orders.columns].\n")
+
+
 def test_a_planted_world_takes_no_folder_of_the_users(call, tmp_path):
     folder = tmp_path / "mine"
     folder.mkdir()

@@ -180,13 +180,16 @@ def init(source: Source) -> None:
     """Write a churnlens.toml guessed from the data."""
     from churnlens import output
     from churnlens.config import CONFIG_NAME
-    from churnlens.tables.guess import config_text
+    from churnlens.tables.guess import first_config
 
     place = _place(source)
     target = _folder(place) / CONFIG_NAME
     if target.exists():
         raise ConfigError(f"{target} exists already; move it away to have a new one written.")
-    output.write_file(target, config_text(place))
+    first = first_config(place)
+    output.write_file(target, first.text)
+    for name, keys in first.lacking.items():
+        print(f"Not found in {name}: {', '.join(keys)}. Fill it in under [{name}.columns].")
     print(f"Wrote {target}. Look it through, then: churnlens run {target}")
 
 

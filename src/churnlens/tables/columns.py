@@ -73,7 +73,7 @@ def match(raw: Raw, name: str, chosen: TableSettings) -> Mapped:
         )
     fixed = {key: _sources(raw, name, key, chosen) for key in FIXED[name]}
     fixed = {key: sources for key, sources in fixed.items() if sources}
-    _check_needed(raw, name, fixed)
+    _check_needed(raw, name, fixed, chosen)
     # a price that is only a factor of the amount stays a measure: a price rise is a driver
     used = {s for k, found in fixed.items() for s in found if len(found) == 1 or k not in _NUMBERS}
     others = [c for c in raw.columns if c not in used and c not in (*FIXED[name], *chosen.ignore)]
@@ -105,15 +105,21 @@ def require_column(raw: Raw, column: str, why: str) -> None:
         )
 
 
-def _check_needed(raw: Raw, name: str, fixed: Mapping[str, object]) -> None:
+def _check_needed(raw: Raw, name: str, fixed: Mapping[str, object], chosen: TableSettings) -> None:
     missing = next((key for key in NEEDED[name] if key not in fixed), None)
     if missing is None:
         return
     hint = did_you_mean(missing, raw.columns) or _headless(raw.columns)
+    setting = f'[{name}.columns] {missing} = "…"'
+    remedy = f"Fill in which it is in churnlens.toml: {setting}."
+    if chosen == TableSettings():
+        remedy = (
+            f"Rename one, or say in churnlens.toml which it is: {setting} (`churnlens init` writes "
+            "a first churnlens.toml)."
+        )
     raise ContractError(
         f"{raw.label} has no column '{missing}', which {name} must have.{hint} Its columns are "
-        f"{', '.join(raw.columns)}. Rename one, or say in churnlens.toml which it is: "
-        f'[{name}.columns] {missing} = "…" (`churnlens init` writes a first churnlens.toml).'
+        f"{', '.join(raw.columns)}. {remedy}"
     )
 
 
