@@ -179,7 +179,21 @@ def _plainly(fault: Any) -> str:
         return 'must be a list, such as ["one", "two"]'
     if fault["type"].startswith("date"):
         return "is no date such as 2024-12-31"
-    return str(fault.get("ctx", {}).get("error", fault["msg"]))
+    if fault["type"] in ("model_type", "dict_type"):
+        section = ".".join(str(part) for part in fault["loc"])
+        return f"must be a section: write its settings in the lines below [{section}]"
+    kind = fault["type"].partition("_")[0]
+    if kind in _KINDS:
+        return f"must be {_KINDS[kind]}"
+    said = str(fault.get("ctx", {}).get("error", fault["msg"]))
+    return said.replace("Input should be", "must be")
+
+
+_KINDS = {
+    "string": "a text in quotation marks",
+    "int": "a whole number",
+    "bool": "true or false",
+}
 
 
 def _known_keys(path: list[str]) -> list[str]:
