@@ -60,6 +60,31 @@ def test_a_sheet_of_a_workbook_can_be_named(tmp_path):
 
 
 @pytest.fixture
+def workbook(tmp_path):
+    book = openpyxl.Workbook()
+    book.active.title = "Readme"
+    book.active.append(["about"])
+    for row in [["client_id", "order_date", "amount"], ["7", "2024-01-05", 1.5]]:
+        (book["Orders"] if "Orders" in book else book.create_sheet("Orders")).append(row)
+    book.save(tmp_path / "orders.xlsx")
+    return tmp_path
+
+
+def test_the_sheet_called_as_the_table_is_read(workbook):
+    assert open_source(workbook, Settings()).rows["orders"] == RowCounts(1, 1, 0, 0)
+
+
+def test_a_missing_column_names_the_sheet_and_how_to_choose_one(workbook):
+    chosen = parse({"orders": {"table": "Readme"}}, "x")
+    expected = (
+        r"^orders.xlsx, sheet 'Readme', has no column 'client_id'.* The sheet is chosen by "
+        r"\[orders\] table = \"…\"; the others are 'Orders'\.$"
+    )
+    with pytest.raises(ContractError, match=expected):
+        open_source(workbook, chosen)
+
+
+@pytest.fixture
 def sqlite_file(tmp_path):
     path = tmp_path / "shop.db"
     with sqlite3.connect(path) as connection:

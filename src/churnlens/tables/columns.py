@@ -101,7 +101,7 @@ def require_column(raw: Raw, column: str, why: str) -> None:
         hint = did_you_mean(column, raw.columns)
         listed = ", ".join(raw.columns)
         raise ContractError(
-            f"{raw.label} has no column '{column}' ({why}).{hint} Its columns are {listed}."
+            f"{_place(raw)} has no column '{column}' ({why}).{hint} Its columns are {listed}."
         )
 
 
@@ -118,9 +118,21 @@ def _check_needed(raw: Raw, name: str, fixed: Mapping[str, object], chosen: Tabl
             "a first churnlens.toml)."
         )
     raise ContractError(
-        f"{raw.label} has no column '{missing}', which {name} must have.{hint} Its columns are "
-        f"{', '.join(raw.columns)}. {remedy}"
+        f"{_place(raw)} has no column '{missing}', which {name} must have.{hint} Its columns are "
+        f"{', '.join(raw.columns)}. {remedy}{_other_sheets(raw, name)}"
     )
+
+
+def _place(raw: Raw) -> str:
+    return raw.label if raw.sheet is None else f"{raw.label}, sheet '{raw.sheet}',"
+
+
+def _other_sheets(raw: Raw, name: str) -> str:
+    """Say how another sheet is chosen, where there are several."""
+    if not raw.other_sheets:
+        return ""
+    others = ", ".join(f"'{sheet}'" for sheet in raw.other_sheets)
+    return f' The sheet is chosen by [{name}] table = "…"; the others are {others}.'
 
 
 def _headless(names: Sequence[str]) -> str:
