@@ -318,6 +318,26 @@ def test_an_output_that_cannot_be_written_is_said_before_anything_is_read(call, 
     assert "is a file" in error
 
 
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [
+        ('definition = "silense"', "Did you mean 'silence'"),
+        ('price_cut = "rabatt"', "price_cut names 'rabatt'"),
+        ('[plugins]\ndrivers = ["no_such_module:f"]', "no_such_module:f"),
+        ('[plugins]\nmodels = ["no_such_module:f"]', "no_such_module:f"),
+        ('[plugins]\nsections = ["no_such_module:f"]', "no_such_module:f"),
+        ('[report]\ncss = "no.css"', "no.css"),
+        ('[report]\nremedies = "no.toml"', "no.toml"),
+    ],
+)
+def test_check_finds_what_a_run_would_stop_at(call, tmp_path, setting, said):
+    (tmp_path / "churnlens.toml").write_text(setting)
+    code, out, error = call("check", orders(tmp_path))
+    is_one_message(error)
+    assert (code, out) == (2, "")
+    assert said in error
+
+
 def test_init_says_which_needed_column_it_has_not_found(call, tmp_path):
     orders(tmp_path, "client_id,order_date,what\nA,2024-01-05,x\n")
     code, said, error = call("init", tmp_path)

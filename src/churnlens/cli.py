@@ -107,9 +107,7 @@ def run(
 ) -> None:
     """Say who leaves, since when and why."""
     from churnlens import console, output, results
-    from churnlens.issues import catalogue, register
-    from churnlens.report import check_look
-    from churnlens.report.sections import chosen
+    from churnlens.issues import register
 
     place, settings = _settings(source, config)
     settings = _overridden(
@@ -125,9 +123,7 @@ def run(
     output.check_writable(out, inputs)
     kept = settings.register_at or out / register.FILE
     register.check(kept)
-    chosen(settings.plugins.sections)  # what is not there is said before the long run
-    check_look(settings.report)
-    catalogue.load(Path(settings.report.remedies) if settings.report.remedies else None)
+    _check_look(settings)  # what is not there is said before the long run
     with console.progress() as progress:
         from churnlens.report import charts  # seconds to import: after the quick checks
 
@@ -168,11 +164,28 @@ def check(
 ) -> None:
     """Check the data; nothing is fitted."""
     from churnlens import console
+    from churnlens.panel.worth import find_price_cut
+    from churnlens.pipeline import check_parts
     from churnlens.tables import open_source
 
     place, settings = _settings(source, config)
     settings = _overridden(settings, engine=engine)
-    print(console.data_summary(open_source(place, settings, as_of), settings))
+    _check_look(settings)
+    check_parts(settings)
+    tables = open_source(place, settings, as_of)
+    find_price_cut(settings.price_cut, tables.measures)
+    print(console.data_summary(tables, settings))
+
+
+def _check_look(settings: Settings) -> None:
+    """Find out whether what the configuration names for the report can be read."""
+    from churnlens.issues import catalogue
+    from churnlens.report import check_look
+    from churnlens.report.sections import chosen
+
+    chosen(settings.plugins.sections)
+    check_look(settings.report)
+    catalogue.load(Path(settings.report.remedies) if settings.report.remedies else None)
 
 
 @app.command()
