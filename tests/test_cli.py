@@ -318,6 +318,51 @@ def test_an_output_that_cannot_be_written_is_said_before_anything_is_read(call, 
     assert "is a file" in error
 
 
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [
+        ('definition = "silense"', "Did you mean 'silence'"),
+        ('price_cut = "rabatt"', "price_cut names 'rabatt'"),
+        ('[plugins]\ndrivers = ["no_such_module:f"]', "no_such_module:f"),
+        ('[plugins]\nmodels = ["no_such_module:f"]', "no_such_module:f"),
+        ('[plugins]\nsections = ["no_such_module:f"]', "no_such_module:f"),
+        ('[report]\ncss = "no.css"', "no.css"),
+        ('[report]\nremedies = "no.toml"', "no.toml"),
+    ],
+)
+def test_check_finds_what_a_run_would_stop_at(call, tmp_path, setting, said):
+    (tmp_path / "churnlens.toml").write_text(setting)
+    code, out, error = call("check", orders(tmp_path))
+    is_one_message(error)
+    assert (code, out) == (2, "")
+    assert said in error
+
+
+def test_init_says_which_needed_column_it_has_not_found(call, tmp_path):
+    orders(tmp_path, "client_id,order_date,what\nA,2024-01-05,x\n")
+    code, said, error = call("init", tmp_path)
+    assert (code, error) == (0, "")
+    assert said.startswith("Not found in orders: amount. Fill it in under [orders.columns].\n")
+
+
+def test_a_planted_world_takes_no_folder_of_the_users(call, tmp_path):
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    mine = orders(folder)
+    (folder / "clients.csv").write_text("client_id\n1\n")
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    code, _, error = call("simulate", folder, "--clients", 50)
+    is_one_message(error)
+    assert code == 2
+    assert f"{folder} holds clients.csv" in error
+    assert {path.name: path.read_bytes() for path in mine.iterdir()} == before
+
+
+def test_a_planted_world_may_be_made_again(call, tmp_path):
+    for _ in range(2):
+        assert call("simulate", tmp_path / "w", "--clients", 50)[0] == 0
+
+
 def test_what_was_not_foreseen_is_one_line_and_exit_code_1(call, monkeypatch, tmp_path):
     def fail(*_arguments):
         raise ZeroDivisionError("by\nzero")
@@ -342,6 +387,21 @@ def test_run_writes_one_folder_and_says_where(ended, finished):
     assert done.stderr.startswith("[1/")
     review = json.loads((finished / "review.json").read_text(encoding="utf-8"))
     assert review["as_of"] == finished.name
+
+
+def test_run_warns_of_what_check_warns_of_and_names_the_rejects(call, few, tmp_path):
+    with (few / "orders.csv").open("a") as file:
+        file.write("A,2023-12-20,ten\n")
+    checked = call("check", few)[1].splitlines()
+    warned = [line for line in checked if line.startswith("! ")]
+    code, said, error = call("run", few, "--out", tmp_path / "out")
+    assert code == 0
+    assert "“amount” is no number" in warned[0]
+    assert [line for line in error.splitlines() if line.startswith("! ")] == [
+        *warned,
+        f"! Rejected rows, 1 in all, are in {tmp_path / 'out' / '2023-12-17' / 'rejects'}",
+    ]
+    assert "! " not in said
 
 
 def visible(folder):

@@ -51,7 +51,11 @@ def test_a_whole_config_is_read(tmp_path):
         ({"smallest_group": 3}, r"smallest_group: .*5"),
         ({"drivers": {"x": "cause"}}, r"drivers.x: "),
         ({"orders": {"decimal": ";"}}, r"orders.decimal: "),
-        ({"orders": "orders.csv"}, r"orders: "),
+        ({"orders": "orders.csv"}, r"orders: must be a section.*\[orders\] \(found 'orders.csv'"),
+        ({"orders": {"columns": "x"}}, r"orders.columns: must be a section.*\[orders.columns\]"),
+        ({"orders": {"file": 3}}, r"orders.file: must be a text in quotation marks \(found 3\)"),
+        ({"seed": 2.5}, r"seed: must be a whole number \(found 2.5\)"),
+        ({"name_clients": "perhaps"}, r"name_clients: must be true or false \(found 'perhaps'\)"),
         ({"seed": -1}, r"seed: .*0 .*found -1"),
         ({"orders": {"date_format": "%Q"}}, r"orders.date_format: .*no strptime format.*'%Q'"),
         ({"orders": {"date_format": "%d.%m.%"}}, r"orders.date_format: .*no strptime format"),
@@ -66,6 +70,11 @@ def test_a_whole_config_is_read(tmp_path):
 def test_a_wrong_key_or_value_is_named(raw, expected):
     with pytest.raises(ConfigError, match=expected):
         parse(raw, "churnlens.toml")
+
+
+def test_a_name_listed_twice_is_taken_once():
+    chosen = parse({"orders": {"attributes": ["size", "land", "size"]}}, "x")
+    assert chosen.orders.attributes == ("size", "land")
 
 
 @pytest.mark.parametrize("pattern", ["%d/%m/%Y", "%-d.%-m.%y", "%Y%m%d", "100%% %Y-%j"])

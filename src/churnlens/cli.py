@@ -107,9 +107,7 @@ def run(
 ) -> None:
     """Say who leaves, since when and why."""
     from churnlens import console, output, results
-    from churnlens.issues import catalogue, register
-    from churnlens.report import check_look
-    from churnlens.report.sections import chosen
+    from churnlens.issues import register
 
     place, settings = _settings(source, config)
     settings = _overridden(
@@ -125,9 +123,7 @@ def run(
     output.check_writable(out, inputs)
     kept = settings.register_at or out / register.FILE
     register.check(kept)
-    chosen(settings.plugins.sections)  # what is not there is said before the long run
-    check_look(settings.report)
-    catalogue.load(Path(settings.report.remedies) if settings.report.remedies else None)
+    _check_look(settings)  # what is not there is said before the long run
     with console.progress() as progress:
         from churnlens.report import charts  # seconds to import: after the quick checks
 
@@ -139,6 +135,8 @@ def run(
         manifest = output.describe_run(place, inputs, values, _versions(), previous)
         review = _written(outcome, out, manifest, settings)
         register.record(kept, register.entries_of(review))
+    for line in console.warnings(review, settings.lang, out / review.as_of / output.REJECTS):
+        print(line, file=sys.stderr)
     print(console.summary(review, settings.lang))
     print(f"Report: {out / review.as_of / output.REPORT}")
 
@@ -166,11 +164,28 @@ def check(
 ) -> None:
     """Check the data; nothing is fitted."""
     from churnlens import console
+    from churnlens.panel.worth import find_price_cut
+    from churnlens.pipeline import check_parts
     from churnlens.tables import open_source
 
     place, settings = _settings(source, config)
     settings = _overridden(settings, engine=engine)
-    print(console.data_summary(open_source(place, settings, as_of), settings))
+    _check_look(settings)
+    check_parts(settings)
+    tables = open_source(place, settings, as_of)
+    find_price_cut(settings.price_cut, tables.measures)
+    print(console.data_summary(tables, settings))
+
+
+def _check_look(settings: Settings) -> None:
+    """Find out whether what the configuration names for the report can be read."""
+    from churnlens.issues import catalogue
+    from churnlens.report import check_look
+    from churnlens.report.sections import chosen
+
+    chosen(settings.plugins.sections)
+    check_look(settings.report)
+    catalogue.load(Path(settings.report.remedies) if settings.report.remedies else None)
 
 
 @app.command()
@@ -178,13 +193,16 @@ def init(source: Source) -> None:
     """Write a churnlens.toml guessed from the data."""
     from churnlens import output
     from churnlens.config import CONFIG_NAME
-    from churnlens.tables.guess import config_text
+    from churnlens.tables.guess import first_config
 
     place = _place(source)
     target = _folder(place) / CONFIG_NAME
     if target.exists():
         raise ConfigError(f"{target} exists already; move it away to have a new one written.")
-    output.write_file(target, config_text(place))
+    first = first_config(place)
+    output.write_file(target, first.text)
+    for name, keys in first.lacking.items():
+        print(f"Not found in {name}: {', '.join(keys)}. Fill it in under [{name}.columns].")
     print(f"Wrote {target}. Look it through, then: churnlens run {target}")
 
 
@@ -237,6 +255,7 @@ def simulate(
     from churnlens.simulate import write_world
 
     output.check_writable(out)
+    output.check_no_others(out, made_here="truth.json")
     with output.explaining(out):
         truth = write_world(out, world, clients, seed)
     print(f"Wrote {out}: world '{truth.scenario}', {truth.departures:,} departures.")

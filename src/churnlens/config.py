@@ -39,6 +39,13 @@ def _currency(code: str) -> str:
     return code.upper()
 
 
+def _once(names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(names))
+
+
+Names = Annotated[tuple[str, ...], AfterValidator(_once)]  # one named twice is one
+
+
 class _Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -73,19 +80,19 @@ class TableSettings(_Settings):
     # of a CSV file; none: the likeliest of , ; tab and |
     delimiter: Annotated[str, AfterValidator(_delimiter)] | None = None
     decimal: Literal[".", ","] = "."  # decimal mark of numbers written as text
-    attributes: tuple[str, ...] = ()  # text columns of this table that describe the client
-    ignore: tuple[str, ...] = ()  # columns that are never read
+    attributes: Names = ()  # text columns of this table that describe the client
+    ignore: Names = ()  # columns that are never read
     returns: ReturnsFilter | None = None  # orders only
 
 
 class PluginSettings(_Settings):
     """Analysts' own parts, each a `"my_module:name"` string."""
 
-    definitions: tuple[str, ...] = ()
-    drivers: tuple[str, ...] = ()
-    checks: tuple[str, ...] = ()
-    models: tuple[str, ...] = ()  # makers of a classifier, for the second opinion on a cause
-    sections: tuple[str, ...] = ()
+    definitions: Names = ()
+    drivers: Names = ()
+    checks: Names = ()
+    models: Names = ()  # makers of a classifier, for the second opinion on a cause
+    sections: Names = ()
 
 
 class ReportSettings(_Settings):
@@ -172,7 +179,21 @@ def _plainly(fault: Any) -> str:
         return 'must be a list, such as ["one", "two"]'
     if fault["type"].startswith("date"):
         return "is no date such as 2024-12-31"
-    return str(fault.get("ctx", {}).get("error", fault["msg"]))
+    if fault["type"] in ("model_type", "dict_type"):
+        section = ".".join(str(part) for part in fault["loc"])
+        return f"must be a section: write its settings in the lines below [{section}]"
+    kind = fault["type"].partition("_")[0]
+    if kind in _KINDS:
+        return f"must be {_KINDS[kind]}"
+    said = str(fault.get("ctx", {}).get("error", fault["msg"]))
+    return said.replace("Input should be", "must be")
+
+
+_KINDS = {
+    "string": "a text in quotation marks",
+    "int": "a whole number",
+    "bool": "true or false",
+}
 
 
 def _known_keys(path: list[str]) -> list[str]:

@@ -11,8 +11,11 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from churnlens.config import Settings
-    from churnlens.results import Review, RowCounts
+    from churnlens.report.language import Language
+    from churnlens.results import DataFinding, Review, RowCounts
     from churnlens.tables import Tables
 
 LONGEST_TITLE = 300  # characters of a title that has no translation
@@ -78,6 +81,28 @@ def summary(review: Review, lang: str) -> str:
     return "\n".join(lines)
 
 
+def warnings(review: Review, lang: str, rejects: Path) -> list[str]:
+    """Return what `check` warns of, and where the rejected rows are: a verdict may hang on it.
+
+    Parameters
+    ----------
+    review
+        What a run found.
+    lang
+        ``"en"`` or ``"zh"``.
+    rejects
+        The run's folder of rejected rows.
+    """
+    from churnlens.report.language import Language
+
+    language = Language(lang, review.currency, review.period)
+    lines = [_said(f, language) for f in review.data_findings if f.severity == "warning"]
+    refused = sum(counts.rejected for counts in review.rows.values())
+    if refused:
+        lines.append(f"! Rejected rows, {refused:,} in all, are in {rejects}")
+    return lines
+
+
 def data_summary(tables: Tables, settings: Settings) -> str:
     """Return the sum of rows of each table, then the findings about the data.
 
@@ -93,9 +118,13 @@ def data_summary(tables: Tables, settings: Settings) -> str:
     language = Language(settings.lang, settings.currency, settings.period)
     lines = [f"Orders from {tables.first_date} to {tables.as_of}."]
     lines += [_sum_of_rows(name, counts) for name, counts in tables.rows.items()]
-    marks = {"warning": "!", "info": "-"}
-    lines += [f"{marks[f.severity]} {language.say(f.text)}" for f in tables.findings]
+    lines += [_said(finding, language) for finding in tables.findings]
     return "\n".join(lines)
+
+
+def _said(finding: DataFinding, language: Language) -> str:
+    mark = "!" if finding.severity == "warning" else "-"
+    return f"{mark} {language.say(finding.text)}"
 
 
 def _sum_of_rows(name: str, counts: RowCounts) -> str:

@@ -66,6 +66,25 @@ def check_writable(out: Path, inputs: Iterable[Path] = ()) -> None:
             )
 
 
+def check_no_others(folder: Path, made_here: str) -> None:
+    """Find out whether a folder may be written into: it is empty, or `made_here` lies in it.
+
+    Raises
+    ------
+    OutputError
+        When it holds files of the user's, which might be taken for those written or replaced.
+    """
+    with explaining(folder):
+        if not folder.is_dir() or (folder / made_here).exists():
+            return
+        names = sorted(p.name for p in folder.iterdir() if not p.name.startswith("."))
+    if names:
+        raise OutputError(
+            f"{folder} holds {names[0]} and no {made_here}, so it was not written by churnlens; "
+            "name a new or an empty folder."
+        )
+
+
 def _in_a_run(path: Path, out: Path) -> bool:
     if not path.is_relative_to(out):
         return False

@@ -90,11 +90,7 @@ def investigate(
     """
     step = progress or _silent
     step("reading and checking the tables", 0, STEPS)
-    for kind, names in settings.plugins:
-        for name in names:
-            load_plugin(name, kind.removesuffix("s"))  # what is not there is said at once
-    classifiers(settings)
-    definition(settings.definition)
+    check_parts(settings)
     tables = open_source(source, settings, as_of)
     if previous is not None:
         _require_earlier(previous, tables.as_of)
@@ -124,6 +120,21 @@ def investigate(
     review = replace(review, skipped=(*review.skipped, *unread))
     step("done", STEPS, STEPS)
     return Outcome(review, tables)
+
+
+def check_parts(settings: Settings) -> None:
+    """Find out before anything is read whether the definition and every plugin is there.
+
+    Raises
+    ------
+    ConfigError
+        When one is not.
+    """
+    for kind, names in settings.plugins:
+        for name in names:
+            load_plugin(name, kind.removesuffix("s"))
+    classifiers(settings)
+    definition(settings.definition)
 
 
 def _require_earlier(previous: Review, as_of: dt.date) -> None:

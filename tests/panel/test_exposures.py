@@ -69,14 +69,6 @@ def test_a_negative_control_is_known_as_one(folder):
     assert roles(opened(folder, visit="negative_control"))["visit"] == "negative_control"
 
 
-def test_a_role_for_a_driver_that_is_not_there_is_said(folder):
-    (said,) = opened(folder, delivery_delay="ignore").skipped
-    assert said.code == "unknown_driver"
-    assert "Is 'delivery_delay_days' meant?" in said.reason
-    (said,) = opened(folder, zzz="outcome").skipped
-    assert said.reason.endswith("do not have.")
-
-
 # --- the far tail of an order measure -------------------------------------------------------------
 
 

@@ -12,7 +12,7 @@ from churnlens.tables import guess, open_source
 
 
 def guessed(source):
-    return parse(tomllib.loads(guess.config_text(source)), "churnlens.toml")
+    return parse(tomllib.loads(guess.first_config(source).text), "churnlens.toml")
 
 
 def test_standard_names_are_kept(write):
@@ -30,7 +30,7 @@ def test_an_invoice_export_is_understood(tmp_path):
     ]
     head = "RechnungNr;KundenNr;Datum;Menge;Preis;Land;Lieferverzug\n"
     (tmp_path / "sales.csv").write_text(head + "".join(rows))
-    text = guess.config_text(tmp_path)
+    text = guess.first_config(tmp_path).text
     settings = parse(tomllib.loads(text), "churnlens.toml")
     assert settings.orders.columns == {
         "client_id": "KundenNr",
@@ -50,16 +50,29 @@ def test_an_invoice_export_is_understood(tmp_path):
 def test_an_ambiguous_date_is_pointed_out(tmp_path):
     text = "client_id,order_date,amount\n1,01/02/2024,1\n1,03/04/2024,1\n"
     (tmp_path / "orders.csv").write_text(text)
-    assert "CHECK: the dates fit %m/%d/%Y as well" in guess.config_text(tmp_path)
+    assert "CHECK: the dates fit %m/%d/%Y as well" in guess.first_config(tmp_path).text
 
 
 def test_what_is_not_found_is_asked_for(tmp_path):
     (tmp_path / "orders.csv").write_text("client_id,wann,amount\n1,x,1\n")
-    text = guess.config_text(tmp_path)
+    text = guess.first_config(tmp_path).text
     assert (
         '# order_date = "…"  # NEEDED, not found. Which one is it? client_id, wann, amount' in text
     )
     tomllib.loads(text)
+
+
+@pytest.mark.parametrize("mark", ["1.{}00,50", "1,{}00.50", "EUR {}2", "1'{}00.50 €"])
+def test_an_amount_that_cannot_be_read_is_asked_for_and_is_no_attribute(tmp_path, mark):
+    rows = [f"{i}\t2024-01-{d:02d}\t{mark.format(i)}\n" for d in range(1, 29) for i in range(1, 9)]
+    (tmp_path / "sales.csv").write_text("Customer\tDate\tSales\n" + "".join(rows))
+    first = guess.first_config(tmp_path)
+    assert first.lacking == {"orders": ("amount",)}
+    assert f'NEEDED, not found. Is it Sales? It holds "{mark.format(1)}"' in first.text
+    settings = parse(tomllib.loads(first.text), "churnlens.toml")
+    assert settings.orders.attributes == ()
+    with pytest.raises(ContractError, match=r"no column 'amount'.*Fill in .*amount = \"…\"\.$"):
+        open_source(tmp_path, settings)
 
 
 def test_a_database_is_guessed_by_its_tables(tmp_path):
@@ -79,7 +92,7 @@ def test_files_that_cannot_be_told_apart_are_listed(tmp_path):
     for name in ("a.csv", "b.csv"):
         (tmp_path / name).write_text("x\n1\n")
     with pytest.raises(ContractError, match=r"which of a.csv, b.csv holds the orders"):
-        guess.config_text(tmp_path)
+        guess.first_config(tmp_path)
 
 
 @pytest.mark.parametrize("values", [["2024-01-05", None], ["x", "y"], [None, None]])

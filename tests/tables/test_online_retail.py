@@ -37,4 +37,4 @@ def test_the_example_gives_the_published_figures():
 
 
 def test_the_guessed_config_gives_them_too():
-    check(open_source(SOURCE, parse(tomllib.loads(guess.config_text(SOURCE)), "guessed")))
+    check(open_source(SOURCE, parse(tomllib.loads(guess.first_config(SOURCE).text), "guessed")))

@@ -194,6 +194,29 @@ def test_appending_later_rows_changes_nothing_before(opened):
     assert opened(as_of=as_of, orders=later).orders.to_pyarrow().equals(before)
 
 
+def test_a_remedy_that_ends_before_it_starts_or_is_for_nobody_is_refused(opened):
+    tables = opened(
+        clients="client_id,size\n7,key\n",
+        remedies="action,start_date,end_date,size\na,2024-01-05,2024-01-04,\n"
+        "b,2024-01-05,,| |\nc,2024-01-05,2024-01-05,|key\nd,2024-01-05,soon,\n",
+    )
+    assert tables.remedies["action"].tolist() == ["c"]
+    assert rejects(tables, "remedies") == [
+        (2, "end_date", "2024-01-04", "end_date is not on or after start_date"),
+        (3, "size", "| |", "size is not a value or several parted by | (blank: everyone)"),
+        (
+            5,
+            "end_date",
+            "soon",
+            "end_date is not a date (ISO 8601, like 2024-01-31, years 1700 to 2199)",
+        ),
+    ]
+    said = [str(finding.text) for finding in tables.findings]
+    assert any("“end_date” lies before the start in 1 of 4 rows" in text for text in said)
+    assert any("“size” holds separators and no value in 1 of 4 rows" in text for text in said)
+    assert not any("which no client has" in text for text in said)
+
+
 def test_the_first_row_of_a_client_stands_even_after_a_broken_one(opened):
     tables = opened(
         clients="client_id,size,closed_on\n7,key,never\n7,small,\n7,large,\n00042,key,\n"
@@ -219,6 +242,24 @@ def test_events_have_value_and_level_even_where_the_source_has_none(opened):
     tables = opened(events="client_id,event_date,event_type\n7,2024-01-01,visit\n")
     assert tables.events.columns == ("client_id", "event_date", "event_type", "value", "level")
     assert column(tables.events, "value") == [None]
+
+
+def test_blanks_around_an_event_type_or_level_mean_nothing(opened):
+    head = "client_id,event_date,event_type,level\n"
+    text = f"{head}7,2024-01-01,visit, key\n7,2024-01-02, visit ,key \n7,2024-01-02,\t,\n"
+    tables = opened(events=text)
+    assert column(tables.events, "event_type") == ["visit", "visit"]
+    assert column(tables.events, "level") == ["key", "key"]
+    assert rejects(tables, "events") == [(4, "event_type", "\t", "event_type is blank")]
+
+
+def test_an_event_type_called_as_an_order_measure_is_refused(opened):
+    orders = "client_id,order_date,amount,delay\n7,2024-01-05,1,2.5\n"
+    events = "client_id,event_date,event_type\n7,2024-01-05,delay\n"
+    with pytest.raises(ContractError, match=r"events.csv .*'delay'.*orders.csv .*'delay'"):
+        opened(orders=orders, events=events)
+    chosen = {"orders": {"ignore": ["delay"]}}
+    assert opened(chosen, orders=orders, events=events).rows["events"].accepted == 1
 
 
 def test_remedies_keep_their_scope_columns_and_order(opened):

@@ -51,6 +51,23 @@ def test_every_kind_of_refusal_has_its_sentence(opened):
         assert any(sentence.startswith(part) for sentence in said), part
 
 
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ('"1,5"', "the first is “1,5” in row 68. Decimals are parted"),
+        ("1'000.50 €", "the first is “1'000.50 €” in row 68. "),
+        ("EUR 12", "the first is “EUR 12” in row 68. "),
+        ("Huber & Co 7", "the first is row 68. Decimals are parted"),  # may be a client's name
+    ],
+)
+def test_a_number_that_cannot_be_read_is_shown_with_the_usual_remedy(opened, written, said):
+    text = f"{HEADER}{lines(30)}a,2024-01-05,{written}\nb,2024-01-05,9x\n"
+    sentence = str(found(opened(orders=text))["refused"].text)
+    assert sentence.startswith("“amount” is no number")
+    assert "in 2 of 68 rows" in sentence
+    assert said in sentence
+
+
 def test_rows_after_as_of_are_counted(opened):
     tables = opened(as_of=dt.date(2024, 1, 31), orders=HEADER + lines(60))
     assert found(tables)["after_as_of"].count == 63  # 21 working days after it, three clients
@@ -125,6 +142,14 @@ def test_clients_and_events_that_do_not_meet(opened):
 @pytest.mark.parametrize("twin", ["0042", " 42", "42 "])
 def test_one_client_under_two_ids(opened, twin):
     assert found(opened(orders=HEADER + lines(30, ["42", twin])))["two_ids"].count == 1
+
+
+def test_event_types_that_differ_in_capitals(opened):
+    rows = "".join(f"a,2024-01-02,{kind}\n" for kind in ("visit", "VISIT", "call"))
+    seen = found(
+        opened(orders=HEADER + lines(30), events=f"client_id,event_date,event_type\n{rows}")
+    )
+    assert seen["two_event_types"].text.values["names"] == "VISIT, visit"
 
 
 def test_an_attribute_with_a_value_per_client_and_a_name_under_two_ids(opened):

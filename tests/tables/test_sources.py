@@ -60,6 +60,31 @@ def test_a_sheet_of_a_workbook_can_be_named(tmp_path):
 
 
 @pytest.fixture
+def workbook(tmp_path):
+    book = openpyxl.Workbook()
+    book.active.title = "Readme"
+    book.active.append(["about"])
+    for row in [["client_id", "order_date", "amount"], ["7", "2024-01-05", 1.5]]:
+        (book["Orders"] if "Orders" in book else book.create_sheet("Orders")).append(row)
+    book.save(tmp_path / "orders.xlsx")
+    return tmp_path
+
+
+def test_the_sheet_called_as_the_table_is_read(workbook):
+    assert open_source(workbook, Settings()).rows["orders"] == RowCounts(1, 1, 0, 0)
+
+
+def test_a_missing_column_names_the_sheet_and_how_to_choose_one(workbook):
+    chosen = parse({"orders": {"table": "Readme"}}, "x")
+    expected = (
+        r"^orders.xlsx, sheet 'Readme', has no column 'client_id'.* The sheet is chosen by "
+        r"\[orders\] table = \"…\"; the others are 'Orders'\.$"
+    )
+    with pytest.raises(ContractError, match=expected):
+        open_source(workbook, chosen)
+
+
+@pytest.fixture
 def sqlite_file(tmp_path):
     path = tmp_path / "shop.db"
     with sqlite3.connect(path) as connection:
@@ -124,6 +149,26 @@ def test_a_missing_database_is_named_and_not_created(tmp_path):
         with pytest.raises(ContractError, match=r"there is no database file .*none\.db"):
             open_source(f"{scheme}://{tmp_path}/none.db", Settings())
     assert not list(tmp_path.iterdir())
+
+
+def test_a_database_file_may_be_named_without_a_scheme(sqlite_file, monkeypatch):
+    monkeypatch.chdir("/")
+    config = sqlite_file.parent / "churnlens.toml"
+    config.write_text('source = "shop.db"\n')
+    assert open_source(config, load(config)).rows["orders"].accepted == 2
+
+
+@pytest.mark.parametrize(
+    ("named", "said"),
+    [("nope.db", r"/nope\.db does not exist"), ("churnlens.toml", r"is no database file")],
+)
+def test_a_source_that_is_no_database_is_named_and_not_created(tmp_path, monkeypatch, named, said):
+    monkeypatch.chdir(tmp_path)
+    config = tmp_path / "churnlens.toml"
+    config.write_text(f'source = "{named}"\n')
+    with pytest.raises(ContractError, match=said):
+        open_source(config, load(config))
+    assert [path.name for path in tmp_path.iterdir()] == ["churnlens.toml"]
 
 
 def test_a_missing_table_names_the_nearest(sqlite_file):

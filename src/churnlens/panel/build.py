@@ -15,7 +15,7 @@ from churnlens.panel.activity import Activity, measure
 from churnlens.panel.attributes import client_attributes
 from churnlens.panel.cumulative import cumulative
 from churnlens.panel.departures import definition
-from churnlens.panel.exposures import Exposure, exposures, further_sides, recorded, unknown_roles
+from churnlens.panel.exposures import Exposure, exposures, further_sides, recorded
 from churnlens.panel.onsets import OnsetLikelihood, established, posterior
 from churnlens.panel.periods import Calendar, ClientPeriods
 from churnlens.panel.products import Changing, Products, products
@@ -152,7 +152,7 @@ def open_book(tables: Tables, settings: Settings) -> Book:
         sides=further_sides(data, plain),
         signup=signup,
         closed=closed,
-        skipped=(*skipped, *unrecorded, *unknown_roles(data, events, settings)),
+        skipped=(*skipped, *unrecorded),
         products=bought,
     )
 

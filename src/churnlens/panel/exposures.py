@@ -12,7 +12,6 @@ client's orders that lie in its far tail. A mean may stay while the worst gets w
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
@@ -111,34 +110,6 @@ def _never_recorded(exposure: Exposure) -> Skipped:
         {"driver": {"type": "driver", "value": exposure.driver}},
     )
     return Skipped("unrecorded_driver", str(text), text)
-
-
-def unknown_roles(
-    data: ClientPeriods, events: tuple[EventCounts, ...], settings: Settings
-) -> tuple[Skipped, ...]:
-    """Return the names to which the config gives a role and which no driver of these data has."""
-    own = (name.partition(":")[2] for name in settings.plugins.drivers)
-    known = sorted({*data.measures, *(e.event_type for e in events), *own})
-    return tuple(
-        _no_such_driver(name, known) for name in sorted(settings.drivers) if name not in known
-    )
-
-
-def _no_such_driver(name: str, known: list[str]) -> Skipped:
-    near = get_close_matches(name, known, 1)
-    text = (
-        Text(
-            "The configuration gives a role to '{name}', which these records do not have. Is "
-            "'{near}' meant?",
-            {"name": name, "near": near[0]},
-        )
-        if near
-        else Text(
-            "The configuration gives a role to '{name}', which these records do not have.",
-            {"name": name},
-        )
-    )
-    return Skipped("unknown_driver", str(text), text)
 
 
 def further_sides(data: ClientPeriods, plain: tuple[Exposure, ...]) -> tuple[Exposure, ...]:

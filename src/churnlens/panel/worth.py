@@ -8,6 +8,7 @@ and clients loyal only to discounts, who order only when a cut price is given.
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
@@ -118,7 +119,7 @@ def _usual_cut(values: Array, known: Array) -> Array:
     return out
 
 
-def find_price_cut(named: str | None, measures: dict[str, Array]) -> str | None:
+def find_price_cut(named: str | None, measures: Collection[str]) -> str | None:
     """Return the order measure that says how far a price was cut: as configured, else by its name.
 
     Raises

@@ -20,6 +20,8 @@ from churnlens.tables.reading import Raw
 
 A_DATE = "a date (ISO 8601, like 2024-01-31, years 1700 to 2199)"
 A_NUMBER = "a number (of at most 15 digits)"
+A_SCOPE = "a value or several parted by | (blank: everyone)"
+AFTER_START = "on or after start_date"
 NO_CLIENT = "no client"
 _NEARLY_ALL = 0.95  # of a text column's filled cells, for it to be a column of numbers
 _GLANCE = 10_000  # rows
@@ -39,6 +41,7 @@ NEEDED: Mapping[str, tuple[str, ...]] = {
 }
 _DATES = ("order_date", "signup_date", "closed_on", "event_date", "start_date", "end_date")
 _NUMBERS = ("amount", "margin", "quantity", "value")
+_NAMES = ("event_type", "level")  # blanks around them mean nothing, as in an attribute
 
 
 @dataclass(frozen=True)
@@ -70,7 +73,7 @@ def match(raw: Raw, name: str, chosen: TableSettings) -> Mapped:
         )
     fixed = {key: _sources(raw, name, key, chosen) for key in FIXED[name]}
     fixed = {key: sources for key, sources in fixed.items() if sources}
-    _check_needed(raw, name, fixed)
+    _check_needed(raw, name, fixed, chosen)
     # a price that is only a factor of the amount stays a measure: a price rise is a driver
     used = {s for k, found in fixed.items() for s in found if len(found) == 1 or k not in _NUMBERS}
     others = [c for c in raw.columns if c not in used and c not in (*FIXED[name], *chosen.ignore)]
@@ -98,20 +101,38 @@ def require_column(raw: Raw, column: str, why: str) -> None:
         hint = did_you_mean(column, raw.columns)
         listed = ", ".join(raw.columns)
         raise ContractError(
-            f"{raw.label} has no column '{column}' ({why}).{hint} Its columns are {listed}."
+            f"{_place(raw)} has no column '{column}' ({why}).{hint} Its columns are {listed}."
         )
 
 
-def _check_needed(raw: Raw, name: str, fixed: Mapping[str, object]) -> None:
+def _check_needed(raw: Raw, name: str, fixed: Mapping[str, object], chosen: TableSettings) -> None:
     missing = next((key for key in NEEDED[name] if key not in fixed), None)
     if missing is None:
         return
     hint = did_you_mean(missing, raw.columns) or _headless(raw.columns)
+    setting = f'[{name}.columns] {missing} = "…"'
+    remedy = f"Fill in which it is in churnlens.toml: {setting}."
+    if chosen == TableSettings():
+        remedy = (
+            f"Rename one, or say in churnlens.toml which it is: {setting} (`churnlens init` writes "
+            "a first churnlens.toml)."
+        )
     raise ContractError(
-        f"{raw.label} has no column '{missing}', which {name} must have.{hint} Its columns are "
-        f"{', '.join(raw.columns)}. Rename one, or say in churnlens.toml which it is: "
-        f'[{name}.columns] {missing} = "…" (`churnlens init` writes a first churnlens.toml).'
+        f"{_place(raw)} has no column '{missing}', which {name} must have.{hint} Its columns are "
+        f"{', '.join(raw.columns)}. {remedy}{_other_sheets(raw, name)}"
     )
+
+
+def _place(raw: Raw) -> str:
+    return raw.label if raw.sheet is None else f"{raw.label}, sheet '{raw.sheet}',"
+
+
+def _other_sheets(raw: Raw, name: str) -> str:
+    """Say how another sheet is chosen, where there are several."""
+    if not raw.other_sheets:
+        return ""
+    others = ", ".join(f"'{sheet}'" for sheet in raw.other_sheets)
+    return f' The sheet is chosen by [{name}] table = "…"; the others are {others}.'
 
 
 def _headless(names: Sequence[str]) -> str:
@@ -195,12 +216,14 @@ def fixed_column(raw: Raw, name: str, key: str, mapped: Mapped, chosen: TableSet
         read = [_number_reading(raw, source, needed, chosen) for source in sources]
     else:
         why = f"{NO_CLIENT}: {{}} is blank" if key == "client_id" else ""
-        read = [
-            Reading(s, cells.text(raw.table[s]), needed=needed, blank=why.format(s))
-            for s in sources
-        ]
+        read = [Reading(s, _text(raw, s, key), needed=needed, blank=why.format(s)) for s in sources]
         return Column(key, tuple(read), _joined)
     return Column(key, tuple(read), _product)
+
+
+def _text(raw: Raw, source: str, key: str) -> ir.StringValue:
+    written = cells.text(raw.table[source])
+    return written.strip() if key in _NAMES else written
 
 
 def _product(values: Sequence[ir.Value]) -> ir.Value:
@@ -231,6 +254,23 @@ def number_column(raw: Raw, name: str, chosen: TableSettings) -> Column:
 def text_column(raw: Raw, name: str) -> Column:
     """Build a text attribute; blanks around it mean nothing."""
     return Column(name, (Reading(name, cells.text(raw.table[name]).strip()),))
+
+
+def scope_column(raw: Raw, name: str) -> Column:
+    """Build a remedy's scope: blank for everyone, but not by separators alone."""
+    written = cells.text(raw.table[name]).strip()
+    nobody = written.re_search(r"^[|\s]*$")
+    value = ibis.ifelse(nobody, ibis.null("string"), written)
+    return Column(name, (Reading(name, value, A_SCOPE),))
+
+
+def ending_after(raw: Raw, mapped: Mapped, chosen: TableSettings) -> Column:
+    """Build a remedy's end, which may not lie before its start."""
+    (start,), (end,) = mapped.fixed["start_date"], mapped.fixed["end_date"]
+    read = _date_reading(raw, end, False, chosen)
+    begun = cells.date(raw.table[start], chosen.date_format)
+    late = ibis.ifelse(read.value < begun, ibis.null("date"), read.value)
+    return Column("end_date", (read, Reading(end, late, AFTER_START)))
 
 
 def measures(mapped: Mapped, settings: Settings) -> tuple[str, ...]:

@@ -46,6 +46,26 @@ def stage_events(connection: Any, raw: Raw, settings: Settings) -> Staged:
     return stage(connection, raw, "events", columns)
 
 
+def refuse_shared_names(events: Split, measures: Sequence[str], orders: str) -> None:
+    """Refuse an event type that is called as an order measure: the two would be one driver.
+
+    Raises
+    ------
+    ContractError
+        When there is one; `orders` is the file or table that holds the measure.
+    """
+    accepted = events.accepted
+    named = accepted.filter(accepted.event_type.isin(measures)) if measures else None
+    seen = [] if named is None else named.event_type.to_pyarrow().unique().to_pylist()
+    if seen:
+        name = min(seen)
+        raise ContractError(
+            f"{events.staged.label} has events of the type '{name}', and {orders} has a column "
+            f"'{name}': two drivers of one name cannot be told apart. Rename one, or leave the "
+            f'column out in churnlens.toml: [orders] ignore = ["{name}"].'
+        )
+
+
 def stage_remedies(
     connection: Any, raw: Raw, settings: Settings, attributes: Sequence[str]
 ) -> Staged:
@@ -63,11 +83,14 @@ def stage_remedies(
         if name not in attributes:
             raise ContractError(_unknown_scope(raw.label, name, attributes))
     columns = _fixed(raw, "remedies", mapped, settings.remedies)
+    if "end_date" in mapped.fixed:
+        ending = cols.ending_after(raw, mapped, settings.remedies)
+        columns = [ending if column.name == "end_date" else column for column in columns]
     for name in ("end_date", "issue_id", "owner"):
         if name not in mapped.fixed:
             kind = "date" if name == "end_date" else "string"
             columns.append(_absent(name, kind))
-    columns += [cols.text_column(raw, name) for name in scope]
+    columns += [cols.scope_column(raw, name) for name in scope]
     return stage(connection, raw, "remedies", columns)
 
 

@@ -14,6 +14,7 @@ from churnlens.errors import ContractError, did_you_mean, first_line
 from churnlens.tables.delimited import ROW
 
 _FILE_SCHEMES = ("duckdb", "sqlite")
+_SCHEME_OF = {".duckdb": "duckdb", ".ddb": "duckdb", ".db": "sqlite", ".sqlite": "sqlite"}
 IN_MEMORY = "duckdb://"
 
 
@@ -57,6 +58,8 @@ def open_database(url: str, base: Path | None = None) -> Database:
 
 def _with_file(url: str, base: Path) -> str:
     """Find the file that a DuckDB or SQLite URL names; opening it would otherwise create it."""
+    if "://" not in url:
+        return _with_file(_as_url(url, base), base)
     parts = urlsplit(url)
     if parts.scheme not in _FILE_SCHEMES or url == IN_MEMORY:
         return url
@@ -67,6 +70,23 @@ def _with_file(url: str, base: Path) -> str:
         raise ContractError(f"{url}: there is no database file {written}.")
     mode = "?read_only=True" if parts.scheme == "duckdb" else ""
     return f"{parts.scheme}://{path.resolve()}{mode}"
+
+
+def _as_url(written: str, base: Path) -> str:
+    """Return the URL of a database file that is named without one."""
+    path = base / written
+    if not path.is_file():
+        raise ContractError(
+            f"{path} does not exist: source in churnlens.toml names it. A source is a database, "
+            "such as duckdb://shop.duckdb; a data file is named under [orders] file."
+        )
+    scheme = _SCHEME_OF.get(path.suffix.lower())
+    if scheme is None:
+        raise ContractError(
+            f"{path} is no database file ({', '.join(_SCHEME_OF)}): source in churnlens.toml names "
+            "it. A data file is named under [orders] file."
+        )
+    return f"{scheme}://{path.absolute()}"
 
 
 def places_in(database: Database, settings: Settings, names: tuple[str, ...]) -> dict[str, str]:

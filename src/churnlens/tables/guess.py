@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 
 import ibis
@@ -35,7 +36,15 @@ currency = "EUR"  # only written beside amounts
 """
 
 
-def config_text(source: Path | str) -> str:
+@dataclass(frozen=True)
+class FirstConfig:
+    """A first `churnlens.toml`, and what must be filled in: needed columns not found, by table."""
+
+    text: str
+    lacking: dict[str, tuple[str, ...]]
+
+
+def first_config(source: Path | str) -> FirstConfig:
     """Return a commented `churnlens.toml` for a source of any column names.
 
     Raises
@@ -46,16 +55,22 @@ def config_text(source: Path | str) -> str:
     settings = _first_settings(source)
     raws = read_all(connect(None), locate(source, settings), settings)
     samples = {name: _sample(raw) for name, raw in raws.items()}
+    found = {name: _guessed(name, sample) for name, sample in samples.items()}
     parts = [_HEAD]
     if is_url(source):
         parts.append(f"source = {_quoted(str(source))}\n")
     parts += [
-        _section(name, samples[name], getattr(settings, name), source, raws)
+        _section(name, samples[name], found[name], getattr(settings, name), source, raws)
         for name in TABLE_NAMES
         if name in raws
     ]
     parts.append(_drivers(samples["orders"]))
-    return "\n".join(parts)
+    lacking = {name: profile.missing(found[name], name) for name in found}
+    return FirstConfig("\n".join(parts), {name: keys for name, keys in lacking.items() if keys})
+
+
+def _guessed(name: str, sample: pd.DataFrame) -> dict[str, Guess]:
+    return profile.guess_columns(sample, name, profile.decimal_mark(sample))
 
 
 def _first_settings(source: Path | str) -> Settings:
@@ -100,12 +115,12 @@ def _is_flat(kind: ibis.DataType) -> bool:
 def _section(
     name: str,
     sample: pd.DataFrame,
+    found: dict[str, Guess],
     chosen: TableSettings,
     source: Path | str,
     raws: dict[str, Raw],
 ) -> str:
     decimal = profile.decimal_mark(sample)
-    found = profile.guess_columns(sample, name, decimal)
     lines = [f"[{name}]"]
     if is_url(source):
         lines.append(f"table = {_quoted(chosen.table or name)}")
@@ -149,11 +164,22 @@ def _mapping(name: str, sample: pd.DataFrame, found: dict[str, Guess]) -> list[s
         if guess is not None:
             lines.append(f"{key} = {_quoted(guess.source)}  # {guess.why}")
         elif key in profile.missing(found, name):
-            names = ", ".join(sample.columns)
-            lines.append(f'# {key} = "…"  # NEEDED, not found. Which one is it? {names}')
+            lines.append(f'# {key} = "…"  # NEEDED, not found. {_which(key, sample)}')
         else:
             lines.append(f'# {key} = "…"  # not found; it may be left out')
     return lines
+
+
+def _which(key: str, sample: pd.DataFrame) -> str:
+    """Ask for a column, or say why the likely ones cannot be read as the amount."""
+    marked = [n for n in sample.columns if profile.is_marked_number(sample[n])]
+    if key != "amount" or not marked:
+        return f"Which one is it? {', '.join(sample.columns)}"
+    example = sample[marked[0]].dropna().iloc[0]
+    return (
+        f"Is it {' or '.join(marked)}? It holds {_quoted(str(example))}: export numbers without a "
+        "currency sign and marks of thousands."
+    )
 
 
 def _attributes(sample: pd.DataFrame, found: dict[str, Guess], has_clients: bool) -> list[str]:
@@ -174,7 +200,9 @@ def _attributes(sample: pd.DataFrame, found: dict[str, Guess], has_clients: bool
 
 
 def _is_steady(column: pd.Series, client: pd.Series) -> bool:
-    if profile.is_number(column) or profile.date_formats(column):
+    if profile.is_number(column) or profile.is_marked_number(column):
+        return False
+    if profile.date_formats(column):
         return False
     values = column.nunique()
     if not 2 <= values <= _MOST_VALUES:

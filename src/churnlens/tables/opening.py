@@ -14,7 +14,7 @@ import ibis.expr.types as ir
 
 from churnlens.config import ReturnsFilter, Settings, TableSettings
 from churnlens.errors import ConfigError, ContractError, first_line
-from churnlens.tables import calendar, companions, quality, renumbering
+from churnlens.tables import calendar, companions, quality, renumbering, roles
 from churnlens.tables import columns as cols
 from churnlens.tables.contract import Column, Reading, Split, Staged, stage
 from churnlens.tables.delimited import ROW
@@ -94,6 +94,7 @@ def _checked(
     if "events" in raws:
         events = companions.stage_events(connection, raws["events"], settings)
         split["events"] = Split(events, "event_date", as_of)
+        companions.refuse_shared_names(split["events"], measures, staged.label)
     of_orders = tuple(name for name in settings.orders.attributes if name not in texts)
     attributes = (*texts, *of_orders)
     if "remedies" in raws:
@@ -117,7 +118,11 @@ def _checked(
     )
     tables = replace(tables, ends_on=calendar.covered_until(tables, last))
     moved = renumbering.renumbered(tables)
-    said = (*renumbering.findings(moved), *quality.findings(tables))
+    said = (
+        *roles.findings(tables, settings, raws["orders"].columns),
+        *renumbering.findings(moved),
+        *quality.findings(tables),
+    )
     return replace(
         tables,
         findings=tuple(sorted(said, key=lambda finding: finding.severity != "warning")),

@@ -27,6 +27,7 @@ DATE_FORMATS = (
     "%m/%d/%Y %H:%M:%S",
     "%Y%m%d",
 )
+_MARKED = r"[^\w]*([A-Z]{3})?\s*-?\d[\d.,'’\s]*([A-Z]{3})?[^\w]*"  # digits and a currency
 _ENOUGH = 0.9  # of a column's filled cells must fit
 
 # Words a column's name may hold, strongest first. English, with the commonest German ones.
@@ -165,6 +166,15 @@ def is_number(column: pd.Series, decimal: str = ".") -> bool:
         written = written.str.replace(".", "_").str.replace(",", ".")
     parsed = pd.to_numeric(written, errors="coerce")
     return bool(len(parsed) and np.isfinite(parsed).mean() >= _ENOUGH)
+
+
+def is_marked_number(column: pd.Series) -> bool:
+    """Tell whether (nearly) all filled cells are numbers but for their marks, as `1.100,50 €`."""
+    readable = is_number(column) or is_number(column, ",") or date_formats(column)
+    if column.dtype != object or readable:
+        return False
+    written = _filled(column)
+    return bool(len(written) and written.str.fullmatch(_MARKED).mean() >= _ENOUGH)
 
 
 def _filled(column: pd.Series) -> pd.Series:

@@ -37,6 +37,7 @@ def findings(tables: Tables) -> tuple[DataFinding, ...]:
         *_bulk_buyers(tables),
         *_unknown_clients(tables),
         *_two_ids(tables),
+        *_two_event_types(tables),
         *_attributes(tables),
         *_exits(tables),
         *_scopes(tables),
@@ -220,6 +221,24 @@ def _plain_id(written: ir.StringValue) -> ir.StringValue:
     return ibis.ifelse(plain == "", "0", plain)
 
 
+def _two_event_types(tables: Tables) -> Iterator[DataFinding]:
+    """Look for event types that differ only in capitals; each is a driver of its own."""
+    if tables.events is None:
+        return
+    plain = tables.events.event_type.lower()
+    seen = tables.events.group_by(plain=plain).aggregate(names=tables.events.event_type.nunique())
+    twice = seen.filter(seen.names > 1)
+    alike = tables.events.filter(plain.isin(twice.plain)).select("event_type").distinct()
+    names = sorted(one["event_type"] for one in _records(alike))
+    if names:
+        text = Text(
+            "The event types {names} differ only in capitals: each is looked at as a driver of its "
+            "own. If they mean the same, write them alike.",
+            {"names": ", ".join(names)},
+        )
+        yield DataFinding("two_event_types", "warning", text, len(names))
+
+
 def _attributes(tables: Tables) -> Iterator[DataFinding]:
     """Look for attributes that tell single clients apart, and names that two ids share."""
     clients = tables.clients
@@ -283,7 +302,7 @@ def _scopes(tables: Tables) -> Iterator[DataFinding]:
         of_orders = name in tables.orders_attributes
         table = tables.orders if of_orders or tables.clients is None else tables.clients
         known = set(table.select(name).distinct().to_pyarrow().column(0).to_pylist())
-        strange = sorted(set(said) - known)
+        strange = sorted(set(said) - known - {""})  # "|north" names one value
         if strange:
             text = Text(
                 "A remedy is meant for {attribute} {values}, which no client has.",

@@ -31,6 +31,8 @@ class Raw:
     table: ibis.Table
     malformed: ibis.Table | None = None
     copy: str | None = None  # the temporary table behind `table`, to be dropped after use
+    sheet: str | None = None  # of a workbook with several
+    other_sheets: tuple[str, ...] = ()
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -87,8 +89,11 @@ def read_file(connection: Any, path: Path, chosen: TableSettings, name: str) -> 
     if lower.endswith(".parquet"):
         return _from_parquet(connection, path, name)
     if lower.endswith(".xlsx"):
-        rows = sheets.read(path, chosen.table)
-        return _copied(connection, path.name, name, rows.to_reader())
+        found = sheets.read(path, chosen.table, name)
+        raw = _copied(connection, path.name, name, found.rows.to_reader())
+        if not found.others:
+            return raw
+        return dataclasses.replace(raw, sheet=found.name, other_sheets=found.others)
     return _from_csv(connection, path, chosen, name)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,17 @@ from churnlens.errors import ContractError, did_you_mean
 from churnlens.tables.delimited import ROW, named
 
 
-def read(path: Path, sheet: str | None) -> pa.Table:
-    """Return the first sheet, or the named one, as text columns and `ROW`.
+@dataclass(frozen=True)
+class Sheet:
+    """One sheet of a workbook as text columns and `ROW`, and the names of the others."""
+
+    name: str
+    others: tuple[str, ...]
+    rows: pa.Table
+
+
+def read(path: Path, sheet: str | None, table: str) -> Sheet:
+    """Return the named sheet; without a name the one called as the table, else the first.
 
     The first filled row is the header; rows without any filled cell are no rows.
 
@@ -23,7 +33,7 @@ def read(path: Path, sheet: str | None) -> pa.Table:
     ContractError
         When the file is no workbook, has no such sheet, or the sheet is empty.
     """
-    cells = _cells(path, sheet)
+    name, others, cells = _cells(path, sheet, table)
     filled = [i for i, row in enumerate(cells) if any(cell != "" for cell in row)]
     if not filled:
         raise ContractError(f"{path} is empty: it needs a header row and at least one row of data.")
@@ -31,12 +41,13 @@ def read(path: Path, sheet: str | None) -> pa.Table:
     rows = [cells[i] for i in filled[1:]]
     columns = {name: [_text(row[k]) for row in rows] for k, name in enumerate(names)}
     numbers = pa.array([i + 1 for i in filled[1:]], pa.int64())
-    return pa.table(
-        {ROW: numbers, **{name: pa.array(column, pa.string()) for name, column in columns.items()}}
-    )
+    texts = {name: pa.array(column, pa.string()) for name, column in columns.items()}
+    return Sheet(name, others, pa.table({ROW: numbers, **texts}))
 
 
-def _cells(path: Path, sheet: str | None) -> list[list[Any]]:
+def _cells(
+    path: Path, sheet: str | None, table: str
+) -> tuple[str, tuple[str, ...], list[list[Any]]]:
     try:
         book = python_calamine.CalamineWorkbook.from_path(path)
     except (python_calamine.CalamineError, OSError) as error:
@@ -45,9 +56,10 @@ def _cells(path: Path, sheet: str | None) -> list[list[Any]]:
         if sheet is not None and sheet not in book.sheet_names:
             hint = did_you_mean(sheet, book.sheet_names)
             raise ContractError(f"{path} has no sheet '{sheet}'.{hint}")
-        found = book.get_sheet_by_name(sheet or book.sheet_names[0])
-        rows: list[list[Any]] = found.to_python(skip_empty_area=False)
-        return rows
+        alike = [name for name in book.sheet_names if name.strip().lower() == table]
+        chosen = sheet or (alike or book.sheet_names)[0]
+        others = tuple(name for name in book.sheet_names if name != chosen)
+        return chosen, others, book.get_sheet_by_name(chosen).to_python(skip_empty_area=False)
 
 
 def _text(cell: Any) -> str:
