@@ -145,9 +145,26 @@ def test_a_trouble_that_has_passed_is_said_with_its_end_and_no_price_of_waiting(
 def test_charts_are_titled_by_what_they_show(shown):
     assert "left since September\u00a02023" in page(shown, "verdict")["chart_title"]
     titles = [chart["title"] for chart in page(shown, "issue-1")["charts"]]
-    assert titles[0] == "214 of these clients left where 96 were expected"
+    assert titles[0].startswith(f"{_left_since(shown)} of these clients left since September")
     assert titles[1] == "Approval days went from 1.1 to 4.9 on average"
     assert titles[4] == "78 departures in the year before, 164 in the last: Approval days +68"
+
+
+def _left_since(shown: dict) -> str:
+    """What the table behind the first issue's chart adds up to, from its date on."""
+    rows = page(shown, "issue-1")["charts"][0]["chart"]["rows"]
+    since = next(n for n, row in enumerate(rows) if row[0] == "September\u00a02023")
+    return str(round(sum(float(row[1]) for row in rows[since:])))
+
+
+def test_what_is_said_beside_a_chart_is_the_sum_of_its_table(review: Review):
+    series = tuple(dataclasses.replace(p, observed=0.4) for p in review.book.series)
+    issues = tuple(dataclasses.replace(i, onset=None) for i in review.issues)
+    book = dataclasses.replace(review.book, series=series, change=None)
+    first = page(context(dataclasses.replace(review, book=book, issues=issues), EN), "verdict")
+    assert first["figures"][1]["number"] == "5"  # 12 × 0.4
+    assert "5 left in the last year" in first["chart_title"]
+    assert {row[1] for row in first["chart"]["rows"]} == {"0.4"}
 
 
 def test_a_changed_make_up_marks_no_date_on_the_chart_of_the_book(review: Review):

@@ -158,8 +158,7 @@ def departures(
     said = say(
         _OVER_TIME,
         period=_PERIOD_WORD[language.period],
-        observed=sum(p.observed for p in points),
-        expected=round(sum(p.expected for p in points)),
+        **totals(points),
     )
     banded = points[0].low is not None
     left = say(_LEFT_BY, period=_PERIOD_WORD[language.period])
@@ -175,9 +174,28 @@ def departures(
     )
 
 
+def totals(points: Sequence[PeriodPoint]) -> dict[str, int]:
+    """Return departures `observed` and `expected` over all the points, whole as sentences say them.
+
+    Whoever says how many left beside a chart says these, so that its table adds up to them.
+    """
+    return {
+        "observed": round(sum(p.observed for p in points)),
+        "expected": round(sum(p.expected for p in points)),
+    }
+
+
+def during(
+    points: Sequence[PeriodPoint], onset: DateEstimate, until: DateEstimate | None
+) -> tuple[PeriodPoint, ...]:
+    """Return the periods from an onset on, up to its last one where it has passed."""
+    end = until.date if until else points[-1].period if points else ""
+    return tuple(p for p in points if onset.date <= p.period <= end)
+
+
 def _period_row(point: PeriodPoint, banded: bool, language: Language) -> list[str]:
-    row = [language.period_name(point.period), language.number(point.observed)]
-    row.append(language.number(point.expected, 1))
+    seen, due = (language.number(n, 1) for n in (point.observed, point.expected))
+    row = [language.period_name(point.period), seen, due]
     if banded:
         low, high = (language.number(v, 1) for v in (point.low, point.high))
         row.append(language.span(low, high))

@@ -170,9 +170,9 @@ def _series(panel: Panel, usual: Array) -> tuple[PeriodPoint, ...]:
     shown = slice(int(there[0]), None) if len(there) else slice(0, 0)
     return period_points(
         [day.isoformat() for day in panel.periods[shown]],
-        np.round(panel.found.sum(axis=0, dtype=np.float64)[shown]),
+        panel.found.sum(axis=0, dtype=np.float64)[shown],
         (usual * panel.active).sum(axis=0, dtype=np.float64)[shown],
-        np.round(active[shown]),
+        active[shown],
     )
 
 
