@@ -236,3 +236,35 @@ def test_growth_beyond_a_bound_is_no_percentage(review: Review, trend, said):
 def test_a_shorter_stay_brings_less_than_the_others(review: Review, shown):
     rows = zip(masked(review).book.lifetimes, page(shown, "shorter")["lifetimes"], strict=True)
     assert all(said["money"].startswith("−") == (row.money.value > 0) for row, said in rows)
+
+
+def test_a_book_in_which_nobody_left_has_no_chart_of_nothing(review: Review):
+    calm = tuple(dataclasses.replace(p, observed=0.0, expected=1e-15) for p in review.book.series)
+    nobody = dataclasses.replace(
+        review.book.returns, chance=(0.0,) * len(review.book.returns.silence)
+    )
+    book = dataclasses.replace(
+        review.book, series=calm, returns=nobody, tiers=review.book.tiers[:1]
+    )
+    shown = context(dataclasses.replace(review, book=book, issues=()), EN)
+    assert page(shown, "verdict")["chart"] is None
+    assert page(shown, "method")["returns"] is None
+    assert page(shown, "method")["no_returns"].startswith("No client ordered again")
+    assert page(shown, "stay")["tiers"][0]["name"] == "All clients"
+
+
+def test_the_curve_of_returns_says_what_it_shows_at_its_threshold(review: Review):
+    never = dataclasses.replace(review.book.returns, level=0.25)
+    book = dataclasses.replace(review.book, returns=never)
+    note = page(context(dataclasses.replace(review, book=book), EN), "method")["returns"]["note"]
+    assert "10% of those silent so long" in note  # exp(-5.5 / 2.4), not the 25% aimed at
+
+
+def test_tiers_joined_as_too_small_are_named_together(review: Review):
+    tiers = (
+        dataclasses.replace(review.book.tiers[0], tier="top fifth and middle"),
+        dataclasses.replace(review.book.tiers[1], tier="bottom fifth"),
+    )
+    book = dataclasses.replace(review.book, tiers=tiers)
+    shown = page(context(dataclasses.replace(review, book=book), EN), "stay")["tiers"]
+    assert shown[0]["name"] == "The fifth that brings most and the middle"

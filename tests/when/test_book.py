@@ -117,3 +117,8 @@ def test_a_larger_book_shows_a_smaller_rise():
     assert 1 < large < small
     searched = visible_rise(drawn, np.full((500, MONTHS), 0.02), None, critical=6.0)
     assert searched > small
+
+
+def test_a_book_in_which_nobody_leaves_lacks_departures_not_periods():
+    found = book_change(np.zeros((20, MONTHS)), np.zeros((20, MONTHS)))
+    assert found.code == "too_few_departures"

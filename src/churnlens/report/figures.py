@@ -142,9 +142,10 @@ def departures(
 ) -> Figure | None:
     """Departures seen against expected, period by period, with the onset and its band.
 
-    `until` is the last period of what has passed.
+    `until` is the last period of what has passed. None where nobody left and nobody was expected
+    to: a line along nought shows nothing that the sentence beside it does not say.
     """
-    if len(points) < 2:
+    if len(points) < 2 or not any(totals(points).values()):
         return None
     say = language.say
     rows = [
@@ -420,8 +421,8 @@ def group_name(attribute: str, value: str, language: Language) -> str:
 
 
 def returns(curve: ReturnCurve | None, language: Language) -> Figure | None:
-    """Chance that a silent client orders again, by length of silence."""
-    if curve is None or len(curve.silence) < 2:
+    """Chance that a silent client orders again, by length of silence; None if none ever did."""
+    if curve is None or len(curve.silence) < 2 or not any(curve.chance):
         return None
     points = [
         {"x": x, "y": y, "low": low, "high": high}
@@ -429,7 +430,9 @@ def returns(curve: ReturnCurve | None, language: Language) -> Figure | None:
     ]
     whole = range(0, int(curve.silence[-1]) + 1, max(1, int(curve.silence[-1]) // axis.MOST_TICKS))
     ticks: dict[float, str] = {n: language.say(_TIMES_RHYTHM, n=n) for n in whole}
-    level = {"type": "percent", "value": curve.level}
+    nearest = min(range(len(curve.silence)), key=lambda n: abs(curve.silence[n] - curve.threshold))
+    # the threshold is kept within bounds: what the curve says there need not be what was aimed at
+    level = {"type": "percent", "value": curve.chance[nearest]}
     threshold = language.number(curve.threshold, 1)
     said = language.say(_RETURNS_SAID, threshold=threshold, level=level)
     return figure(

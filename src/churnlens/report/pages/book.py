@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -17,6 +16,7 @@ from churnlens.results import (
     Issue,
     RegisterEntry,
     RemedyResult,
+    ReturnCurve,
     Review,
     RuledOut,
     Text,
@@ -54,6 +54,10 @@ _NEXT_QUARTER = Text("Next quarter")
 _CHECKED = Text(
     "Tried on {quarters} past quarters that it had not seen: {share} of its 95% intervals held "
     "what then came."
+)
+_NO_RETURNS = Text(
+    "No client ordered again after a silence that told anything, so the chance of a return is not "
+    "known from these records; {threshold} times the client’s own rhythm counts as leaving."
 )
 _NOT_CARRIED_OUT = Text("Announced, but what it was to change did not change.")
 
@@ -105,6 +109,8 @@ def stay(review: Review, language: Language) -> list[dict[str, Any]]:
     """Return the page on what marks the loyal, and what each tier brings."""
     book = review.book
     tiers = [_tier(tier, language) for tier in book.tiers]
+    if len(tiers) == 1:  # too few clients to part: all of them are in the one row
+        tiers[0]["name"] = language.say(_OF_ALL)
     marks = [_mark(mark, language) for mark in book.stay]
     known = any(bar.role == "cause" for bar in book.waterfall)
     bridge = book.waterfall if known else book.mix
@@ -143,11 +149,11 @@ def _trend(ratio: float | None, language: Language) -> str:
 
 def _tier_name(tier: str, language: Language) -> str:
     """Name a tier, or several that were joined as too small ("… and …")."""
-    named = [words.TIERS.get(part) for part in tier.split(" and ")]
-    known = [language.say(name) for name in named if name is not None]
-    if len(known) < len(named) or not known:
+    parts = tier.split(" and ")
+    if not all(part in words.TIERS for part in parts):
         return language.driver(tier)
-    return functools.reduce(language.both, known)
+    *others, last = [language.tier(part) for part in parts]
+    return language.capital(language.both(language.listed(others), last) if others else last)
 
 
 def _mark(mark: Association, language: Language) -> dict[str, Any]:
@@ -397,6 +403,7 @@ def method(review: Review, language: Language) -> list[dict[str, Any]]:
             "definition_name": language.driver(review.departure_definition.name),
             "definitions": [_definition(d, language) for d in book.definitions],
             "returns": figures.returns(book.returns, language),
+            "no_returns": _no_returns(book.returns, language),
             "segments": language.number(book.segments_looked_at),
             "starts": language.number(book.starts_looked_at),
             "looked": bool(book.segments_looked_at),
@@ -404,6 +411,13 @@ def method(review: Review, language: Language) -> list[dict[str, Any]]:
             "change": language.say(words.chance(book.change_p)),
         }
     ]
+
+
+def _no_returns(curve: ReturnCurve | None, language: Language) -> str:
+    """Say why there is no curve of returns, and what silence is taken for leaving all the same."""
+    if curve is None or any(curve.chance):
+        return ""
+    return language.say(_NO_RETURNS, threshold=language.number(curve.threshold, 1))
 
 
 def _definition(definition: DefinitionSummary, language: Language) -> dict[str, str]:
