@@ -53,7 +53,7 @@ def _after_as_of(tables: Tables) -> Iterator[DataFinding]:
     for name, counts in tables.rows.items():
         if counts.after_as_of:
             text = Text(
-                "{rows} of {read} rows of {table} are dated after {date} and were not used.",
+                "Dated after {date} and so not used: {rows} of {read} rows of {table}.",
                 {
                     "rows": counts.after_as_of,
                     "read": counts.read,
@@ -176,8 +176,8 @@ def _unknown_clients(tables: Tables) -> Iterator[DataFinding]:
         missing = _count(ordering.anti_join(tables.clients, "client_id"))
         if missing:
             text = Text(
-                "{clients} of {all} clients with orders ({share}) are missing from the clients "
-                "table: their segment is unknown.",
+                "Missing from the clients table, so that no segment is known of them: {clients} of "
+                "{all} clients with orders ({share}).",
                 {
                     "clients": missing,
                     "all": _count(ordering),
@@ -189,7 +189,7 @@ def _unknown_clients(tables: Tables) -> Iterator[DataFinding]:
         rows = tables.events.anti_join(ordering, "client_id")
         if count := _count(rows):
             text = Text(
-                "{rows} events ({share}) belong to clients who never ordered and cannot be used.",
+                "Of clients who never ordered, and so of no use: {rows} events ({share}).",
                 {"rows": count, "share": percent(count, _count(tables.events))},
             )
             yield DataFinding("events_unknown_client", "info", text, count)

@@ -11,6 +11,7 @@ from churnlens.report.language import Language
 from churnlens.report.pages.issue import check
 from churnlens.results import (
     Association,
+    Book,
     DefinitionSummary,
     Estimate,
     Issue,
@@ -54,6 +55,11 @@ _NEXT_QUARTER = Text("Next quarter")
 _CHECKED = Text(
     "Tried on {quarters} past quarters that it had not seen: {share} of its 95% intervals held "
     "what then came."
+)
+_COVERS = Text("{orders} orders of {clients} buyers, from {first} to {last}.")
+_COVERS_A_DAY = Text("{orders} orders of {clients} buyers, all on {first}.")
+_SET_APART = Text(
+    "Set apart, because they never were clients: {n} buyers of a single or one-off bulk order."
 )
 _NO_RETURNS = Text(
     "No client ordered again after a silence that told anything, so the chance of a return is not "
@@ -383,13 +389,17 @@ def data(review: Review, language: Language) -> list[dict[str, Any]]:
             "rows": rows,
             "rejected": any(count.rejected for count in review.rows.values()),
             "findings": found,
-            "first": language.day(book.first_date),
-            "last": language.day(book.last_date),
-            "clients": language.number(book.clients),
-            "orders": language.number(book.orders),
-            "set_apart": language.number(book.set_apart),
+            "covers": _covers(book, language),
         }
     ]
+
+
+def _covers(book: Book, language: Language) -> list[str]:
+    """Say how many orders there are, of how many buyers, of which days; who is set apart."""
+    days = {"first": language.day(book.first_date), "last": language.day(book.last_date)}
+    text = _COVERS if book.first_date != book.last_date else _COVERS_A_DAY
+    said = [language.say(text, orders=book.orders, clients=book.clients, **days)]
+    return [*said, language.say(_SET_APART, n=book.set_apart)] if book.set_apart else said
 
 
 def method(review: Review, language: Language) -> list[dict[str, Any]]:

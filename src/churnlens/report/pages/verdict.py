@@ -85,7 +85,8 @@ def _since(issue: Issue, language: Language) -> str:
         since = language.within(issue.onset.date)
         if issue.until is None:
             return since
-        return language.span(since, language.within(issue.until.date))
+        end = language.within(issue.until.date)
+        return since if since == end else language.span(since, end)
     return language.sentence(_ALL_ALONG) if issue.kind == "standing" else "–"
 
 
