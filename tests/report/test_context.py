@@ -268,3 +268,19 @@ def test_tiers_joined_as_too_small_are_named_together(review: Review):
     book = dataclasses.replace(review.book, tiers=tiers)
     shown = page(context(dataclasses.replace(review, book=book), EN), "stay")["tiers"]
     assert shown[0]["name"] == "The fifth that brings most and the middle"
+
+
+def test_what_a_remedy_did_to_its_driver_is_said_once(review: Review):
+    values = {"driver": {"type": "driver", "value": "approval_days"}, "before": 3.8, "after": 3.7}
+    detail = Text(
+        "Announced, but not carried out: {driver} has hardly changed in its scope since it began "
+        "(from {before} to {after}).",
+        values,
+    )
+    failed = dataclasses.replace(
+        review.remedies[0], driver_moved=False, driver_change=(3.8, 3.7), detail=detail
+    )
+    shown = context(dataclasses.replace(review, remedies=(failed,)), EN)
+    (told,) = page(shown, "remedies")["results"]
+    assert (told["not_carried_out"], told["moved"]) == ("", "")
+    assert told["detail"].endswith("(from 3.8 to 3.7).")

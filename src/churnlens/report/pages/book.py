@@ -222,6 +222,7 @@ def _group(group: str, titles: dict[str, str], language: Language) -> str:
 def _remedy(remedy: RemedyResult, driver: Text | None, language: Language) -> dict[str, Any]:
     readable = remedy.readable_from
     moved = remedy.driver_moved
+    told = remedy.detail is not None and "driver" in remedy.detail.values  # what it did to it
     saved = remedy.money_saved if remedy.money_saved and remedy.money_saved.low > 0 else None
     return {
         "action": language.capital(language.name(remedy.action, 200)),
@@ -232,9 +233,9 @@ def _remedy(remedy: RemedyResult, driver: Text | None, language: Language) -> di
         "verdict_name": language.say(words.REMEDY_VERDICTS[remedy.verdict]),
         "readable": language.say(_READABLE, date=language.when(readable)) if readable else "",
         "detail": language.sentence(remedy.detail),
-        "not_carried_out": language.say(_NOT_CARRIED_OUT) if moved is False else "",
+        "not_carried_out": language.say(_NOT_CARRIED_OUT) if moved is False and not told else "",
         "avoided": _avoided(remedy.departures_avoided, language),
-        "moved": _moved(remedy, driver, language),
+        "moved": "" if told else _moved(remedy, driver, language),
         "at_stake": _at_stake(remedy.still_at_stake, language),
         "plan": language.sentence(remedy.plan.text) if remedy.plan else "",
         "notes": [language.sentence(note) for note in remedy.notes],
