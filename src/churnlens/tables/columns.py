@@ -39,6 +39,7 @@ NEEDED: Mapping[str, tuple[str, ...]] = {
 }
 _DATES = ("order_date", "signup_date", "closed_on", "event_date", "start_date", "end_date")
 _NUMBERS = ("amount", "margin", "quantity", "value")
+_IDS = ("client_id", "order_id", "issue_id")  # read to the letter
 
 
 @dataclass(frozen=True)
@@ -195,9 +196,9 @@ def fixed_column(raw: Raw, name: str, key: str, mapped: Mapped, chosen: TableSet
         read = [_number_reading(raw, source, needed, chosen) for source in sources]
     else:
         why = f"{NO_CLIENT}: {{}} is blank" if key == "client_id" else ""
+        as_text = cells.text if key in _IDS else cells.shown
         read = [
-            Reading(s, cells.text(raw.table[s]), needed=needed, blank=why.format(s))
-            for s in sources
+            Reading(s, as_text(raw.table[s]), needed=needed, blank=why.format(s)) for s in sources
         ]
         return Column(key, tuple(read), _joined)
     return Column(key, tuple(read), _product)
@@ -230,7 +231,7 @@ def number_column(raw: Raw, name: str, chosen: TableSettings) -> Column:
 
 def text_column(raw: Raw, name: str) -> Column:
     """Build a text attribute; blanks around it mean nothing."""
-    return Column(name, (Reading(name, cells.text(raw.table[name]).strip()),))
+    return Column(name, (Reading(name, cells.shown(raw.table[name]).strip()),))
 
 
 def measures(mapped: Mapped, settings: Settings) -> tuple[str, ...]:
