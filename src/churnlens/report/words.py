@@ -308,7 +308,7 @@ def _two_figures(value: float) -> float:
 
 
 def verdict(review: Review) -> tuple[Text, ...]:
-    """Return the two sentences of the first page: the review's own, or made from its issues."""
+    """Return the sentences of the first page: the review's own, or two made from its issues."""
     if review.verdict:
         return review.verdict
     if not review.issues:

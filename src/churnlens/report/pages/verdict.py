@@ -22,7 +22,7 @@ _A_YEAR = {"week": 52, "month": 12, "quarter": 4}
 
 
 def verdict(review: Review, language: Language) -> list[dict[str, Any]]:
-    """Return the page of verdict: two sentences, departures over time, issues by money."""
+    """Return the page of verdict: its sentences, departures over time, issues by money."""
     return [
         {
             "sentences": [language.sentence(text) for text in words.verdict(review)],
