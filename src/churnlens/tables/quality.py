@@ -138,8 +138,8 @@ def _repeated_lines(tables: Tables) -> Iterator[DataFinding]:
 def _repeated(rows: int, step: int) -> Text:
     if step == 1:
         return Text(
-            "{rows} order lines repeat another line in every column. They were kept: two equal "
-            "lines may be two sales. If the export doubles lines, mend it there.",
+            "Equal to another line in every column: {rows} order lines. Such lines are kept, since "
+            "two may be two sales. If the export doubles lines, mend it there.",
             {"rows": rows},
         )
     return Text(
@@ -250,8 +250,8 @@ def _same_name(clients: ibis.Table, name: str) -> Iterator[DataFinding]:
     same = same.filter(same.ids > 1)
     if count := _count(same):
         text = Text(
-            "{count} values of {attribute} stand under two or more client ids: perhaps one client "
-            "with two accounts, who would look like one lost and one won.",
+            "Under two or more client ids: {count} values of {attribute}. Perhaps one client with "
+            "two accounts, who would look like one lost and one won.",
             {"count": count, "attribute": name.replace("_", " ")},
         )
         yield DataFinding("same_name", "warning", text, count)
