@@ -498,6 +498,7 @@ def test_check_prints_the_sum_of_rows_and_writes_nothing(call, tmp_path):
     )
     assert (code, error) == (0, "")
     assert "orders: 2 rows read = 1 accepted + 1 rejected + 0 dated later" in said
+    assert "Orders from 2024-01-05 to 2024-01-05." in said
     assert [path.name for path in tmp_path.iterdir()] == ["orders.csv"]
 
 

@@ -116,7 +116,7 @@ def data_summary(tables: Tables, settings: Settings) -> str:
     from churnlens.report.language import Language
 
     language = Language(settings.lang, settings.currency, settings.period)
-    lines = [f"Orders from {tables.first_date} to {tables.as_of}."]
+    lines = [_span(tables)]
     lines += [_sum_of_rows(name, counts) for name, counts in tables.rows.items()]
     lines += [_said(finding, language) for finding in tables.findings]
     return "\n".join(lines)
@@ -127,8 +127,16 @@ def _said(finding: DataFinding, language: Language) -> str:
     return f"{mark} {language.say(finding.text)}"
 
 
+def _span(tables: Tables) -> str:
+    """Say which days the orders are of, and as of when they are read where that is another day."""
+    last = tables.orders.order_date.max().to_pyarrow().as_py()
+    later = "" if last == tables.as_of else f", read as of {tables.as_of}"
+    return f"Orders from {tables.first_date} to {last}{later}."
+
+
 def _sum_of_rows(name: str, counts: RowCounts) -> str:
+    rows = "row" if counts.read == 1 else "rows"
     return (
-        f"{name}: {counts.read:,} rows read = {counts.accepted:,} accepted + "
+        f"{name}: {counts.read:,} {rows} read = {counts.accepted:,} accepted + "
         f"{counts.rejected:,} rejected + {counts.after_as_of:,} dated later"
     )

@@ -14,7 +14,13 @@ from churnlens.errors import ConfigError
 from churnlens.issues import catalogue, identity
 from churnlens.issues.compare import require_comparable
 from churnlens.issues.register import entries_of
-from churnlens.issues.summary import ranked, too_few, verdict_sentences
+from churnlens.issues.summary import (
+    caveats,
+    ranked,
+    too_few,
+    unplaced_share,
+    verdict_sentences,
+)
 from churnlens.panel import Book, Panel, build, open_book
 from churnlens.panel.departures import DEFINITIONS, definition
 from churnlens.panel.threads import beside, over_chunks, products_on_one_core
@@ -204,6 +210,7 @@ def _review(
     unforeseen = (outlook,) if isinstance(outlook, Skipped) else ()
     described = _book_view(book, base, found, plain, search, others, settings)
     view = _with_outlook(replace(described.book, waterfall=found.waterfall), outlook)
+    unplaced = unplaced_share(tables.findings, view.clients)
     judged = judge_remedies(
         base.panel,
         tables.remedies,
@@ -226,12 +233,16 @@ def _review(
         ruled_out=found.ruled_out,
         skipped=(*_skipped(book), *described.skipped, *unplanned, *unforeseen),
         data_findings=tables.findings,
-        verdict=verdict_sentences(
-            planned,
-            _last_year(found.settled.panel),
-            view.smallest_visible_rise,
-            judged,
-            view.changes,
+        verdict=(
+            *verdict_sentences(
+                planned,
+                _last_year(found.settled.panel),
+                view.smallest_visible_rise,
+                judged,
+                view.changes,
+                unplaced,
+            ),
+            *caveats(tables.rows["orders"], unplaced),
         ),
         previous_as_of=previous.as_of if previous else None,
     )
@@ -426,6 +437,7 @@ def _too_few(tables: Tables, settings: Settings, book: Book, base: Baseline) -> 
 
     found = Answer((), (), Settled(base.panel, base.hazard, ()))
     described = _book_view(book, base, found, _plain(base), None, {}, settings)
+    unplaced = unplaced_share(tables.findings, described.book.clients)
     return Review(
         as_of=tables.as_of.isoformat(),
         period=settings.period,
@@ -441,5 +453,5 @@ def _too_few(tables: Tables, settings: Settings, book: Book, base: Baseline) -> 
             *described.skipped,
         ),
         data_findings=tables.findings,
-        verdict=too_few(base.departures),
+        verdict=(*too_few(base.departures), *caveats(tables.rows["orders"], unplaced)),
     )

@@ -5,8 +5,16 @@ from dataclasses import replace
 import issue_samples
 import pytest
 
-from churnlens.issues.summary import ranked, too_few, verdict_sentences
-from churnlens.results import BookChange, DateEstimate, Estimate, RemedyResult, Text
+from churnlens.issues.summary import caveats, ranked, too_few, unplaced_share, verdict_sentences
+from churnlens.results import (
+    BookChange,
+    DataFinding,
+    DateEstimate,
+    Estimate,
+    RemedyResult,
+    RowCounts,
+    Text,
+)
 
 TITLE = Text("Since {date}, {segment} leave more often.", {"date": "May", "segment": "all"})
 
@@ -109,3 +117,22 @@ def test_a_remedy_that_worked_is_said_with_the_month_of_its_beginning(start, kin
 def test_a_rise_beyond_twice_the_usual_is_said_in_times():
     power = verdict_sentences((), 12.0, 4.79)[1]
     assert "only if 4.8 times as many had left in the year" in str(power)
+
+
+def test_sound_data_need_no_caveat() -> None:
+    assert caveats(RowCounts(1000, 960, 40, 0), 0.1) == ()
+
+
+def test_many_refused_rows_are_said_beside_the_verdict() -> None:
+    (said,) = map(str, caveats(RowCounts(100, 67, 33, 0), 0.0))
+    assert said.startswith("33 % of the order rows could not be used")
+
+
+def test_where_most_clients_have_no_group_nothing_is_said_of_groups() -> None:
+    unplaced = unplaced_share((DataFinding("not_in_clients", "warning", TITLE, 90),), 100)
+    calm = str(verdict_sentences((), 40.0, 1.3, unplaced=unplaced)[0])
+    assert "group" not in calm
+    (said,) = map(str, caveats(RowCounts(100, 100, 0, 0), unplaced))
+    assert said.startswith("90 % of the clients are missing from the clients table, so hardly any")
+    (some,) = map(str, caveats(RowCounts(100, 100, 0, 0), 0.3))
+    assert some.endswith("were looked at without them.")

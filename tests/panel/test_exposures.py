@@ -51,6 +51,14 @@ def test_a_measure_of_returns_alone_is_said_not_to_be_recorded(tmp_path):
     assert said.reason == "No order has a value of refund days, so nothing can be said of it."
 
 
+def test_a_measure_that_never_differs_is_set_aside_with_a_reason(tmp_path):
+    orders = as_source(order_days(np.full((20, MONTHS), 1.5), seed=3))
+    book = opened(write_source(tmp_path, orders.assign(terms=30.1)))
+    assert book.exposures == ()
+    (said,) = (s for s in book.skipped if s.code == "constant_driver")
+    assert said.reason == "terms is the same in every order: nothing can be learnt from it."
+
+
 def test_every_recorded_driver_is_a_candidate(folder):
     assert roles(opened(folder)) == {
         "delivery_delay_days": "candidate",

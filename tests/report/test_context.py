@@ -145,9 +145,26 @@ def test_a_trouble_that_has_passed_is_said_with_its_end_and_no_price_of_waiting(
 def test_charts_are_titled_by_what_they_show(shown):
     assert "left since September\u00a02023" in page(shown, "verdict")["chart_title"]
     titles = [chart["title"] for chart in page(shown, "issue-1")["charts"]]
-    assert titles[0] == "214 of these clients left where 96 were expected"
+    assert titles[0].startswith(f"{_left_since(shown)} of these clients left since September")
     assert titles[1] == "Approval days went from 1.1 to 4.9 on average"
     assert titles[4] == "78 departures in the year before, 164 in the last: Approval days +68"
+
+
+def _left_since(shown: dict) -> str:
+    """What the table behind the first issue's chart adds up to, from its date on."""
+    rows = page(shown, "issue-1")["charts"][0]["chart"]["rows"]
+    since = next(n for n, row in enumerate(rows) if row[0] == "September\u00a02023")
+    return str(round(sum(float(row[1]) for row in rows[since:])))
+
+
+def test_what_is_said_beside_a_chart_is_the_sum_of_its_table(review: Review):
+    series = tuple(dataclasses.replace(p, observed=0.4) for p in review.book.series)
+    issues = tuple(dataclasses.replace(i, onset=None) for i in review.issues)
+    book = dataclasses.replace(review.book, series=series, change=None)
+    first = page(context(dataclasses.replace(review, book=book, issues=issues), EN), "verdict")
+    assert first["figures"][1]["number"] == "5"  # 12 × 0.4
+    assert "5 left in the last year" in first["chart_title"]
+    assert {row[1] for row in first["chart"]["rows"]} == {"0.4"}
 
 
 def test_a_changed_make_up_marks_no_date_on_the_chart_of_the_book(review: Review):
@@ -219,3 +236,51 @@ def test_growth_beyond_a_bound_is_no_percentage(review: Review, trend, said):
 def test_a_shorter_stay_brings_less_than_the_others(review: Review, shown):
     rows = zip(masked(review).book.lifetimes, page(shown, "shorter")["lifetimes"], strict=True)
     assert all(said["money"].startswith("−") == (row.money.value > 0) for row, said in rows)
+
+
+def test_a_book_in_which_nobody_left_has_no_chart_of_nothing(review: Review):
+    calm = tuple(dataclasses.replace(p, observed=0.0, expected=1e-15) for p in review.book.series)
+    nobody = dataclasses.replace(
+        review.book.returns, chance=(0.0,) * len(review.book.returns.silence)
+    )
+    book = dataclasses.replace(
+        review.book, series=calm, returns=nobody, tiers=review.book.tiers[:1]
+    )
+    shown = context(dataclasses.replace(review, book=book, issues=()), EN)
+    assert page(shown, "verdict")["chart"] is None
+    assert page(shown, "method")["returns"] is None
+    assert page(shown, "method")["no_returns"].startswith("No client ordered again")
+    assert page(shown, "stay")["tiers"][0]["name"] == "All clients"
+
+
+def test_the_curve_of_returns_says_what_it_shows_at_its_threshold(review: Review):
+    never = dataclasses.replace(review.book.returns, level=0.25)
+    book = dataclasses.replace(review.book, returns=never)
+    note = page(context(dataclasses.replace(review, book=book), EN), "method")["returns"]["note"]
+    assert "10% of those silent so long" in note  # exp(-5.5 / 2.4), not the 25% aimed at
+
+
+def test_tiers_joined_as_too_small_are_named_together(review: Review):
+    tiers = (
+        dataclasses.replace(review.book.tiers[0], tier="top fifth and middle"),
+        dataclasses.replace(review.book.tiers[1], tier="bottom fifth"),
+    )
+    book = dataclasses.replace(review.book, tiers=tiers)
+    shown = page(context(dataclasses.replace(review, book=book), EN), "stay")["tiers"]
+    assert shown[0]["name"] == "The fifth that brings most and the middle"
+
+
+def test_what_a_remedy_did_to_its_driver_is_said_once(review: Review):
+    values = {"driver": {"type": "driver", "value": "approval_days"}, "before": 3.8, "after": 3.7}
+    detail = Text(
+        "Announced, but not carried out: {driver} has hardly changed in its scope since it began "
+        "(from {before} to {after}).",
+        values,
+    )
+    failed = dataclasses.replace(
+        review.remedies[0], driver_moved=False, driver_change=(3.8, 3.7), detail=detail
+    )
+    shown = context(dataclasses.replace(review, remedies=(failed,)), EN)
+    (told,) = page(shown, "remedies")["results"]
+    assert (told["not_carried_out"], told["moved"]) == ("", "")
+    assert told["detail"].endswith("(from 3.8 to 3.7).")

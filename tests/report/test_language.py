@@ -107,3 +107,27 @@ def test_values_of_a_text_are_written_by_their_type_and_never_formatted_twice():
     )
     assert EN.say(text) == "size key September\u00a02023 50% {who} %(x)s"
     assert EN.sentence(Text("{d} rose", {"d": {"type": "driver", "value": "a_b"}})) == "A b rose"
+
+
+def test_one_of_a_kind_is_said_in_the_singular():
+    left = Text("In all, {n} clients left ({name} clients were asked).")
+    assert EN.say(left, n=1, name="1") == "In all, 1 client left (1 client were asked)."
+    assert EN.say(left, n=21, name="Tier 1").startswith("In all, 21 clients left (Tier 1 clients")
+
+
+def test_what_begins_and_ends_in_one_period_is_said_of_that_period():
+    text = Text(
+        "From {date} to {end}, {segment} left more often: {driver} rose for that time.",
+        {
+            "date": {"type": "date", "value": "2023-10-01"},
+            "end": {"type": "date", "value": "2023-10-01"},
+            "segment": {"type": "clients", "value": {}},
+            "driver": {"type": "driver", "value": "delay"},
+        },
+    )
+    assert EN.say(text).startswith("In October\u00a02023, all clients left")
+    assert ZH.say(text).startswith("2023年10月，")
+    weekly = Language("en", "EUR", "week")
+    assert weekly.say(text).startswith("In the week of 1\u00a0October\u00a02023, all")
+    longer = {**text.values, "end": {"type": "date", "value": "2023-11-01"}}
+    assert EN.say(Text(text.template, longer)).startswith("From October\u00a02023 to November")

@@ -91,6 +91,15 @@ def test_a_rise_without_a_cause_has_an_effect_since_it_began(review: Review):
     assert EN.say(words.effect(passed)).startswith("While it lasted, a client was 1.5 times")
 
 
+def test_a_ratio_without_an_end_is_more_than_a_bound(review: Review):
+    rise = dataclasses.replace(
+        review.issues[1], effect=Effect("risk_ratio", 5.1, 1.1, 100.0, "since the onset")
+    )
+    assert "5.1 times as likely to leave (1.1 to more than 100 times)." in EN.say(
+        words.effect(rise)
+    )
+
+
 def test_a_passed_trouble_with_a_known_driver_names_it(review: Review):
     month = DateEstimate("2024-06-01", "2024-06-01", "2024-06-30")
     issue = dataclasses.replace(review.issues[0], until=month)

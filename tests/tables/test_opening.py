@@ -238,6 +238,18 @@ def test_client_attributes_are_text_or_numeric(opened):
     assert column(tables.clients, "staff") == [12.0, 8.0]
 
 
+def test_control_characters_are_no_part_of_a_name(opened):
+    tables = opened(
+        clients="client_id,size\n00042,\x1b[31mkey\x07\n7,small\x01\n",
+        events="client_id,event_date,event_type\n7,2024-01-09,call\x1bback\n",
+    )
+    assert tables.clients.order_by("client_id")["size"].to_pyarrow().to_pylist() == [
+        "[31mkey",
+        "small",
+    ]
+    assert tables.events.event_type.to_pyarrow().to_pylist() == ["call back"]
+
+
 def test_events_have_value_and_level_even_where_the_source_has_none(opened):
     tables = opened(events="client_id,event_date,event_type\n7,2024-01-01,visit\n")
     assert tables.events.columns == ("client_id", "event_date", "event_type", "value", "level")

@@ -121,3 +121,10 @@ def test_period_points_carry_the_band_of_chance():
     assert points[2].observed > points[2].high
     wider = calendar.period_points(["2024-03-01"], [130], due[2:], [70], dispersion=3.0)
     assert wider[0].high > points[2].high
+
+
+def test_departures_in_parts_add_up_over_the_periods():
+    months = [f"2024-{m:02d}-01" for m in range(1, 13)]
+    points = calendar.period_points(months, np.full(12, 0.9), np.ones(12), np.full(12, 49.7))
+    assert sum(p.observed for p in points) == pytest.approx(10.8)
+    assert points[0].at_risk == 50

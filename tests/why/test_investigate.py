@@ -164,7 +164,7 @@ def test_departures_add_up_and_intervals_hold_their_value(
     )
     for estimate in (due, issue.revenue_per_year, issue.revenue_per_month_of_waiting):
         assert 0 <= estimate.low <= estimate.value <= estimate.high
-    assert due.high <= issue.departures.observed + 0.5
+    assert due.high <= issue.departures.observed
     assert len(issue.series) == drawn_books.MONTHS
     assert issue.effect is not None
     assert 1 <= issue.effect.low <= issue.effect.value <= issue.effect.high

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from churnlens.results import BookChange, Issue, RemedyResult, Text
+from churnlens.results import BookChange, DataFinding, Issue, RemedyResult, RowCounts, Text
 
 TWOFOLD = 2.0  # a rise beyond it is said in times, not in percent
+MANY_REFUSED = 0.05  # of the order rows, from which the first page says so
+MANY_UNPLACED = 0.2  # of the clients, missing from the clients table, likewise
+MOST = 0.5  # beyond which nothing is said of groups of clients
 SURE = 0.01  # p-value up to which a rise of the whole book is put on the first page
 
 
@@ -25,15 +28,17 @@ def verdict_sentences(
     smallest_visible_rise: float | None,
     remedies: Sequence[RemedyResult] = (),
     changes: Sequence[BookChange] = (),
+    unplaced: float = 0.0,
 ) -> tuple[Text, ...]:
     """Return the two sentences that a manager would say of the review.
 
     `issues` are ranked; `smallest_visible_rise` is a risk ratio; `changes` are those of the whole
-    book, in the order of time.
+    book, in the order of time; `unplaced` is the share of clients of whom no group is known.
     """
     if not issues:
         rose = bool(changes) and changes[-1].ratio > 1 and changes[-1].p_value <= SURE
-        calm = _rose(changes[-1]) if rose else _nothing(departures_last_year)
+        grouped = unplaced <= MOST
+        calm = _rose(changes[-1]) if rose else _nothing(departures_last_year, grouped)
         return (calm, _power(smallest_visible_rise))
     first = issues[0]
     assert first.title_text is not None  # every issue is written with its title
@@ -41,6 +46,45 @@ def verdict_sentences(
         r for r in remedies if r.issue_id == first.id and r.verdict == "worked" and r.risk_ratio
     ]
     return (first.title_text, _mended(mended[-1]) if mended else _cost(issues))
+
+
+def unplaced_share(findings: Sequence[DataFinding], clients: int) -> float:
+    """Return the share of clients with orders that the clients table lacks, by what was found."""
+    missing = sum(f.count or 0 for f in findings if f.code == "not_in_clients")
+    return min(missing / max(clients, 1), 1.0)
+
+
+def caveats(orders: RowCounts, unplaced: float) -> tuple[Text, ...]:
+    """Return what a reader of the verdict must know of the data it rests on; mostly nothing.
+
+    `orders` are the rows of that table; `unplaced` is the share of clients of whom no group is
+    known.
+    """
+    found = []
+    refused = orders.rejected / max(orders.read, 1)
+    if refused > MANY_REFUSED:
+        found.append(
+            Text(
+                "{share} of the order rows could not be used; all this rests on the others, and "
+                "the page on the data says what was wrong with them.",
+                {"share": {"type": "percent", "value": refused}},
+            )
+        )
+    if unplaced > MANY_UNPLACED:
+        found.append(
+            Text(
+                "{share} of the clients are missing from the clients table, so groups of clients "
+                "were looked at without them.",
+                {"share": {"type": "percent", "value": unplaced}},
+            )
+            if unplaced <= MOST
+            else Text(
+                "{share} of the clients are missing from the clients table, so hardly any group "
+                "of clients could be looked at.",
+                {"share": {"type": "percent", "value": unplaced}},
+            )
+        )
+    return tuple(found)
 
 
 def too_few(departures: float) -> tuple[Text, ...]:
@@ -77,11 +121,18 @@ def _rose(change: BookChange) -> Text:
     )
 
 
-def _nothing(departures: float) -> Text:
+def _nothing(departures: float, grouped: bool) -> Text:
+    values = {"departures": {"type": "number", "value": round(departures)}}
+    if not grouped:
+        return Text(
+            "About {departures} clients left in the last year, as many as one would expect of "
+            "this book.",
+            values,
+        )
     return Text(
         "About {departures} clients left in the last year, as many as one would expect of this "
         "book; no group of clients leaves more than it used to.",
-        {"departures": {"type": "number", "value": round(departures)}},
+        values,
     )
 
 

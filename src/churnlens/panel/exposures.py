@@ -25,6 +25,7 @@ from churnlens.results import Skipped, Text
 
 Array = npt.NDArray[Any]
 BEYOND = "share beyond"
+ROUNDING = 1e-6  # of a mean over orders that are all alike
 LEAST_BEYOND, MOST_BEYOND = 0.005, 0.1  # share of orders beyond a limit that can tell anything
 
 
@@ -94,22 +95,28 @@ def _own(name: str, data: ClientPeriods, events: tuple[EventCounts, ...]) -> Arr
 def recorded(
     found: tuple[Exposure, ...],
 ) -> tuple[tuple[Exposure, ...], tuple[Skipped, ...]]:
-    """Part the exposures with any value at all from those with none, which are said so.
+    """Part the exposures that can tell anything from those that cannot, which are said so.
 
-    A measure may stand on returns alone, which are no orders.
+    A measure may stand on returns alone, which are no orders, or be the same in every order: then
+    nobody had more of it, and to say that those with more left no more would be to say too much.
     """
-    known = [bool(np.isfinite(e.values).any()) for e in found]
-    kept = tuple(e for e, is_known in zip(found, known, strict=True) if is_known)
-    empty = (e for e, is_known in zip(found, known, strict=True) if not is_known)
-    return kept, tuple(_never_recorded(e) for e in empty)
+    silent = [_untold(e) for e in found]
+    kept = tuple(e for e, why in zip(found, silent, strict=True) if why is None)
+    return kept, tuple(why for why in silent if why is not None)
 
 
-def _never_recorded(exposure: Exposure) -> Skipped:
-    text = Text(
-        "No order has a value of {driver}, so nothing can be said of it.",
-        {"driver": {"type": "driver", "value": exposure.driver}},
-    )
-    return Skipped("unrecorded_driver", str(text), text)
+def _untold(exposure: Exposure) -> Skipped | None:
+    """Return why an exposure tells nothing; None where it may."""
+    known = exposure.values[np.isfinite(exposure.values)]
+    driver = {"driver": {"type": "driver", "value": exposure.driver}}
+    if known.size == 0:
+        text = Text("No order has a value of {driver}, so nothing can be said of it.", driver)
+        return Skipped("unrecorded_driver", str(text), text)
+    low, high = float(known.min()), float(known.max())
+    if exposure.source == "orders" and high - low <= ROUNDING * max(abs(low), abs(high)):
+        text = Text("{driver} is the same in every order: nothing can be learnt from it.", driver)
+        return Skipped("constant_driver", str(text), text)
+    return None
 
 
 def further_sides(data: ClientPeriods, plain: tuple[Exposure, ...]) -> tuple[Exposure, ...]:

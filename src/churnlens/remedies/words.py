@@ -61,7 +61,7 @@ def answer(reading: Reading) -> Text | None:
 def worked(reading: Reading) -> Text:
     """Say that departures fell by more than chance."""
     return Text(
-        "{observed} clients have left in its scope since it began; without it, it would have been"
+        "{observed} clients left in its scope since it began; without it, it would have been"
         " about {without}. The difference is more than chance.",
         _figures(reading),
     )
@@ -70,7 +70,7 @@ def worked(reading: Reading) -> Text:
 def did_not(reading: Reading) -> Text:
     """Say that the effect hoped for would have shown."""
     return Text(
-        "{observed} clients have left in its scope since it began; without it, it would have been"
+        "{observed} clients left in its scope since it began; without it, it would have been"
         " about {without}. An effect of the size hoped for ({hoped} fewer departures) would have"
         " shown by now.",
         _figures(reading),
@@ -80,7 +80,7 @@ def did_not(reading: Reading) -> Text:
 def in_between(reading: Reading) -> Text:
     """Say that the interval holds both no effect and the one hoped for."""
     return Text(
-        "{observed} clients have left in its scope since it began; without it, it would have been"
+        "{observed} clients left in its scope since it began; without it, it would have been"
         " about {without}. That fits a weak effect as well as none; another quarter will tell.",
         _figures(reading),
     )

@@ -54,7 +54,8 @@ def onset_mark(
     when = language.short_date(onset.date)
     if until is None:
         return {**mark, "label": language.say(_SINCE, when=when)}
-    label = language.say(_FROM_TO, when=when, end=language.short_date(until.date))
+    end = language.short_date(until.date)
+    label = when if end == when else language.say(_FROM_TO, when=when, end=end)
     return {**mark, "until": _place(until.date, periods) + 0.5, "label": label}
 
 

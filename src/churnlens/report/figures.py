@@ -142,9 +142,10 @@ def departures(
 ) -> Figure | None:
     """Departures seen against expected, period by period, with the onset and its band.
 
-    `until` is the last period of what has passed.
+    `until` is the last period of what has passed. None where nobody left and nobody was expected
+    to: a line along nought shows nothing that the sentence beside it does not say.
     """
-    if len(points) < 2:
+    if len(points) < 2 or not any(totals(points).values()):
         return None
     say = language.say
     rows = [
@@ -158,8 +159,7 @@ def departures(
     said = say(
         _OVER_TIME,
         period=_PERIOD_WORD[language.period],
-        observed=sum(p.observed for p in points),
-        expected=round(sum(p.expected for p in points)),
+        **totals(points),
     )
     banded = points[0].low is not None
     left = say(_LEFT_BY, period=_PERIOD_WORD[language.period])
@@ -175,9 +175,28 @@ def departures(
     )
 
 
+def totals(points: Sequence[PeriodPoint]) -> dict[str, int]:
+    """Return departures `observed` and `expected` over all the points, whole as sentences say them.
+
+    Whoever says how many left beside a chart says these, so that its table adds up to them.
+    """
+    return {
+        "observed": round(sum(p.observed for p in points)),
+        "expected": round(sum(p.expected for p in points)),
+    }
+
+
+def during(
+    points: Sequence[PeriodPoint], onset: DateEstimate, until: DateEstimate | None
+) -> tuple[PeriodPoint, ...]:
+    """Return the periods from an onset on, up to its last one where it has passed."""
+    end = until.date if until else points[-1].period if points else ""
+    return tuple(p for p in points if onset.date <= p.period <= end)
+
+
 def _period_row(point: PeriodPoint, banded: bool, language: Language) -> list[str]:
-    row = [language.period_name(point.period), language.number(point.observed)]
-    row.append(language.number(point.expected, 1))
+    seen, due = (language.number(n, 1) for n in (point.observed, point.expected))
+    row = [language.period_name(point.period), seen, due]
     if banded:
         low, high = (language.number(v, 1) for v in (point.low, point.high))
         row.append(language.span(low, high))
@@ -402,8 +421,8 @@ def group_name(attribute: str, value: str, language: Language) -> str:
 
 
 def returns(curve: ReturnCurve | None, language: Language) -> Figure | None:
-    """Chance that a silent client orders again, by length of silence."""
-    if curve is None or len(curve.silence) < 2:
+    """Chance that a silent client orders again, by length of silence; None if none ever did."""
+    if curve is None or len(curve.silence) < 2 or not any(curve.chance):
         return None
     points = [
         {"x": x, "y": y, "low": low, "high": high}
@@ -411,7 +430,9 @@ def returns(curve: ReturnCurve | None, language: Language) -> Figure | None:
     ]
     whole = range(0, int(curve.silence[-1]) + 1, max(1, int(curve.silence[-1]) // axis.MOST_TICKS))
     ticks: dict[float, str] = {n: language.say(_TIMES_RHYTHM, n=n) for n in whole}
-    level = {"type": "percent", "value": curve.level}
+    nearest = min(range(len(curve.silence)), key=lambda n: abs(curve.silence[n] - curve.threshold))
+    # the threshold is kept within bounds: what the curve says there need not be what was aimed at
+    level = {"type": "percent", "value": curve.chance[nearest]}
     threshold = language.number(curve.threshold, 1)
     said = language.say(_RETURNS_SAID, threshold=threshold, level=level)
     return figure(

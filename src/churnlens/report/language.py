@@ -17,7 +17,7 @@ from babel.messages import pofile
 from churnlens.bands import limits
 from churnlens.naming import parted, thousands_of
 from churnlens.report.words import TIERS
-from churnlens.results import Estimate, Segment, Text
+from churnlens.results import Estimate, Segment, Text, singular
 
 LOCALES = {"en": "en_GB", "zh": "zh_Hans_CN"}
 LONGEST_NAME = 60  # characters of a user's own name shown inside a sentence
@@ -33,6 +33,10 @@ _RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]")
 _LATIN_NEXT = re.compile("(?<=[\u4e00-\u9fff])(?=[A-Za-z])|(?<=[A-Za-z])(?=[\u4e00-\u9fff])")
 _FIRST_ISOLATE, _POP_ISOLATE = "\u2068", "\u2069"
 
+_SPAN = {
+    "en": re.compile(r"[Ff]rom \{(?P<from>date|since)\} to \{end\}"),
+    "zh": re.compile(r"从?\{(?P<from>date|since)\}[至到]\{end\}"),
+}
 _NO_NUMBER = "–"
 _ALL = Text("all clients")
 _CLIENTS, _CLIENTS_WITH = Text("clients"), Text("clients with {segment}")
@@ -91,7 +95,21 @@ class Language:
             return ""
         values = {key: self.value(v) for key, v in text.values.items()}
         values |= {key: v if isinstance(v, str) else self.value(v) for key, v in more.items()}
-        return self._spaced(self.gettext(text.template).format_map(values))
+        return self._spaced(self._fitted(self.gettext(text.template), values).format_map(values))
+
+    def _fitted(self, template: str, values: dict[str, str]) -> str:
+        """Fit a template to its values: one in the singular, a span of one period as that period.
+
+        `values` as written; the period of a week gets its name there.
+        """
+        span = _SPAN[self.code].search(template)
+        if span and values.get(span["from"]) == values.get("end"):
+            one = f"{{{span['from']}}}"
+            if self.period == "week":
+                values[span["from"]] = self.say(_WEEK, day=values["end"])
+            within = {"F": "In ", "f": "in "}.get(span[0][0], "")
+            template = template.replace(span[0], within + one)
+        return singular(template, values) if self.code == "en" else template
 
     def _spaced(self, written: str) -> str:
         """Part Latin words from Chinese ones by a space, as Chinese print does."""

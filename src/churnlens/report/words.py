@@ -11,6 +11,7 @@ from typing import Any
 from churnlens.results import Evidence, Issue, Review, Skipped, Text
 
 SURE_P, OFTEN_P = 0.001, 0.3
+MOST_TIMES = 100  # risk ratios are written up to here
 
 KINDS: Mapping[str, Text] = {
     "shift": Text("A change"),
@@ -143,6 +144,8 @@ _EFFECT_OF_LESS = Text(
     "times)."
 )
 
+_MORE_THAN = Text("more than {n}")
+
 _QUIET = Text(
     "Nothing has got worse: departures up to {as_of} are what tenure, season and the make-up "
     "of the book would lead one to expect."
@@ -267,7 +270,7 @@ def effect(issue: Issue) -> Text | None:
     if found is None:
         return None
     digits = 2 if found.value < 1.2 else 1
-    times = (f"{ratio:.{digits}f}" for ratio in (found.value, found.low, found.high))
+    times = (_times(ratio, digits) for ratio in (found.value, found.low, found.high))
     said: dict[str, Any] = dict(zip(("times", "low", "high"), times, strict=True))
     step = _STEP.fullmatch(found.per)
     if _of_the_change(issue, float(step[1]) if step else None):
@@ -278,6 +281,13 @@ def effect(issue: Issue) -> Text | None:
     driver = {"type": "driver", "value": step[2]}
     more = _EFFECT_OF_LESS if issue.direction == "less" else _EFFECT_OF_MORE
     return fill(more, step=_two_figures(float(step[1])), driver=driver, **said)
+
+
+def _times(ratio: float, digits: int) -> str | Text:
+    """Write a ratio; intervals are cut at `MOST_TIMES`, beyond which only that much is known."""
+    if ratio >= MOST_TIMES:
+        return fill(_MORE_THAN, n=MOST_TIMES)
+    return f"{ratio:.{digits}f}"
 
 
 _STEP = re.compile(r"([\d.]+(?:e[+-]?\d+)?) (.+)")
@@ -298,7 +308,7 @@ def _two_figures(value: float) -> float:
 
 
 def verdict(review: Review) -> tuple[Text, ...]:
-    """Return the two sentences of the first page: the review's own, or made from its issues."""
+    """Return the sentences of the first page: the review's own, or two made from its issues."""
     if review.verdict:
         return review.verdict
     if not review.issues:

@@ -39,7 +39,7 @@ from churnlens.results.review import (
     Review,
     RowCounts,
 )
-from churnlens.results.text import Segment, Text, segment_label
+from churnlens.results.text import Segment, Text, segment_label, singular
 from churnlens.results.when import (
     BookChange,
     CohortSplit,
@@ -99,5 +99,6 @@ __all__ = [
     "from_json",
     "read_review",
     "segment_label",
+    "singular",
     "to_json",
 ]

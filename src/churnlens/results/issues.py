@@ -47,10 +47,14 @@ class DefinitionsAgreeing:
 
 @dataclass(frozen=True)
 class PeriodPoint:
-    """One calendar period: departures seen, departures expected, clients at risk."""
+    """One calendar period: departures seen, departures expected, clients at risk.
+
+    A departure whose date is not certain counts in parts in the periods it may lie in: `observed`
+    is seldom whole, and its sums are those that sentences round.
+    """
 
     period: Day  # of the period's first day
-    observed: int
+    observed: float
     expected: float
     at_risk: int
     low: float | None = None  # 95 % band of what chance alone would give around `expected`

@@ -66,7 +66,7 @@ class Review:
     ruled_out: tuple[RuledOut, ...] = ()
     skipped: tuple[Skipped, ...] = ()
     data_findings: tuple[DataFinding, ...] = ()
-    verdict: tuple[Text, ...] = ()  # the two sentences of the first page
+    verdict: tuple[Text, ...] = ()  # the two sentences of the first page, then caveats
     definition_text: Text | None = None
     previous_as_of: Day | None = None
     register: tuple[RegisterEntry, ...] = ()  # the history of issues and remedies, oldest first

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -26,7 +27,26 @@ class Text:
     values: Mapping[str, Any] = field(default_factory=dict)
 
     def __str__(self) -> str:
-        return self.template.format(**{k: _plain(v) for k, v in self.values.items()})
+        written = {k: _plain(v) for k, v in self.values.items()}
+        return singular(self.template, written).format(**written)
+
+
+_COUNTED = re.compile(
+    r"(\{(\w+)\} (?:order )?(?:buyer|client|client id|day|departure|event|line|month|order|row"
+    r"|segment|value|week|year))s\b"
+)
+
+
+def singular(template: str, written: Mapping[str, str]) -> str:
+    """Return an English template with what a field counts in the singular where it counts one.
+
+    `written` are the fields' values as they will stand. Names within values are left as they are.
+    """
+
+    def fitting(counted: re.Match[str]) -> str:
+        return counted[1] if written.get(counted[2]) == "1" else counted[0]
+
+    return _COUNTED.sub(fitting, template)
 
 
 def _plain(value: Any) -> str:

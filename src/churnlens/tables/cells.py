@@ -11,6 +11,7 @@ MISSING_NUMBER = (*MISSING_TEXT, "NA", "N/A", "#N/A", "NaN", "nan", "None")
 
 _TIME = r"[T ]([01]\d|2[0-4]):?[0-5]\d(:?[0-6]\d([.,]\d+)?)?\s?(Z|[+-]\d{2}(:?\d{2})?)?"
 _DATE_AND_TIME = r"^[12]\d{3}-\d{2}-\d{2}" + _TIME + "$"
+_CONTROL = r"[\x00-\x1f\x7f]+"
 _FIRST_DAY, _LAST_DAY = "1700-01-01", "2199-12-31"
 # No amount and no measure is larger; squares and sums of what is smaller still are numbers, in
 # single precision too.
@@ -44,6 +45,14 @@ def text(column: ir.Value) -> ir.StringValue:
         return ibis.ifelse(column.isnan(), ibis.null("string"), written)
     written = column.cast("string")
     return ibis.ifelse(_says_nothing(written, MISSING_TEXT), ibis.null("string"), written)
+
+
+def shown(column: ir.Value) -> ir.StringValue:
+    """Read text that stands in sentences: as `text`, but for control characters.
+
+    A terminal would obey them, and titles go to terminals, minutes and other programs.
+    """
+    return text(text(column).re_replace(_CONTROL, " "))
 
 
 def date(column: ir.Value, pattern: str | None) -> ir.DateValue:

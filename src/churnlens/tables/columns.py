@@ -41,6 +41,7 @@ NEEDED: Mapping[str, tuple[str, ...]] = {
 }
 _DATES = ("order_date", "signup_date", "closed_on", "event_date", "start_date", "end_date")
 _NUMBERS = ("amount", "margin", "quantity", "value")
+_IDS = ("client_id", "order_id", "issue_id")  # read to the letter
 _NAMES = ("event_type", "level")  # blanks around them mean nothing, as in an attribute
 
 
@@ -222,7 +223,7 @@ def fixed_column(raw: Raw, name: str, key: str, mapped: Mapped, chosen: TableSet
 
 
 def _text(raw: Raw, source: str, key: str) -> ir.StringValue:
-    written = cells.text(raw.table[source])
+    written = (cells.text if key in _IDS else cells.shown)(raw.table[source])
     return written.strip() if key in _NAMES else written
 
 
@@ -253,12 +254,12 @@ def number_column(raw: Raw, name: str, chosen: TableSettings) -> Column:
 
 def text_column(raw: Raw, name: str) -> Column:
     """Build a text attribute; blanks around it mean nothing."""
-    return Column(name, (Reading(name, cells.text(raw.table[name]).strip()),))
+    return Column(name, (Reading(name, cells.shown(raw.table[name]).strip()),))
 
 
 def scope_column(raw: Raw, name: str) -> Column:
     """Build a remedy's scope: blank for everyone, but not by separators alone."""
-    written = cells.text(raw.table[name]).strip()
+    written = cells.shown(raw.table[name]).strip()
     nobody = written.re_search(r"^[|\s]*$")
     value = ibis.ifelse(nobody, ibis.null("string"), written)
     return Column(name, (Reading(name, value, A_SCOPE),))

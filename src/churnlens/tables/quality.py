@@ -54,7 +54,7 @@ def _after_as_of(tables: Tables) -> Iterator[DataFinding]:
     for name, counts in tables.rows.items():
         if counts.after_as_of:
             text = Text(
-                "{rows} of {read} rows of {table} are dated after {date} and were not used.",
+                "Dated after {date} and so not used: {rows} of {read} rows of {table}.",
                 {
                     "rows": counts.after_as_of,
                     "read": counts.read,
@@ -139,8 +139,8 @@ def _repeated_lines(tables: Tables) -> Iterator[DataFinding]:
 def _repeated(rows: int, step: int) -> Text:
     if step == 1:
         return Text(
-            "{rows} order lines repeat another line in every column. They were kept: two equal "
-            "lines may be two sales. If the export doubles lines, mend it there.",
+            "Equal to another line in every column: {rows} order lines. Such lines are kept, since "
+            "two may be two sales. If the export doubles lines, mend it there.",
             {"rows": rows},
         )
     return Text(
@@ -177,8 +177,8 @@ def _unknown_clients(tables: Tables) -> Iterator[DataFinding]:
         missing = _count(ordering.anti_join(tables.clients, "client_id"))
         if missing:
             text = Text(
-                "{clients} of {all} clients with orders ({share}) are missing from the clients "
-                "table: their segment is unknown.",
+                "Missing from the clients table, so that no segment is known of them: {clients} of "
+                "{all} clients with orders ({share}).",
                 {
                     "clients": missing,
                     "all": _count(ordering),
@@ -190,7 +190,7 @@ def _unknown_clients(tables: Tables) -> Iterator[DataFinding]:
         rows = tables.events.anti_join(ordering, "client_id")
         if count := _count(rows):
             text = Text(
-                "{rows} events ({share}) belong to clients who never ordered and cannot be used.",
+                "Of clients who never ordered, and so of no use: {rows} events ({share}).",
                 {"rows": count, "share": percent(count, _count(tables.events))},
             )
             yield DataFinding("events_unknown_client", "info", text, count)
@@ -269,8 +269,8 @@ def _same_name(clients: ibis.Table, name: str) -> Iterator[DataFinding]:
     same = same.filter(same.ids > 1)
     if count := _count(same):
         text = Text(
-            "{count} values of {attribute} stand under two or more client ids: perhaps one client "
-            "with two accounts, who would look like one lost and one won.",
+            "Under two or more client ids: {count} values of {attribute}. Perhaps one client with "
+            "two accounts, who would look like one lost and one won.",
             {"count": count, "attribute": name.replace("_", " ")},
         )
         yield DataFinding("same_name", "warning", text, count)

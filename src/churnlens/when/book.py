@@ -137,12 +137,14 @@ def book_changes(
 def _by_period(observed: Array, expected: Array) -> tuple[Array, Array, int]:
     """Departures and those expected by period, from the first with any expected, and which it is.
 
+    All of them where none are expected in any: there are periods enough then, but no departures.
+
     float[T − first] both.
     """
     seen = observed.sum(axis=0, dtype=np.float64)
     due = expected.sum(axis=0, dtype=np.float64)
     there = np.flatnonzero(due > 0)
-    first = int(there[0]) if len(there) else len(due)
+    first = int(there[0]) if len(there) else 0
     return np.maximum(seen[first:], 0.0), due[first:], first
 
 
@@ -170,9 +172,9 @@ def _series(panel: Panel, usual: Array) -> tuple[PeriodPoint, ...]:
     shown = slice(int(there[0]), None) if len(there) else slice(0, 0)
     return period_points(
         [day.isoformat() for day in panel.periods[shown]],
-        np.round(panel.found.sum(axis=0, dtype=np.float64)[shown]),
+        panel.found.sum(axis=0, dtype=np.float64)[shown],
         (usual * panel.active).sum(axis=0, dtype=np.float64)[shown],
-        np.round(active[shown]),
+        active[shown],
     )
 
 

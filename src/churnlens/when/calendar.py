@@ -95,16 +95,17 @@ def period_points(
     periods
         First day of each period, ISO.
     observed, expected, at_risk
-        Departures, expected departures and clients at risk of each.
+        Departures, expected departures and clients at risk of each; departures stay in parts,
+        since rounding or cutting them period by period would not add up.
     dispersion
         Variance of the counts over Poisson; widens the 95 % band.
     """
     due = np.asarray(expected, dtype=float)
     low, high = _band(due, dispersion)
     return tuple(
-        PeriodPoint(period, int(seen), float(mean), int(risk), float(below), float(above))
+        PeriodPoint(period, float(seen), float(mean), round(risk), float(below), float(above))
         for period, seen, mean, risk, below, above in zip(
-            periods, np.asarray(observed), due, np.asarray(at_risk), low, high, strict=True
+            periods, np.asarray(observed), due, np.asarray(at_risk).tolist(), low, high, strict=True
         )
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -322,6 +322,8 @@ def _issue(
 ) -> Issue:
     a = finding.attribution
     agree = 1 + agreeing(finding.term, finding.others)
+    seen = round(a.observed)  # no bound may exceed the whole number that it is a part of
+    due = Estimate(*(min(v, seen) for v in astuple(a.attributable)))
     return Issue(
         id="",
         rank=0,
@@ -333,7 +335,7 @@ def _issue(
         verdict=verdict,
         segment={k: tuple(v) for k, v in segment.items()},
         onset=onset,
-        departures=Departures(round(a.observed), a.expected, a.attributable),
+        departures=Departures(seen, a.expected, due),
         revenue_per_year=a.revenue,
         margin_per_year=a.margin,
         effect=effect,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,11 +11,13 @@ from churnlens.report.language import Language
 from churnlens.report.pages.issue import check
 from churnlens.results import (
     Association,
+    Book,
     DefinitionSummary,
     Estimate,
     Issue,
     RegisterEntry,
     RemedyResult,
+    ReturnCurve,
     Review,
     RuledOut,
     Text,
@@ -54,6 +55,15 @@ _NEXT_QUARTER = Text("Next quarter")
 _CHECKED = Text(
     "Tried on {quarters} past quarters that it had not seen: {share} of its 95% intervals held "
     "what then came."
+)
+_COVERS = Text("{orders} orders of {clients} buyers, from {first} to {last}.")
+_COVERS_A_DAY = Text("{orders} orders of {clients} buyers, all on {first}.")
+_SET_APART = Text(
+    "Set apart, because they never were clients: {n} buyers of a single or one-off bulk order."
+)
+_NO_RETURNS = Text(
+    "No client ordered again after a silence that told anything, so the chance of a return is not "
+    "known from these records; {threshold} times the client’s own rhythm counts as leaving."
 )
 _NOT_CARRIED_OUT = Text("Announced, but what it was to change did not change.")
 
@@ -105,6 +115,8 @@ def stay(review: Review, language: Language) -> list[dict[str, Any]]:
     """Return the page on what marks the loyal, and what each tier brings."""
     book = review.book
     tiers = [_tier(tier, language) for tier in book.tiers]
+    if len(tiers) == 1:  # too few clients to part: all of them are in the one row
+        tiers[0]["name"] = language.say(_OF_ALL)
     marks = [_mark(mark, language) for mark in book.stay]
     known = any(bar.role == "cause" for bar in book.waterfall)
     bridge = book.waterfall if known else book.mix
@@ -143,11 +155,11 @@ def _trend(ratio: float | None, language: Language) -> str:
 
 def _tier_name(tier: str, language: Language) -> str:
     """Name a tier, or several that were joined as too small ("… and …")."""
-    named = [words.TIERS.get(part) for part in tier.split(" and ")]
-    known = [language.say(name) for name in named if name is not None]
-    if len(known) < len(named) or not known:
+    parts = tier.split(" and ")
+    if not all(part in words.TIERS for part in parts):
         return language.driver(tier)
-    return functools.reduce(language.both, known)
+    *others, last = [language.tier(part) for part in parts]
+    return language.capital(language.both(language.listed(others), last) if others else last)
 
 
 def _mark(mark: Association, language: Language) -> dict[str, Any]:
@@ -210,6 +222,7 @@ def _group(group: str, titles: dict[str, str], language: Language) -> str:
 def _remedy(remedy: RemedyResult, driver: Text | None, language: Language) -> dict[str, Any]:
     readable = remedy.readable_from
     moved = remedy.driver_moved
+    told = remedy.detail is not None and "driver" in remedy.detail.values  # what it did to it
     saved = remedy.money_saved if remedy.money_saved and remedy.money_saved.low > 0 else None
     return {
         "action": language.capital(language.name(remedy.action, 200)),
@@ -220,9 +233,9 @@ def _remedy(remedy: RemedyResult, driver: Text | None, language: Language) -> di
         "verdict_name": language.say(words.REMEDY_VERDICTS[remedy.verdict]),
         "readable": language.say(_READABLE, date=language.when(readable)) if readable else "",
         "detail": language.sentence(remedy.detail),
-        "not_carried_out": language.say(_NOT_CARRIED_OUT) if moved is False else "",
+        "not_carried_out": language.say(_NOT_CARRIED_OUT) if moved is False and not told else "",
         "avoided": _avoided(remedy.departures_avoided, language),
-        "moved": _moved(remedy, driver, language),
+        "moved": "" if told else _moved(remedy, driver, language),
         "at_stake": _at_stake(remedy.still_at_stake, language),
         "plan": language.sentence(remedy.plan.text) if remedy.plan else "",
         "notes": [language.sentence(note) for note in remedy.notes],
@@ -377,13 +390,17 @@ def data(review: Review, language: Language) -> list[dict[str, Any]]:
             "rows": rows,
             "rejected": any(count.rejected for count in review.rows.values()),
             "findings": found,
-            "first": language.day(book.first_date),
-            "last": language.day(book.last_date),
-            "clients": language.number(book.clients),
-            "orders": language.number(book.orders),
-            "set_apart": language.number(book.set_apart),
+            "covers": _covers(book, language),
         }
     ]
+
+
+def _covers(book: Book, language: Language) -> list[str]:
+    """Say how many orders there are, of how many buyers, of which days; who is set apart."""
+    days = {"first": language.day(book.first_date), "last": language.day(book.last_date)}
+    text = _COVERS if book.first_date != book.last_date else _COVERS_A_DAY
+    said = [language.say(text, orders=book.orders, clients=book.clients, **days)]
+    return [*said, language.say(_SET_APART, n=book.set_apart)] if book.set_apart else said
 
 
 def method(review: Review, language: Language) -> list[dict[str, Any]]:
@@ -397,6 +414,7 @@ def method(review: Review, language: Language) -> list[dict[str, Any]]:
             "definition_name": language.driver(review.departure_definition.name),
             "definitions": [_definition(d, language) for d in book.definitions],
             "returns": figures.returns(book.returns, language),
+            "no_returns": _no_returns(book.returns, language),
             "segments": language.number(book.segments_looked_at),
             "starts": language.number(book.starts_looked_at),
             "looked": bool(book.segments_looked_at),
@@ -404,6 +422,13 @@ def method(review: Review, language: Language) -> list[dict[str, Any]]:
             "change": language.say(words.chance(book.change_p)),
         }
     ]
+
+
+def _no_returns(curve: ReturnCurve | None, language: Language) -> str:
+    """Say why there is no curve of returns, and what silence is taken for leaving all the same."""
+    if curve is None or any(curve.chance):
+        return ""
+    return language.say(_NO_RETURNS, threshold=language.number(curve.threshold, 1))
 
 
 def _definition(definition: DefinitionSummary, language: Language) -> dict[str, str]:

@@ -36,6 +36,11 @@ _AT_ONCE = {
 _EXCESS = Text(
     "{observed} left where {expected} were expected; {excess} ({interval}) come from this."
 )
+# A driver need not reach all of its segment, nor at once; the chart beside it counts everyone.
+_EXCESS_REACHED = Text(
+    "Of those it reached, {observed} left where {expected} were expected; {excess} ({interval}) "
+    "come from this."
+)
 _CLIENTS = Text("{n} clients")
 _RIVALS = Text("Cannot be told apart from {drivers}: they moved together.")
 _ALSO = Text("Nearly the same: {segments}.")
@@ -43,6 +48,10 @@ _MARGIN = Text("Margin: {money} a year ({interval}).")
 _NOT_WRITTEN = Text("No test has been written down: no record says yet what a remedy would undo.")
 _UNDER_WAY = Text("A remedy has begun: {action}, from {date}. {verdict}.")
 _DEPARTURES = Text("{observed} of these clients left where {expected} were expected")
+_DEPARTURES_SINCE = Text("{observed} of these clients left since {date}; {expected} were expected")
+_DEPARTURES_SPAN = Text(
+    "{observed} of these clients left from {date} to {end}; {expected} were expected"
+)
 _DRIVER = Text("{driver}, on average")
 _DRIVER_WENT = Text("{driver} went from {before} to {after} on average")
 _DRIVER_BACK = Text("{driver} went from {before} to {after} on average, and back")
@@ -176,7 +185,7 @@ def _cost_more(issue: Issue, language: Language) -> list[str]:
             language.number(round(departures.attributable.high)),
         ),
     }
-    found = [language.say(_EXCESS, **values)]
+    found = [language.say(_EXCESS_REACHED if issue.driver else _EXCESS, **values)]
     if issue.margin_per_year:
         money = language.money(issue.margin_per_year.value)
         interval = language.interval(issue.margin_per_year, "money")
@@ -188,13 +197,10 @@ def _charts(issue: Issue, language: Language) -> list[dict[str, Any]]:
     """Return the charts that the issue has data for, in reading order, sized to fill rows."""
     name = language.name(language.say(words.measured(issue)), 80) if issue.driver else ""
     moved = issue.driver_onset or issue.onset
-    departures = issue.departures
     draw: list[tuple[bool, str, Callable[[tuple[int, int]], figures.Figure | None]]] = [
         (
             len(issue.series) > 1,
-            language.say(
-                _DEPARTURES, observed=departures.observed, expected=round(departures.expected)
-            ),
+            _departures_title(issue, language),
             lambda size: figures.departures(issue.series, issue.onset, language, size, issue.until),
         ),
         (
@@ -225,6 +231,17 @@ def _charts(issue: Issue, language: Language) -> list[dict[str, Any]]:
         {"size": width, "title": title, "chart": drawn(_SIZES[width])}
         for width, (title, drawn) in zip(_ROWS[len(present)], present, strict=True)
     ]
+
+
+def _departures_title(issue: Issue, language: Language) -> str:
+    """Say how many left and were expected in the periods that the chart marks, as its table has."""
+    if issue.onset is None:
+        return language.say(_DEPARTURES, **figures.totals(issue.series))
+    dates = {"date": language.within(issue.onset.date)}
+    if issue.until:
+        dates["end"] = language.within(issue.until.date)
+    counts = figures.totals(figures.during(issue.series, issue.onset, issue.until))
+    return language.say(_DEPARTURES_SPAN if issue.until else _DEPARTURES_SINCE, **counts, **dates)
 
 
 def _driver_title(issue: Issue, name: str, language: Language) -> str:

@@ -22,7 +22,7 @@ _A_YEAR = {"week": 52, "month": 12, "quarter": 4}
 
 
 def verdict(review: Review, language: Language) -> list[dict[str, Any]]:
-    """Return the page of verdict: two sentences, departures over time, issues by money."""
+    """Return the page of verdict: its sentences, departures over time, issues by money."""
     return [
         {
             "sentences": [language.sentence(text) for text in words.verdict(review)],
@@ -45,14 +45,12 @@ def _chart_title(review: Review, language: Language) -> str:
     onset, until = _marked(review)
     points = review.book.series
     if onset is None:
-        points, text, dates = points[-_A_YEAR[review.period] :], _CHART_YEAR, {}
-    else:
-        end = until.date if until else review.as_of
-        points = tuple(p for p in points if onset.date <= p.period <= end)
-        text = _CHART_SPAN if until else _CHART_SINCE
-        dates = {"date": language.within(onset.date), "end": language.within(end)}
-    observed, expected = sum(p.observed for p in points), sum(p.expected for p in points)
-    return language.say(text, observed=observed, expected=round(expected), **dates)
+        return language.say(_CHART_YEAR, **figures.totals(points[-_A_YEAR[review.period] :]))
+    dates = {"date": language.within(onset.date)}
+    if until:
+        dates["end"] = language.within(until.date)
+    counts = figures.totals(figures.during(points, onset, until))
+    return language.say(_CHART_SPAN if until else _CHART_SINCE, **counts, **dates)
 
 
 def _marked(review: Review) -> tuple[DateEstimate | None, DateEstimate | None]:
@@ -73,8 +71,9 @@ def _key_figures(review: Review, language: Language) -> list[dict[str, str]]:
     # who was set apart never was a client, and is in none of the other figures
     found = [(language.number(book.clients - book.set_apart), _CLIENTS)]
     if last:
-        found.append((language.number(sum(p.observed for p in last)), _LEFT_YEAR))
-        found.append((language.number(round(sum(p.expected for p in last))), _EXPECTED_YEAR))
+        counts = figures.totals(last)
+        found.append((language.number(counts["observed"]), _LEFT_YEAR))
+        found.append((language.number(counts["expected"]), _EXPECTED_YEAR))
     if review.issues:
         lost = sum(issue.revenue_per_year.value for issue in review.issues)
         found.append((language.money(lost), _AT_STAKE))
@@ -86,7 +85,8 @@ def _since(issue: Issue, language: Language) -> str:
         since = language.within(issue.onset.date)
         if issue.until is None:
             return since
-        return language.span(since, language.within(issue.until.date))
+        end = language.within(issue.until.date)
+        return since if since == end else language.span(since, end)
     return language.sentence(_ALL_ALONG) if issue.kind == "standing" else "–"
 
 
