@@ -23,14 +23,16 @@ HERE = Path(__file__).parent
 def main() -> None:
     """Run all tasks, print the board, write it beside this file."""
     asked = _arguments()
+    kinds = [(strength, 1.0) for strength in asked.strength]
+    kinds += [(max(asked.strength), share) for share in asked.share]
     tasks = [
-        Task(world, seed, asked.clients, strength)
-        for strength in asked.strength
-        for seed in range(asked.first_seed, asked.first_seed + asked.seeds)
+        Task(world, seed, asked.clients, strength, share)
+        for strength, share in kinds
+        for seed in range(asked.first_seed, asked.first_seed + _seeds(asked, strength, share))
         for world in asked.worlds
     ]
     rows = _run(tasks, asked.jobs)
-    rows.sort(key=lambda r: (-r["strength"], r["world"], r["seed"], r["who"]))
+    rows.sort(key=lambda r: (-r["share"], -r["strength"], r["world"], r["seed"], r["who"]))
     asked_for = [a for a in sys.argv[1:] if not a.startswith(("--out", "/"))]
     text = markdown(rows, " ".join(asked_for))
     print(text)
@@ -47,9 +49,20 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--first-seed", type=int, default=1000)
     parser.add_argument("--clients", type=int, help="clients a world; otherwise drawn")
     parser.add_argument("--strength", type=float, nargs="+", default=[1.0])
+    parser.add_argument(
+        "--share", type=float, nargs="+", default=[], help="shares of the clients, run besides"
+    )
+    parser.add_argument(
+        "--seeds-weak", type=int, help="seeds a world of all but the strongest; otherwise as many"
+    )
     parser.add_argument("--jobs", type=int, default=2, help="processes")
     parser.add_argument("--out", type=Path, default=HERE, help="folder for the result files")
     return parser.parse_args()
+
+
+def _seeds(asked: argparse.Namespace, strength: float, share: float) -> int:
+    weak = strength < max(asked.strength) or share != 1
+    return asked.seeds if asked.seeds_weak is None or not weak else asked.seeds_weak
 
 
 def _run(tasks: list[Task], jobs: int) -> list[Row]:

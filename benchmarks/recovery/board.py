@@ -25,16 +25,20 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Task:
-    """One world to be run."""
+    """One world to be run; `share` is that of the clients it would have."""
 
     world: str
     seed: int
     clients: int | None
     strength: float
+    share: float = 1.0
 
 
 def run(task: Task) -> list[Row]:
     """Return one row a contestant, the oracle and the dating of departures among them."""
+    if task.share != 1:
+        whole = play(task.world, task.clients, task.seed, task.strength).truth.clients
+        task = dataclasses.replace(task, clients=round(task.share * whole))
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         truth = write_world(folder, task.world, task.clients, task.seed, strength=task.strength)

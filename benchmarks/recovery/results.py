@@ -13,7 +13,8 @@ FEWEST_FOR_POWER = 30  # worlds
 
 def markdown(rows: list[Row], command: str) -> str:
     """Return the whole result file as Markdown."""
-    worlds = {(r["world"], r["seed"], r["strength"]) for r in rows}
+    worlds = {(r["world"], r["seed"], r["strength"], r["share"]) for r in rows}
+    every, rows = rows, [r for r in rows if r["share"] == 1]
     first = "`uv run --group bench python -m benchmarks.recovery " + f"{command}".strip() + "`"
     parts = [
         "# The recovery benchmark",
@@ -21,11 +22,12 @@ def markdown(rows: list[Row], command: str) -> str:
         "± its Monte Carlo standard error; – where a contestant gives no such thing.",
         _board(rows),
         _fading(rows),
+        _fewer([r for r in every if r["share"] != 1]),
         _oracle(_strongest([r for r in rows if r["who"] == ORACLE])),
         _power(rows),
         _dating(_strongest([r for r in rows if r["who"] == DATING])),
         _by_world(_strongest([r for r in rows if r["who"] == CHURNLENS])),
-        _failed([r for r in rows if r.get("failed")]),
+        _failed([r for r in every if r.get("failed")]),
     ]
     return "\n\n".join(p for p in parts if p) + "\n"
 
@@ -73,6 +75,25 @@ def _fading(rows: list[Row]) -> str:
     heads = ["strength", "rise", "oracle sees", *_contestants(rows)]
     return "## As the rise gets smaller\n\nCause first and named / false blame.\n\n" + _table(
         heads, lines
+    )
+
+
+def _fewer(rows: list[Row]) -> str:
+    """Say how each contestant does where a book has fewer clients and is as long as before."""
+    if not rows:
+        return ""
+    lines = []
+    for share in sorted({r["share"] for r in rows}, reverse=True):
+        here = [r for r in rows if r["share"] == share]
+        for who in _contestants(here):
+            sums = summary([r for r in here if r["who"] == who])
+            keys = ("first_right", "first_named", "recall", "false_blame", "false_alarm")
+            lines.append([f"{100 * share:g} %", who, *(cell(k, sums) for k in keys)])
+    heads = ("cause first", "and named", "recall", "false blame", "false alarm")
+    return (
+        "## With fewer clients\n\nThe same seeds with a part of the clients. A rise is drawn so "
+        "that it can be seen by who knows its place and date, and is larger in a smaller book.\n\n"
+        + _table(["clients", "", *heads], lines)
     )
 
 
