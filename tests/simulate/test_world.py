@@ -88,6 +88,14 @@ def test_a_world_can_be_written_as_parquet(tmp_path) -> None:
     assert truth == read_truth(tmp_path / "truth.json")
 
 
+def test_a_world_leaves_nothing_of_the_one_before_it(tmp_path) -> None:
+    write_world(tmp_path, "approval_mended", 60, 1, file_format="parquet")
+    assert (tmp_path / "remedies.csv").exists()
+    write_world(tmp_path, "quiet", 60, 1)
+    assert not (tmp_path / "remedies.csv").exists()
+    assert [p.name for p in tmp_path.glob("orders.*")] == ["orders.csv.gz"]
+
+
 def test_names_are_drawn_but_for_the_model_case() -> None:
     drawn = {frozenset(play("procedure", 200, seed).orders) for seed in range(4)}
     assert len(drawn) == 4

@@ -102,6 +102,8 @@ def write_world(
     """
     played = play(world, clients, seed, strength)
     out.mkdir(parents=True, exist_ok=True)
+    for left_over in ("orders.csv", "orders.csv.gz", "orders.parquet", "remedies.csv"):
+        (out / left_over).unlink(missing_ok=True)  # of another world written here before
     _write(out / f"orders.{file_format}", played.orders)
     _write(out / "clients.csv", played.clients)
     _write(out / "events.csv", played.events)
