@@ -32,6 +32,15 @@ def test_how_sure_falls_with_failed_checks_and_definitions(review: Review):
     assert str(words.how_sure(weak)) == "A hint"
 
 
+def test_nothing_is_very_sure_where_there_is_nobody_to_compare_with(review: Review):
+    everyone = dataclasses.replace(
+        review.issues[0], segment={}, evidence=(), definitions_agreeing=DefinitionsAgreeing(3, 3)
+    )
+    assert str(words.how_sure(everyone)) == "Fairly sure"
+    by_dose = (Evidence("dose_response", "pass", ""),)
+    assert str(words.how_sure(dataclasses.replace(everyone, evidence=by_dose))) == "Very sure"
+
+
 def test_a_p_value_is_said_in_words():
     assert "fewer than 1 of 1,000" in EN.say(words.chance(0.001))
     assert "about 1 of 50 " in EN.say(words.chance(0.02))

@@ -225,12 +225,15 @@ def how_sure(issue: Issue) -> Text:
     """Grade an issue by its verdict, its checks and the definitions in which it holds.
 
     `Very sure` is a cause that failed no check and holds under every definition of leaving;
-    one failed check or one definition against makes it `Sure`, more makes it `Fairly sure`.
+    one failed check or one definition against makes it `Sure`, more makes it `Fairly sure`. So does
+    a change of the whole book by whose dose nobody can be told apart: there is but the time before.
     """
     if issue.kind == "mix":
         return _MIX_SURE
     if issue.verdict != "cause":
         return _NOT_SURE if (issue.p_value or 0.0) <= 0.05 else _HINT
+    if not (issue.segment or _passed(issue, "dose_response")):
+        return _FAIRLY_SURE
     against = _count(issue.evidence, "fail")
     against += issue.definitions_agreeing.of - issue.definitions_agreeing.agree
     return (_VERY_SURE, _SURE)[against] if against < 2 else _FAIRLY_SURE
@@ -247,6 +250,10 @@ def grounds(issue: Issue) -> tuple[Text, ...]:
     if agreeing.of:
         said.append(fill(_HOLDS, agree=agreeing.agree, of=agreeing.of))
     return tuple(said)
+
+
+def _passed(issue: Issue, check: str) -> bool:
+    return any(e.check == check and e.outcome == "pass" for e in issue.evidence)
 
 
 def _count(evidence: tuple[Evidence, ...], outcome: str) -> int:
