@@ -143,9 +143,10 @@ def test_every_odd_remedy_gets_an_answer_and_a_report(tmp_path: Path) -> None:
     (tmp_path / "remedies.csv").write_text(ODD_REMEDIES, encoding="utf-8")
     outcome = investigate(tmp_path, QUICK, as_of=REVIEWS[-1])
     said = {remedy.action: remedy for remedy in outcome.review.remedies}
-    assert len(said) == 11  # all but the one dated after the data
+    assert len(said) == 10  # all but the one dated after the data and the one that is refused
     assert outcome.tables.rows["remedies"].after_as_of == 1
-    for name in ("a value nobody has", "over at once", "over before it began"):
+    assert outcome.tables.rows["remedies"].rejected == 1  # over before it began
+    for name in ("a value nobody has", "over at once"):
         assert (said[name].verdict, said[name].risk_ratio) == ("cannot_tell", None)
     assert said["over already"].verdict == "did_not"
     assert said["begun today"].verdict in ("too_early", "cannot_tell")
