@@ -28,8 +28,10 @@ from churnlens.why.widening import as_wide
 
 Array = npt.NDArray[Any]
 
-DRIVER_ALPHA = 0.03  # error rate over all recorded changes and lags
-SCAN_ALPHA = 0.02  # error rate of the scan over all segments and starts
+# Error rate over all recorded changes and lags; half of it for each explanation after the first,
+# as every one that is taken is followed by another look.
+DRIVER_ALPHA = 0.02
+SCAN_ALPHA = 0.03  # error rate of the scan over all segments and starts
 TESTS_A_MOVE = 6.0  # lags, lengths and shapes are alike: they count as so many independent tests
 # Gain below which an explanation is dropped again once the others are in. A driver's change must
 # reach it for the segment as a whole, not only by each client's own dose: what the firm does to a
@@ -144,9 +146,10 @@ def _sure_driver(
     segment as a whole has no sure rise.
     """
     expected = baseline.expected * explained_risk(baseline, now)
+    level = DRIVER_ALPHA / 2 ** len(terms)
     for gain, c in _by_gain(baseline, candidates, taken, terms, now):
-        p = _chance_of(baseline, c, gain, terms, expected, len(candidates))
-        if p > DRIVER_ALPHA or _an_answer(baseline, c, len(candidates)):
+        p = _chance_of(baseline, c, gain, terms, expected, len(candidates), level)
+        if p > level or _an_answer(baseline, c, len(candidates)):
             continue
         share = beaten(baseline, c.inside, c.term.dose, expected)
         if share is None or share <= MOST_BEATEN:
@@ -161,23 +164,25 @@ def _chance_of(
     terms: tuple[Term, ...],
     expected: Array,
     moves: int,
+    level: float,
 ) -> float:
     """The p-value of a candidate beside `terms`, so many changes having been looked at.
 
-    Departures as they are counted say too little where many leave slowly, so what clients ordered
-    is asked where they leave it open, for the segment as a whole. Both allow for more lags and
-    lengths than are really apart; how often clients drawn at random rise as much does not. That
-    one is asked of the first explanation only: what an explanation leaves over, where it does not
-    fit to the last, lies in its own segment, and clients drawn at random are no match for it.
+    It is worked out until it is `level` or below. Departures as they are counted say too little
+    where many leave slowly, so what clients ordered is asked where they leave it open, for the
+    segment as a whole. Both allow for more lags and lengths than are really apart; how often
+    clients drawn at random rise as much does not. That one is asked of the first explanation only:
+    what an explanation leaves over, where it does not fit to the last, lies in its own segment, and
+    clients drawn at random are no match for it.
     """
     p = driver_p(gain, moves)
-    if p > DRIVER_ALPHA:
+    if p > level:
         alike = (c.inside & c.term.dose.any(axis=0)).astype(np.float32)
         whole = (*terms, Term(c.term.name, alike, c.inside))
         told = gain_of_orders(baseline, whole) - gain_of_orders(baseline, terms)
         p = min(p, driver_p(told - c.price, moves))
-    if p > DRIVER_ALPHA and not terms:
-        by_draws = chance(baseline, c, expected, DRIVER_ALPHA / moves)
+    if p > level and not terms:
+        by_draws = chance(baseline, c, expected, level / moves)
         p = p if by_draws is None else min(p, by_draws * moves)
     return p
 
