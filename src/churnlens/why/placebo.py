@@ -58,6 +58,8 @@ def chance(baseline: Baseline, candidate: Candidate, expected: Array, level: flo
     ----------
     expected
         Departures expected without the change, float32[n, T].
+    level
+        The p-value from which on it need not be known more closely, above 0.
 
     Returns
     -------

@@ -124,8 +124,8 @@ def _next(
         two = _by_gain(baseline, candidates, [*taken, best], (*terms, best.term), now)
         both = two[0][0] if two else 0.0
         worth = max(gain - price, both - 2 * price)  # two causes may share a window
-        # In the same place the driver is taken though the window may fit better: it has the freer
-        # choice of dates, and in a large book any difference is clear.
+        # In the same place the driver is taken though the window may fit better: a window has the
+        # freer choice of dates, and in a large book any difference is clear.
         if window is None or _same(baseline, best, window, scan.attributes):
             return Explanation(best, None, best.term, p, gain, best.lasting)
         if window.score <= worth + CLEARLY:
