@@ -81,3 +81,17 @@ def test_a_dose_stays_what_was_lived_through_when_a_change_has_passed(
     later[:, move.end :] = 0.0
     np.testing.assert_array_equal(dose, change_dose(move, later, cause.inside))
     np.testing.assert_allclose(dose[:, LATE], dose[:, move.end], atol=1e-6)
+
+
+def test_noise_that_grows_with_the_level_makes_no_doses_apart() -> None:
+    def alike(rng, key, dose, onset):
+        plain = drawn_books.shifted(rng, key, np.ones(len(dose)), noise=0.3)
+        after = np.arange(drawn_books.MONTHS) >= drawn_books.START
+        scatter = rng.normal(0, 3.0, plain.shape) * (key[:, None] & after)
+        return {"cause": (plain + scatter).astype(np.float32)}
+
+    book = drawn_books.draw(drivers=alike, seed=5)
+    candidate = book.candidate("cause")
+    raw = book.exposure("cause").values[book.key, drawn_books.START :]
+    apart = np.nanmean(raw, axis=1).std() / candidate.move.shift
+    assert candidate.dose[book.key, LATE].std() < 0.3 * apart

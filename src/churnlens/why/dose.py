@@ -17,6 +17,7 @@ from churnlens.panel.cumulative import cumulative
 from churnlens.why.moves import Move
 
 Array = npt.NDArray[Any]
+LEAST_FREE = 20  # records beyond one a client from which scatter is known
 WIDEST = 4.0  # a dose is kept within this many times the segment's own shift
 
 
@@ -45,6 +46,8 @@ def change_dose(move: Move, values: Array, inside: Array) -> Array:
 def _of_members(move: Move, values: Array, inside: Array) -> Array:
     """The same for clients who are in the segment at some time."""
     there = np.isfinite(values)
+    # Only differences matter, and squares of large numbers leave single precision nothing to tell.
+    values = values - _level(values[:, : move.start])
     sums, counts = cumulative(np.where(there, values, 0)), cumulative(there.astype(np.float32))
     t = np.arange(values.shape[1])
     lived = t if move.end is None else np.minimum(t, move.end)
@@ -53,9 +56,12 @@ def _of_members(move: Move, values: Array, inside: Array) -> Array:
     before, spread, noise = _before(
         sums[:, move.start], counts[:, move.start], values[:, : move.start]
     )
+    squares = cumulative(np.where(there, values, 0) ** 2)
+    since = _noise_since(since_s, since_n, squares[:, lived] - squares[:, [move.start]])
+    scatter = np.maximum(noise, since)
     started = t >= move.start
     change = since_s / np.maximum(since_n, 1) - before[:, None]
-    error = noise / np.maximum(since_n, 1) + spread[:, None]
+    error = scatter / np.maximum(since_n, 1) + spread[:, None]
     known = (since_n > 0) & started & inside
     # In its first period nobody has lived through a change yet: the segment's own stands in.
     seen = known.any(axis=0, keepdims=True)
@@ -65,6 +71,22 @@ def _of_members(move: Move, values: Array, inside: Array) -> Array:
     dose = typical + trust * np.where(known, change - typical, 0)
     full = move.shift if move.shift != 0 else 1.0
     return np.where(started & inside, (dose / full).clip(0, WIDEST), 0).astype(np.float32)
+
+
+def _level(values: Array) -> np.float32:
+    known = values[np.isfinite(values)]
+    return np.float32(known.mean(dtype=np.float64) if known.size else 0)
+
+
+def _noise_since(sums: Array, counts: Array, squares: Array) -> Array:
+    """Variance of one period around its client's mean since the change, by what was known when.
+
+    Float[1, T], from each client's running sums, float[n, T]; 0 while too little is known. What is
+    several times as much as before mostly scatters several times as much as well.
+    """
+    free = (counts - 1).clip(0).sum(axis=0, keepdims=True)
+    around = (squares - sums**2 / np.maximum(counts, 1)).sum(axis=0, keepdims=True)
+    return np.where(free >= LEAST_FREE, around.clip(0) / np.maximum(free, 1), 0)
 
 
 def _mean(values: Array, where: Array) -> Array:

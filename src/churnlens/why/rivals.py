@@ -21,7 +21,7 @@ from churnlens.why.selection import KEEP, Explained, at_once, together
 
 Array = npt.NDArray[Any]
 
-SAME_DOSE_P = 0.001  # doses correlated so surely are one dose measured twice
+SAME_DOSE_P = 0.02  # doses correlated so surely are one dose measured twice
 LIVED = 2  # periods since both began to change, before which a dose says nothing
 FEWEST_DOSES = 10  # clients
 CHANNEL_P = 0.05  # the like where one is an event that a measured trouble may bring about
