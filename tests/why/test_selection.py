@@ -133,3 +133,29 @@ def test_a_change_that_clients_drawn_at_random_show_as_well_is_not_taken(
     moved = dataclasses.replace(plain, inside=inside, term=term, price=-20.0)
     taken = select(hit.baseline, (moved,), hit.scan(), {})
     assert all(p.candidate is None for p in taken.parts)
+
+
+def test_a_definition_that_sees_too_little_says_nothing_against_a_rise() -> None:
+    book = drawn_books.draw(excess=4.0, seed=1)
+    now = np.arange(drawn_books.MONTHS) > drawn_books.START
+    quiet = np.where(book.key[:, None] & now, book.baseline.expected, book.baseline.observed)
+    denies = dataclasses.replace(book.baseline, observed=quiet)
+    few = dataclasses.replace(
+        book.baseline, expected=book.baseline.expected / 200, observed=quiet * 0
+    )
+    assert [p.window is not None for p in chosen(book, {"blind": few}).parts] == [True]
+    assert chosen(book, {"denies": denies, "denies too": denies}).parts == ()
+
+
+def test_what_a_driver_leaves_over_for_some_of_its_clients_is_no_rise_of_its_own() -> None:
+    def drivers(rng, key, dose, onset):
+        return {"cause": drawn_books.shifted(rng, key, np.ones(len(dose)))}
+
+    plain = drawn_books.draw(excess=2.0, drivers=drivers, follow="flat", clients=4000, seed=3)
+    north = (plain.panel.attributes["region"] == "north").to_numpy()
+    late = np.arange(drawn_books.MONTHS) > drawn_books.START
+    more = np.random.default_rng(3).random((4000, drawn_books.MONTHS)) < 0.05
+    book = drawn_books.with_departures(plain, more & late & (plain.key & north)[:, None])
+    (part,) = chosen(book).parts
+    assert part.candidate is not None
+    assert part.candidate.driver == "cause"

@@ -106,6 +106,15 @@ def test_a_driver_left_aside(
     assert out.why.endswith(".")
 
 
+def test_a_change_that_only_those_with_most_of_it_left_after_is_not_cleared(
+    hit: drawn_books.Drawn,
+) -> None:
+    seen = dataclasses.replace(hit.candidate("still"), dose_gain=12.0, flat_gain=1.0)
+    out = rule_out(hit.baseline, "still", (seen,), (), drawn_books.explained(hit))
+    assert out.verdict == "cannot_tell"
+    assert "a cause or a sign" in out.why
+
+
 @pytest.mark.parametrize(("sign", "says"), [(1, "higher"), (-1, "lower")])
 def test_a_driver_that_is_higher_where_more_leave_is_not_cleared(
     sign: int, says: str, hit: drawn_books.Drawn

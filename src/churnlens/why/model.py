@@ -19,7 +19,7 @@ import numpy.typing as npt
 from churnlens.panel.threads import over_chunks
 from churnlens.which import marginal
 from churnlens.which.baseline import Baseline
-from churnlens.which.windows import LEVEL_PRIOR
+from churnlens.which.windows import LEVEL_PRIOR, gain_of
 
 Array = npt.NDArray[Any]
 
@@ -166,6 +166,25 @@ def agreeing(term: Term, others: dict[str, Baseline]) -> int:
     """Return in how many other churn definitions departures rise with the term (one-sided 10 %)."""
     fits = over_chunks(lambda other: fit(other, (term,)), others.values())
     return sum(bool(f.gain >= TENTH and f.excess[0] > 0) for f in fits)
+
+
+def able_to_see(term: Term, excess: float, others: dict[str, Baseline]) -> dict[str, Baseline]:
+    """Return the churn definitions in which a rise by so much excess risk would have shown.
+
+    One that sees few of a segment's departures says nothing against those that another sees.
+    """
+    during = term.dose > 0
+
+    def able(other: Baseline) -> bool:
+        due, rest = (
+            np.asarray(other.expected[where].sum(dtype=np.float64))
+            for where in (during, term.inside & ~during)
+        )
+        seen = due * (1 + excess)
+        gain = gain_of(seen, due, seen + rest + LEVEL_PRIOR, due + rest + LEVEL_PRIOR)
+        return bool(gain >= TENTH)
+
+    return {name: other for name, other in others.items() if able(other)}
 
 
 def _cells(baseline: Baseline, terms: tuple[Term, ...]) -> tuple[Array, Array, Array, Array]:

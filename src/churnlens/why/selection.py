@@ -21,7 +21,7 @@ from churnlens.which.baseline import Baseline
 from churnlens.which.scan import Scan, Window, next_window
 from churnlens.which.segments import Attribute, members
 from churnlens.why.candidates import CLEARLY, Candidate
-from churnlens.why.model import Fit, Term, agreeing, fit, gain_of_orders
+from churnlens.why.model import Fit, Term, able_to_see, agreeing, fit, gain_of_orders
 from churnlens.why.placebo import MOST_BEATEN, beaten, chance
 from churnlens.why.precedence import only_answers, timing_of
 from churnlens.why.widening import as_wide
@@ -226,11 +226,11 @@ def _open_window(
     window = next_window(baseline, scan, explained_risk(baseline, now))
     if window is None or window.p_value > SCAN_ALPHA:
         return None
-    if any(_same(baseline, c, window, scan.attributes) for c in taken):
+    if any(_same(baseline, c, window, scan.attributes, within=True) for c in taken):
         return None  # what a driver's dose leaves over in its own segment is the same matter
-    if 2 * agreeing(_window_term(baseline, scan, window), others) < len(others):
-        return None
-    return window
+    term = _window_term(baseline, scan, window)
+    able = able_to_see(term, float(fit(baseline, (term,)).excess[0]), others)
+    return None if 2 * agreeing(term, able) < len(able) else window
 
 
 def _window_term(baseline: Baseline, scan: Scan, window: Window) -> Term:
@@ -279,9 +279,15 @@ def together(baseline: Baseline, a: Candidate, b: Candidate) -> bool:
 def _part_of(baseline: Baseline, small: Candidate, large: Candidate) -> bool:
     """Whether one driver moved for a part of those for whom the other did, at the same moment."""
     late = np.arange(baseline.expected.shape[1]) > max(small.move.start, large.move.start)
-    whole = float(baseline.expected[small.inside & late].sum(dtype=np.float64))
-    shared = float(baseline.expected[small.inside & large.inside & late].sum(dtype=np.float64))
-    return at_once(baseline, small, large) and shared >= NESTED * whole
+    return at_once(baseline, small, large) and _mostly_in(
+        baseline, small.inside & late, large.inside
+    )
+
+
+def _mostly_in(baseline: Baseline, small: Array, large: Array) -> bool:
+    """Whether nearly all of some client-periods are among others, by expected departures."""
+    whole = float(baseline.expected[small].sum(dtype=np.float64))
+    return float(baseline.expected[small & large].sum(dtype=np.float64)) >= NESTED * whole
 
 
 def at_once(baseline: Baseline, a: Candidate, b: Candidate) -> bool:
@@ -316,13 +322,23 @@ def explained_risk(baseline: Baseline, fitted: Fit) -> Array:
 
 
 def _same(
-    baseline: Baseline, candidate: Candidate, window: Window, attributes: tuple[Attribute, ...]
+    baseline: Baseline,
+    candidate: Candidate,
+    window: Window,
+    attributes: tuple[Attribute, ...],
+    *,
+    within: bool = False,
 ) -> bool:
-    """Whether a window is of the clients and, once both have begun, of the time of a change."""
+    """Whether a window is of the clients and, once both have begun, of the time of a change.
+
+    `within`: or of some of these clients only.
+    """
+    if abs(window.start - candidate.start) > baseline.panel.calendar.span(NEAR_WINDOW):
+        return False
     inside = members(window.segment, attributes, baseline.expected.shape)
     late = np.arange(inside.shape[1]) >= max(window.start, candidate.start)
-    near = abs(window.start - candidate.start) <= baseline.panel.calendar.span(NEAR_WINDOW)
-    return near and overlap(baseline, candidate.inside & late, inside & late) >= SAME
+    hit, now = candidate.inside & late, inside & late
+    return overlap(baseline, hit, now) >= SAME or (within and _mostly_in(baseline, now, hit))
 
 
 def overlap(baseline: Baseline, a: Array, b: Array) -> float:

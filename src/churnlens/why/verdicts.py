@@ -10,8 +10,9 @@ The rules, in this order:
      began to leave, or it rests on one account or on few clients, or clients drawn at random
      show as much, or a weak unrecorded cause would explain it away: then **cannot tell**.
 2. A driver left aside is a **symptom** if it is the channel of a cause, or stands out among leavers
-   only after they began to leave; it **cannot be told** where it may add to what was taken, or is
-   higher for clients who leave more all along; it is a **bystander** if it changed at the time of a
+   only after they began to leave; it **cannot be told** where clients who got more of it left more
+   but all whom it hit did not, where it may add to what was taken, or is higher for clients who
+   leave more all along; it is a **bystander** if it changed at the time of a
    rise without explaining it; else it has **no effect** that these data could show.
 """
 
@@ -141,6 +142,8 @@ def rule_out(
         said, text = _BESIDE[kind][0], replace(_BESIDE[kind][1], values=shown)
     elif timing is not None and timing.is_symptom:
         said, text = "symptom", _FOLLOWS
+    elif _follows_a_dose(candidates):
+        said, text = "cannot_tell", _BY_DOSE
     elif _adds(baseline, candidates, explained):
         said, text = "cannot_tell", _ADDS
     elif higher:
@@ -167,6 +170,10 @@ _FOLLOWS = Text(
     "It follows the decline: it stands out among leavers only after they began to leave."
 )
 _ADDS = Text("It may cost clients besides what is named; the records cannot part the two.")
+_BY_DOSE = Text(
+    "Clients who got more of it left more, but its whole group did not clearly do so; these data "
+    "cannot tell whether it is a cause or a sign."
+)
 _HIGHER = Text(
     "It is higher for {segment}, who leave more all along; whether they leave for it, these data "
     "cannot tell."
@@ -208,6 +215,17 @@ def _adds(baseline: Baseline, candidates: tuple[Candidate, ...], explained: Expl
         if c.flat_gain >= KEEP
     )
     return bool(known) and any(driver_p(gain, 1) <= DRIVER_ALPHA for gain in gains)
+
+
+def _follows_a_dose(candidates: tuple[Candidate, ...]) -> bool:
+    """Whether clients who got more of a change surely left more, though its group did not.
+
+    It may have cost those clients, or be what they do before they leave.
+    """
+    return any(
+        driver_p(c.dose_gain, len(candidates)) <= DRIVER_ALPHA and c.flat_gain < KEEP
+        for c in candidates
+    )
 
 
 def _scopes(candidates: tuple[Candidate, ...], named: tuple[Resolved, ...]) -> tuple[Array, ...]:
