@@ -13,7 +13,7 @@ import pytest
 from churnlens.panel import Panel
 from churnlens.panel.exposures import Exposure
 from churnlens.panel.periods import Calendar
-from churnlens.which.baseline import Baseline
+from churnlens.which.baseline import Baseline, fit
 
 MONTHS = 36
 
@@ -76,9 +76,25 @@ def draw_book(
     return Baseline(panel, chance, chance * panel.active, panel.found)
 
 
+def fitted_book(hazard: np.ndarray, **given) -> Baseline:
+    """Draw a book and fit the baseline to it, as if nothing were known of its hazard.
+
+    Its clients could have ordered once a month all along, so that no order tells when they left.
+    """
+    panel = draw_book(hazard, **given).panel
+    monthly, even = np.ones(hazard.shape, np.float32), np.ones(len(hazard), np.float32)
+    activity = SimpleNamespace(orders=monthly, exposure=monthly, order_scatter=even)
+    return fit(dataclasses.replace(panel, activity=activity))
+
+
 @pytest.fixture
 def draw():
     return draw_book
+
+
+@pytest.fixture
+def draw_and_fit():
+    return fitted_book
 
 
 @pytest.fixture

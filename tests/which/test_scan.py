@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 from churnlens import bands
 from churnlens.which.scan import next_window, prepare
@@ -92,6 +93,16 @@ def test_p_values_are_even_where_nothing_happened(draw, months):
     values = np.array(values)
     assert (values <= 0.05).mean() <= 0.12  # binomial: over 7 of 60 has 1 chance in 100
     assert 0.3 < np.median(values) < 0.75
+
+
+def test_p_values_are_even_where_the_baseline_was_fitted_to_the_departures(draw_and_fit, months):
+    hazard = np.full((1200, months), 0.012)
+    values = []
+    for seed in range(100):
+        found = _strongest(draw_and_fit(hazard, size=_sizes(1200), seed=seed), draws=99)
+        values.append(1.0 if found is None else found.p_value)
+    assert stats.kstest(values, "uniform").pvalue > 0.05
+    assert (np.array(values) <= 0.05).mean() <= 0.11  # binomial: over 11 of 100 has 1 chance in 200
 
 
 def test_the_same_seed_gives_the_same_search_whatever_the_cores(draw, months, monkeypatch):

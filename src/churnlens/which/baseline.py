@@ -36,19 +36,33 @@ LEAST_INFORMATION = 0.4
 
 
 @dataclass(frozen=True)
+class Moments:
+    """Client-periods alike in time left, tenure, order rate and season: in all that changes.
+
+    `at` is the moment of each client-period, int16[n, T]; `factors` the level that each moment has
+    in every factor, int[moments], with the number of levels. The first factor is the time left.
+    """
+
+    at: Array
+    factors: tuple[tuple[Array, int], ...]
+
+
+@dataclass(frozen=True)
 class Baseline:
     """What was to be expected, and how much of it the data can tell.
 
     `panel` has its departures weighed under `hazard` (per period, float32[n, T]). `expected` and
     `observed` are effective departures, float32[n, T]: where a departure can be told for sure they
     are hazard × active and what was found; where little can be told both are near nothing
-    and their difference is what was found less what was expected.
+    and their difference is what was found less what was expected. `moments` are those that the
+    hazard was fitted by, None where it was given.
     """
 
     panel: Panel
     hazard: Array
     expected: Array
     observed: Array
+    moments: Moments | None = None
 
     @property
     def departures(self) -> float:
@@ -66,24 +80,27 @@ class Baseline:
             found=panel.found[keep],
             active=panel.active[keep],
         )
-        return Baseline(small, self.hazard[keep], self.expected[keep], self.observed[keep])
+        moments = self.moments and replace(self.moments, at=self.moments.at[keep])
+        return Baseline(small, self.hazard[keep], self.expected[keep], self.observed[keep], moments)
 
 
 def fit(panel: Panel) -> Baseline:
     """Fit the baseline hazard and weigh the panel's departures under it."""
     bands = _bands(panel)
+    moments = _moments(panel.calendar, bands)
     if panel.likelihood is None:
-        return _weighed(panel, _proportional(panel, bands, np.ones(BANDS)), bands)
+        hazard = _proportional(panel, moments, np.ones(BANDS))
+        return replace(_weighed(panel, hazard, bands), moments=moments)
     # What is not told by the data only repeats what was assumed of it; were it to correct that in
     # turn, a small flaw of the likelihood would grow from round to round.
     told = np.zeros(BANDS)
     hazard = np.zeros_like(panel.active)
     for _ in range(ROUNDS):
-        hazard = _proportional(panel, bands, told)
+        hazard = _proportional(panel, moments, told)
         panel = panel.weigh(hazard)
         expected = hazard * panel.active
         told = _information(panel, expected, panel.found - expected, bands)
-    return _weighed(panel, hazard, bands)
+    return replace(_weighed(panel, hazard, bands), moments=moments)
 
 
 def weighed(panel: Panel, hazard: Array) -> Baseline:
@@ -167,14 +184,16 @@ def _information(panel: Panel, expected: Array, surprise: Array, bands: _Bands) 
     return np.where(part >= LEAST_INFORMATION, part.clip(0, 1), 0)
 
 
-def _proportional(panel: Panel, bands: _Bands, told: Array) -> Array:
+def _proportional(panel: Panel, moments: Moments, told: Array) -> Array:
     """Hazard as a product of factors, each sweep bringing every margin in line with what was found.
 
     A client-period's factors depend on the client (its attributes) or on the moment (bands,
     season); each kind is summed over the panel once a sweep, and its factors are found from the
     sums. Those of the time left count only what the data tell (`told`, float[BANDS]).
     """
-    moment, of_moment, band = _moments(panel, bands)
+    moment, of_moment = moments.at, moments.factors
+    (clock, _), _, (rate, rates) = of_moment[:3]
+    band = clock * rates + rate
     of_client = [
         (panel.attributes[name].cat.codes.to_numpy(), len(panel.attributes[name].cat.categories))
         for name in panel.attributes
@@ -200,7 +219,9 @@ def _proportional(panel: Panel, bands: _Bands, told: Array) -> Array:
     return np.asarray(hazard * np.float32(total / max(due, 1e-9)))
 
 
-def _in_line(risk: Array, exposed: Array, seen: Array, factors: list[tuple[Array, int]]) -> Array:
+def _in_line(
+    risk: Array, exposed: Array, seen: Array, factors: Iterable[tuple[Array, int]]
+) -> Array:
     """Multiply risks (per unit `exposed`) factor by factor so that `seen` is met in every level."""
     for codes, levels in factors:
         want = np.bincount(codes, seen, minlength=levels)
@@ -215,12 +236,7 @@ def season_of(cal: Calendar) -> Array:
     return np.asarray(cal.season if two_years else np.zeros(len(cal.starts), int))
 
 
-def _moments(panel: Panel, bands: _Bands) -> tuple[Array, list[tuple[Array, int]], Array]:
-    """Return each client-period's moment, int16[n, T]; every factor's level, and band, by moment.
-
-    The first factor is the time left.
-    """
-    cal = panel.calendar
+def _moments(cal: Calendar, bands: _Bands) -> Moments:
     tenures, rates, clocks = len(TENURE_BANDS) + 2, RATE_BANDS + 1, len(CLOCK_BANDS) + 1
     season = season_of(cal)
     seasons = int(season.max()) + 1
@@ -229,5 +245,5 @@ def _moments(panel: Panel, bands: _Bands) -> tuple[Array, list[tuple[Array, int]
     tenure, rate, clock, in_year = np.unravel_index(
         np.arange(tenures * rates * clocks * seasons), (tenures, rates, clocks, seasons)
     )
-    factors = [(clock, clocks), (tenure, tenures), (rate, rates), (in_year, seasons)]
-    return moment, factors if seasons > 1 else factors[:-1], clock * rates + rate
+    factors = ((clock, clocks), (tenure, tenures), (rate, rates), (in_year, seasons))
+    return Moments(moment, factors if seasons > 1 else factors[:-1])

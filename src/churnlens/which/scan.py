@@ -108,7 +108,7 @@ def prepare(
     expected = cells.sums(baseline.expected)
     when = times(expected, baseline.panel.calendar)
     look = plan(cells, looked, expected, when)
-    null = _null_scores(expected, look, season_of(baseline.panel.calendar), draws, seed)
+    null = _null_scores(baseline, cells, look, draws, seed)
     seen = Tables(cells, cells.sums(baseline.observed))
     return Scan(attributes, cells, looked, when, seen, look.segments, null)
 
@@ -243,13 +243,14 @@ def whole_departures(
     return found, float(expected * level)
 
 
-def _null_scores(expected: Array, look: Plan, season: Array, draws: int, seed: int) -> Array:
+def _null_scores(baseline: Baseline, cells: Cells, look: Plan, draws: int, seed: int) -> Array:
     """Best score of each of `draws` searches on departures drawn from what was expected."""
+    expected, season = baseline.expected, season_of(baseline.panel.calendar)
     events = round(float(expected.sum(dtype=np.float64)))
-    if events == 0 or not look.when.starts:
+    if events == 0 or not look.when.starts or not draws:
         return np.zeros(0)
-    lot = drawing.lot(expected, events, season)
-    draws = min(draws, max(FEWEST_DRAWS, MOST_DRAWN // events)) if draws else 0
+    lot = drawing.lot(expected, events, cells.at, season, baseline.moments)
+    draws = min(draws, max(FEWEST_DRAWS, MOST_DRAWN // events))
     size = min(DRAWS_AT_A_TIME, max(1, AT_A_TIME // events))
 
     def scores(begin: int) -> Array:
