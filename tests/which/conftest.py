@@ -12,6 +12,7 @@ import pytest
 
 from churnlens.panel import Panel
 from churnlens.panel.exposures import Exposure
+from churnlens.panel.onsets import OnsetLikelihood, posterior
 from churnlens.panel.periods import Calendar
 from churnlens.which.baseline import Baseline, fit
 
@@ -87,9 +88,40 @@ def fitted_book(hazard: np.ndarray, **given) -> Baseline:
     return fit(dataclasses.replace(panel, activity=activity))
 
 
+def blurred_book(
+    raised: float, signal: float, seed: int, clients: int = 300, start: int = 20
+) -> Baseline:
+    """Draw a book of which the first half (size: key) leave `raised` times as often from `start`.
+
+    Every month of a client shows a normal figure that falls by `signal` at its onset, so that the
+    likelihood of every onset is known.
+    """
+    usual = np.full((clients, MONTHS), 0.015)
+    hazard = usual.copy()
+    hazard[: clients // 2, start:] *= raised
+    size = np.where(np.arange(clients) < clients // 2, "key", "small")
+    drawn = draw_book(hazard, usual=usual, size=size, seed=seed)
+    t, onset = np.arange(MONTHS), drawn.panel.onset[:, None]
+    gone = (onset >= 0) & (t >= onset)
+    seen = signal * gone + np.random.default_rng([seed, 1]).normal(size=gone.shape)
+    later = (signal * seen - signal**2 / 2)[:, ::-1].cumsum(axis=1)[:, ::-1]
+    likelihood = OnsetLikelihood(later.astype(np.float32), np.ones(gone.shape, bool))
+    now = posterior(likelihood, usual[0, 0])
+    panel = dataclasses.replace(
+        drawn.panel, likelihood=likelihood, found=now.found, active=now.active
+    )
+    due = drawn.hazard * now.active
+    return dataclasses.replace(drawn, panel=panel, expected=due, observed=now.found)
+
+
 @pytest.fixture
 def draw():
     return draw_book
+
+
+@pytest.fixture
+def draw_blurred():
+    return blurred_book
 
 
 @pytest.fixture

@@ -233,3 +233,21 @@ def test_the_search_is_whole_though_few_windows_are_looked_at(seed):
                     gain = min(gain, gain_of(*inside, *(x + LEVEL_PRIOR for x in until)))
                 top = max(top, float(gain) - price)
         assert max(found.score[draw_], 0.0) == pytest.approx(top, abs=1e-3)
+
+
+def test_what_clients_ordered_shows_a_rise_that_counts_leave_open(draw_blurred):
+    """Onsets are blurred: counts are shrunk to what was usual, the orders themselves are not."""
+
+    def p_values(raised, seed):
+        base = draw_blurred(raised, 0.7, seed, clients=600)
+        scan, nothing = _search(base, draws=99), np.ones_like(base.expected)
+        found = [next_window(base, scan, nothing, ask=ask) for ask in (False, True)]
+        return [1.0 if f is None else f.p_value for f in found], found[1]
+
+    risen = [p_values(5.0, seed) for seed in range(8)]
+    by_counts, by_orders = np.array([p for p, _ in risen]).T
+    assert (by_orders <= by_counts).all()
+    assert (by_orders <= 0.05).sum() >= (by_counts <= 0.05).sum() + 2
+    assert sum(f is not None and f.segment == {"size": ("key",)} for _, f in risen) >= 6
+    quiet = np.array([p_values(1.0, 100 + seed)[0][1] for seed in range(20)])
+    assert (quiet <= 0.05).sum() <= 2

@@ -12,7 +12,7 @@ way.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,7 @@ import numpy.typing as npt
 
 from churnlens.panel.threads import over_chunks
 from churnlens.which import draws as drawing
+from churnlens.which import marginal
 from churnlens.which.baseline import Baseline, season_of
 from churnlens.which.search import Drawn, Hit, Observed, Plan, plan, search
 from churnlens.which.segments import Attribute, Cells, Group, collapse, groups, members
@@ -35,6 +36,8 @@ FEWEST_DRAWS = 199  # but never fewer than this
 NEAR = 1.0  # score by which a segment must beat one of fewer attributes that says much the same
 ALIKE = 0.5  # overlap from which it does
 REACH = 3  # periods by which the ends of a window that has passed are moved to fit better
+ASKED = 12  # windows of which it is asked what their clients ordered,
+MOST_ASKED = 8_000  # and the most clients of such a one: where there are more, counts are plenty
 MOST_ALIKE = 3  # near-equal segments that are told
 
 
@@ -113,23 +116,62 @@ def prepare(
     return Scan(attributes, cells, looked, when, seen, look.segments, null)
 
 
-def next_window(baseline: Baseline, scan: Scan, explained: Array) -> Window | None:
+def next_window(
+    baseline: Baseline, scan: Scan, explained: Array, *, ask: bool = False
+) -> Window | None:
     """Return the strongest rise left once `explained` is allowed for.
 
     `explained` is a factor on what is expected, float32[n, T]. None where no segment rose at all;
     the window's `p_value` is over the whole search. Of segments that say much the same with nearly
-    the same score, the one of fewest attributes is returned and the others are told.
+    the same score, the one of fewest attributes is returned and the others are told. `ask` tells
+    whether all that clients ordered is asked too, and the surer of the two answers returned.
     """
     if not scan.starts:
         return None
     expected = scan.cells.sums(baseline.expected * explained)
     look = plan(scan.cells, scan.groups, expected, scan.when)
-    hits = [h for h in search(Observed(scan.seen), look) if h.best.score[0] > -np.inf]
-    if not hits:
+    hits = _hits(scan, look)
+    found = []
+    if hits:
+        top = max(float(h.best.score[0]) for h in hits)
+        chosen, also = _simplest(hits, scan, expected)
+        found.append(_window(baseline, scan, look, chosen, also, explained, top))
+    if ask and (told := _by_orders(baseline, scan, look, explained)) is not None:
+        top, hit = told
+        found.append(_window(baseline, scan, look, hit, (), explained, top))
+    return min(found, key=lambda w: w.p_value, default=None)
+
+
+def _hits(scan: Scan, look: Plan, *, every: bool = False) -> list[Hit]:
+    hits = search(Observed(scan.seen), look, every=every)
+    return [h for h in hits if h.best.score[0] > -np.inf]
+
+
+def _by_orders(
+    baseline: Baseline, scan: Scan, look: Plan, explained: Array
+) -> tuple[float, Hit] | None:
+    """The strongest of the likeliest windows by all that their clients ordered, and its score.
+
+    Departures as they are counted say too little where many leave slowly (see `marginal`). In quiet
+    books a gain in orders is no larger by chance than one in counts, so it may be held against the
+    same draws.
+    """
+    if baseline.panel.likelihood is None:
         return None
-    top = max(float(h.best.score[0]) for h in hits)
-    chosen, also = _simplest(hits, scan, expected)
-    return _window(baseline, scan, look, chosen, also, explained, top)
+    raised = replace(baseline, hazard=baseline.hazard * explained)
+
+    def score(hit: Hit) -> float:
+        inside = members(_segment(hit), scan.attributes, explained.shape)
+        if np.count_nonzero(inside.any(axis=1)) > MOST_ASKED:
+            return -np.inf
+        now = np.arange(explained.shape[1])
+        now = (now >= hit.best.start[0]) & (now < hit.best.end[0])
+        dose = (inside & now).astype(np.float32)
+        return marginal.gain(raised, (dose,), (inside,)) - look.price(hit)
+
+    likeliest = sorted(_hits(scan, look, every=True), key=lambda h: -float(h.best.score[0]))
+    scores = [(score(hit), hit) for hit in likeliest[:ASKED]]
+    return max(scores, key=lambda s: s[0], default=None)
 
 
 def _window(

@@ -36,6 +36,7 @@ from churnlens.which.windows import (
 Array = npt.NDArray[Any]
 
 PARENTS = 2  # pairs of each search that are narrowed by a third attribute
+FAR_BELOW = -4.0  # score of a window that is not worth another look
 CLEARLY = 3.0  # log-likelihood by which a conjunction of three must beat a simpler segment
 Sides = list[tuple[Attribute, Array]]  # a segment: attributes, each with its set of values
 
@@ -120,6 +121,11 @@ class Plan:
         wide = sum(len(values) - 2 for values in self.wide.values())
         return pairs + wide + PARENTS * sum(len(sets) for _, sets in self.thirds)
 
+    def price(self, hit: Hit) -> float:
+        """Return what the window of a search of one draw pays for the number of those like it."""
+        goes_on = int(hit.best.end[0]) == self.when.end
+        return self.prices[hit.order] + (0.0 if goes_on else self.passed)
+
 
 @dataclass(frozen=True)
 class Hit:
@@ -150,17 +156,18 @@ def plan(cells: Cells, groups: tuple[Group, ...], expected: Array, when: Times) 
     )
 
 
-def search(seen: Seen, look: Plan) -> list[Hit]:
+def search(seen: Seen, look: Plan, *, every: bool = False) -> list[Hit]:
     """Return the best window of every group, of unions, and of conjunctions of three.
 
     Only scores above 0 and above what has been found already are of interest, but for pairs, of
-    which the best few are wanted.
+    which the best few are wanted; with `every`, each group's own best that is not far below 0.
     """
     hits: list[Hit] = []
     top, pairs = np.zeros(seen.draws), np.zeros((PARENTS, seen.draws))
+    far = np.full(seen.draws, FAR_BELOW)
     for group, due in zip(look.groups, look.segments_due, strict=True):
         cells = seen.cells(group)
-        beat = pairs[0] if group.order == 2 else top
+        beat = far if every else pairs[0] if group.order == 2 else top
         hits.append(_hit(group, _best(_segment_sums(group, cells), due, look, group.order, beat)))
         if group.order == 1 and group.a is not None and group.a.name in look.wide:
             hits.append(_best_union(group.a, cells, look))

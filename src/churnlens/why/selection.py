@@ -118,7 +118,9 @@ def _next(
     taken = [p.candidate for p in parts if p.candidate is not None]
     terms = tuple(p.term for p in parts)
     gain, best, p = _sure_driver(baseline, candidates, taken, terms, now)
-    window = _open_window(baseline, scan, others, taken, now)
+    # Orders are asked of the first explanation only: what was taken is sized by counts, and what
+    # these are too timid for would show as a rise of its own.
+    window = _open_window(baseline, scan, others, taken, now, ask=best is None and not parts)
     if best is not None:
         price = float(np.log(max(len(candidates), 1) * TESTS_A_MOVE))
         two = _by_gain(baseline, candidates, [*taken, best], (*terms, best.term), now)
@@ -221,9 +223,11 @@ def _open_window(
     others: dict[str, Baseline],
     taken: list[Candidate],
     now: Fit,
+    *,
+    ask: bool,
 ) -> Window | None:
     """The strongest rise left, if it is sure, new, and seen under half of the other definitions."""
-    window = next_window(baseline, scan, explained_risk(baseline, now))
+    window = next_window(baseline, scan, explained_risk(baseline, now), ask=ask)
     if window is None or window.p_value > SCAN_ALPHA:
         return None
     if any(_same(baseline, c, window, scan.attributes, within=True) for c in taken):
