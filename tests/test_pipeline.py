@@ -169,6 +169,14 @@ def test_orders_alone_say_when_but_not_which_or_why(tmp_path):
     assert {i.definitions_agreeing.of for i in review.issues} <= {len(DEFINITIONS) - 1}
 
 
+def test_where_the_only_driver_never_changes_it_is_not_said_that_none_is_recorded(tmp_path):
+    orders = tables(SAMPLE, ["orders"])["orders"][["client_id", "order_date", "amount"]]
+    review = told(write({"orders": orders.assign(parcels=1.0)}, tmp_path))
+    (none,) = (s for s in review.skipped if s.code == "no_drivers")
+    assert "None of the recorded drivers" in none.reason
+    assert "constant_driver" in codes(review)
+
+
 def test_a_definition_that_the_book_does_not_bear_is_refused(tmp_path):
     orders = tables(SAMPLE, ["orders"])["orders"][["client_id", "order_date", "amount"]]
     source = write({"orders": orders}, tmp_path)

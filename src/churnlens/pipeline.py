@@ -410,6 +410,16 @@ def _last_year(panel: Panel) -> float:
     return float(panel.found[:, -panel.calendar.per_year :].sum(dtype=np.float64))
 
 
+_NO_DRIVERS = Text(
+    "No driver is recorded (no numeric order column, no events): which segment and since when can "
+    "be said, why cannot."
+)
+_NO_DRIVER_TELLS = Text(
+    "None of the recorded drivers tells anything: which segment and since when can be said, why "
+    "cannot."
+)
+
+
 def _skipped(book: Book) -> tuple[Skipped, ...]:
     out = list(book.skipped)
     cal = book.calendar
@@ -420,10 +430,8 @@ def _skipped(book: Book) -> tuple[Skipped, ...]:
         )
         out.append(Skipped("no_season", str(text), text))
     if not book.exposures:
-        text = Text(
-            "No driver is recorded (no numeric order column, no events): which segment and since "
-            "when can be said, why cannot."
-        )
+        idle = any(s.code in ("constant_driver", "unrecorded_driver") for s in book.skipped)
+        text = _NO_DRIVER_TELLS if idle else _NO_DRIVERS
         out.append(Skipped("no_drivers", str(text), text))
     return tuple(out)
 
