@@ -1,64 +1,19 @@
 """From a folder to a review and a report: what the whole command says of books that are known."""
 
 import dataclasses
-import os
 import re
 import sys
-from pathlib import Path
 
 import pandas as pd
 import pytest
 
-from churnlens.config import PluginSettings, Settings, load
+from churnlens.config import PluginSettings, load
 from churnlens.errors import ConfigError
 from churnlens.panel.departures import DEFINITIONS
-from churnlens.pipeline import investigate
 from churnlens.report import render
 from churnlens.results import RowCounts, to_json
 from churnlens.simulate import read_truth, write_world
-
-ROOT = Path(__file__).resolve().parent.parent
-SAMPLE = ROOT / "data" / "sample"
-DATA = Path(os.environ.get("CHURNLENS_DATA", ROOT.parent / "shared" / "data"))
-QUICK = Settings(draws=99)
-MARK = "acct~"  # before every client id: occurs nowhere else in a review or a report
-
-
-def tables(folder, names=("orders", "clients", "events", "remedies")):
-    """The sample's tables as text, by name."""
-    paths = [next(folder.glob(f"{name}.*")) for name in names]
-    return {p.name.split(".")[0]: pd.read_csv(p, dtype=str, keep_default_na=False) for p in paths}
-
-
-def write(frames, folder):
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, frame in frames.items():
-        frame.to_csv(folder / f"{name}.csv", index=False)
-    return folder
-
-
-def told(source, settings=QUICK, **options):
-    return investigate(source, settings, **options).review
-
-
-def codes(review):
-    return {skipped.code for skipped in review.skipped}
-
-
-@pytest.fixture(scope="module")
-def marked(tmp_path_factory):
-    """The sample, with ids that can be recognised wherever they turn up."""
-    frames = tables(SAMPLE)
-    for frame in frames.values():
-        if "client_id" in frame:
-            frame["client_id"] = MARK + frame["client_id"]
-    return write(frames, tmp_path_factory.mktemp("marked"))
-
-
-@pytest.fixture(scope="module")
-def sample(marked):
-    return told(marked)
-
+from sample_book import DATA, QUICK, ROOT, SAMPLE, codes, tables, told, write
 
 # --- the sample -------------------------------------------------------------------------------
 
@@ -87,22 +42,6 @@ def test_every_row_of_the_sample_is_accounted_for(sample):
         counts = sample.rows[name]
         assert counts.read == len(frame)
         assert counts.read == counts.accepted + counts.rejected + counts.after_as_of
-
-
-def test_no_client_is_named(sample):
-    assert MARK not in to_json(sample)
-    assert MARK not in render(sample)
-    assert MARK not in render(sample, lang="zh")
-
-
-def test_clients_are_named_where_asked_for(marked, sample):
-    named = told(marked, QUICK.model_copy(update={"name_clients": True}))
-    clients = named.issues[0].named_clients
-    assert 0 < len(clients) <= 20
-    assert all(client.startswith(MARK) for client in clients)
-    assert clients[0] in render(named)
-    silent = [dataclasses.replace(issue, named_clients=()) for issue in named.issues]
-    assert tuple(silent) == sample.issues  # nothing else differs
 
 
 # --- what came later changes nothing ----------------------------------------------------------
@@ -156,27 +95,6 @@ def test_other_periods_than_months(period):
     assert render(review)
 
 
-def test_orders_alone_say_when_but_not_which_or_why(tmp_path):
-    orders = tables(SAMPLE, ["orders"])["orders"][["client_id", "order_date", "amount"]]
-    review = told(write({"orders": orders}, tmp_path))
-    assert "no_drivers" in codes(review)
-    assert all(issue.driver is None for issue in review.issues)
-    assert all(set(issue.segment) <= {"value_tier", "tier"} for issue in review.issues)
-    assert set(review.rows) == {"orders"}
-    assert render(review)
-    assert "no_baskets" in codes(review)  # and it is not counted among the definitions
-    assert "basket" not in {d.name for d in review.book.definitions}
-    assert {i.definitions_agreeing.of for i in review.issues} <= {len(DEFINITIONS) - 1}
-
-
-def test_where_the_only_driver_never_changes_it_is_not_said_that_none_is_recorded(tmp_path):
-    orders = tables(SAMPLE, ["orders"])["orders"][["client_id", "order_date", "amount"]]
-    review = told(write({"orders": orders.assign(parcels=1.0)}, tmp_path))
-    (none,) = (s for s in review.skipped if s.code == "no_drivers")
-    assert "None of the recorded drivers" in none.reason
-    assert "constant_driver" in codes(review)
-
-
 def test_a_definition_that_the_book_does_not_bear_is_refused(tmp_path):
     orders = tables(SAMPLE, ["orders"])["orders"][["client_id", "order_date", "amount"]]
     source = write({"orders": orders}, tmp_path)
@@ -187,23 +105,6 @@ def test_a_definition_that_the_book_does_not_bear_is_refused(tmp_path):
 def test_an_unknown_definition_is_refused_before_anything_is_read(tmp_path):
     with pytest.raises(ConfigError, match="no churn definition 'cadance'"):
         told(tmp_path / "nowhere", QUICK.model_copy(update={"definition": "cadance"}))
-
-
-def test_a_small_book_says_that_it_is_too_small(tmp_path):
-    frames = tables(SAMPLE)
-    few = set(frames["clients"]["client_id"].head(40))
-    del frames["remedies"]
-    review = told(write({n: f[f.client_id.isin(few)] for n, f in frames.items()}, tmp_path))
-    assert "too_few_departures" in codes(review)
-    assert review.issues == ()
-    assert render(review)
-
-
-def test_one_year_says_what_a_year_cannot_show():
-    review = told(SAMPLE, as_of=pd.Timestamp("2022-12-31").date())
-    assert codes(review) & {"no_season", "too_few_departures"}
-    assert review.issues == ()
-    assert render(review)
 
 
 # --- a real wholesaler ------------------------------------------------------------------------

@@ -78,7 +78,7 @@ def test_the_register_tells_the_story(sample: list[Review]) -> None:
 
 
 def test_two_reviews_of_the_sample_compare(sample: list[Review]) -> None:
-    told = compare(sample[0], sample[2])
+    told = compare(sample[1], sample[2])
     assert [(c.id, c.status) for c in told.issues] == [(sample[0].issues[0].id, "better")]
     assert "2025-12-31" in to_text(told)
 

@@ -1,0 +1,64 @@
+"""What a review says besides its issues: of whom, of what it could not say, and why."""
+
+import dataclasses
+
+import pandas as pd
+
+from churnlens.panel.departures import DEFINITIONS
+from churnlens.report import render
+from churnlens.results import to_json
+from sample_book import MARK, QUICK, SAMPLE, codes, tables, told, write
+
+
+def test_no_client_is_named(sample):
+    assert MARK not in to_json(sample)
+    assert MARK not in render(sample)
+    assert MARK not in render(sample, lang="zh")
+
+
+def test_clients_are_named_where_asked_for(marked, sample):
+    named = told(marked, QUICK.model_copy(update={"name_clients": True}))
+    clients = named.issues[0].named_clients
+    assert 0 < len(clients) <= 20
+    assert all(client.startswith(MARK) for client in clients)
+    assert clients[0] in render(named)
+    silent = [dataclasses.replace(issue, named_clients=()) for issue in named.issues]
+    assert tuple(silent) == sample.issues  # nothing else differs
+
+
+def test_orders_alone_say_when_but_not_which_or_why(tmp_path):
+    orders = tables(SAMPLE, ["orders"])["orders"][["client_id", "order_date", "amount"]]
+    review = told(write({"orders": orders}, tmp_path))
+    assert "no_drivers" in codes(review)
+    assert all(issue.driver is None for issue in review.issues)
+    assert all(set(issue.segment) <= {"value_tier", "tier"} for issue in review.issues)
+    assert set(review.rows) == {"orders"}
+    assert render(review)
+    assert "no_baskets" in codes(review)  # and it is not counted among the definitions
+    assert "basket" not in {d.name for d in review.book.definitions}
+    assert {i.definitions_agreeing.of for i in review.issues} <= {len(DEFINITIONS) - 1}
+
+
+def test_where_the_only_driver_never_changes_it_is_not_said_that_none_is_recorded(tmp_path):
+    orders = tables(SAMPLE, ["orders"])["orders"][["client_id", "order_date", "amount"]]
+    review = told(write({"orders": orders.assign(parcels=1.0)}, tmp_path))
+    (none,) = (s for s in review.skipped if s.code == "no_drivers")
+    assert "None of the recorded drivers" in none.reason
+    assert "constant_driver" in codes(review)
+
+
+def test_a_small_book_says_that_it_is_too_small(tmp_path):
+    frames = tables(SAMPLE)
+    few = set(frames["clients"]["client_id"].head(40))
+    del frames["remedies"]
+    review = told(write({n: f[f.client_id.isin(few)] for n, f in frames.items()}, tmp_path))
+    assert "too_few_departures" in codes(review)
+    assert review.issues == ()
+    assert render(review)
+
+
+def test_one_year_says_what_a_year_cannot_show():
+    review = told(SAMPLE, as_of=pd.Timestamp("2022-12-31").date())
+    assert codes(review) & {"no_season", "too_few_departures"}
+    assert review.issues == ()
+    assert render(review)
