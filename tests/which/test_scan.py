@@ -217,13 +217,14 @@ def test_the_search_is_whole_though_few_windows_are_looked_at(seed):
     seen = rng.poisson(due * np.where(rng.random((30, 1, 1)) < 0.2, 2.0, 1.0)).astype(np.float32)
     seen = np.concatenate([seen, rng.poisson(due).astype(np.float32)], axis=1)
     when = Times(3, 34, 36, 33, (3, 6, 12))
-    found = best(seen, due, when, (1.0, 3.0), np.zeros(2))
+    paid = rng.uniform(0, 2, len(seen))
+    found = best(seen, due, when, paid, 2.0, np.zeros(2))
     for draw_ in range(2):
         top = 0.0
         for s in range(30):
             o, e = seen[s, draw_], due[s, 0]
-            windows = [(b, 36, 1.0) for b in range(3, 34)]
-            windows += [(b, b + n, 3.0) for n in (3, 6, 12) for b in range(3, 33 - n + 1)]
+            windows = [(b, 36, paid[s]) for b in range(3, 34)]
+            windows += [(b, b + n, paid[s] + 2) for n in (3, 6, 12) for b in range(3, 33 - n + 1)]
             whole = np.float64(o.sum() + LEVEL_PRIOR), np.float64(e.sum() + LEVEL_PRIOR)
             for b, end, price in windows:
                 inside = np.float64(o[b:end].sum()), np.float64(e[b:end].sum())

@@ -59,3 +59,16 @@ def test_sums_over_segments_are_sums_over_members(clients, periods, seed):
         segment = group.segment(group.segments - 1)
         inside = members(segment, attributes, values.shape)
         assert np.array_equal(direct[-1], (values * inside).sum(axis=0))
+
+
+def test_a_plain_segment_names_one_value_of_each_attribute_or_one_side_of_a_limit():
+    zero = np.zeros(1, np.int64)
+    region = Attribute("region", zero, ("north", "south", "west"))
+    staff = Attribute("staff", zero, ("up to 5", "5 to 20", "20 to 80", "above 80"), ordered=True)
+    for group in groups((region, staff)):
+        for k, plain in enumerate(group.plain):
+            chosen = {a.name: np.flatnonzero(mask) for a, mask in group.sides(k)}
+            one = all(len(codes) == 1 for name, codes in chosen.items() if name == "region")
+            bands = chosen.get("staff", np.array([0]))
+            limit = len(bands) == 1 or bands[0] == 0 or bands[-1] == 3
+            assert plain == (one and limit)

@@ -3,9 +3,10 @@
 A space–time scan (Kulldorff 1997, 2001) with segments in the place of places: for every segment and
 window (`windows`) the departures observed are held against the segment's own level in the rest of
 the time; one that has passed must stand out against the time before it as well. From the gain in
-log-likelihood the log of the number of segments of the same complexity is taken, so that a
-conjunction must beat the simpler segments by what its larger number would give it by luck; a window
-that has passed pays likewise for the number of its ends. The p-value is by Monte Carlo over the
+log-likelihood the log of the number of segments of the same complexity is taken (so many
+attributes, of one value each or of several), so that a conjunction must beat the simpler segments
+by what its larger number would give it by luck; a window that has passed pays likewise for the
+number of its ends. The p-value is by Monte Carlo over the
 whole search (`search`): departures are drawn again from what was expected and searched in the same
 way.
 """
@@ -167,7 +168,7 @@ def _by_orders(
         now = np.arange(explained.shape[1])
         now = (now >= hit.best.start[0]) & (now < hit.best.end[0])
         dose = (inside & now).astype(np.float32)
-        return marginal.gain(raised, (dose,), (inside,)) - look.price(hit)
+        return marginal.gain(raised, (dose,), (inside,)) - float(hit.price[0])
 
     likeliest = sorted(_hits(scan, look, every=True), key=lambda h: -float(h.best.score[0]))
     scores = [(score(hit), hit) for hit in likeliest[:ASKED]]

@@ -100,6 +100,9 @@ class Drawn:
 class Plan:
     """What is looked at, and what each kind of segment and window pays for its number.
 
+    Segments that name one value of each attribute are fewer than those that name several, and pay
+    less: by the number of attributes, `prices` are of the former and of the latter.
+
     `due` are the sums of what is expected, `segments_due` those of each group's segments,
     float32[segments, 1, T]; `wide` those of each value of an attribute with many.
     """
@@ -111,7 +114,7 @@ class Plan:
     segments_due: tuple[Array, ...]
     wide: dict[str, Array]
     thirds: tuple[tuple[Attribute, Array], ...]
-    prices: dict[int, float]
+    prices: dict[int, tuple[float, float]]
     passed: float
 
     @property
@@ -121,10 +124,9 @@ class Plan:
         wide = sum(len(values) - 2 for values in self.wide.values())
         return pairs + wide + PARENTS * sum(len(sets) for _, sets in self.thirds)
 
-    def price(self, hit: Hit) -> float:
-        """Return what the window of a search of one draw pays for the number of those like it."""
-        goes_on = int(hit.best.end[0]) == self.when.end
-        return self.prices[hit.order] + (0.0 if goes_on else self.passed)
+    def price_of(self, group: Group) -> Array:
+        """Return what each of a group's segments pays, float[segments]."""
+        return np.where(group.plain, *self.prices[group.order])
 
 
 @dataclass(frozen=True)
@@ -133,6 +135,7 @@ class Hit:
 
     order: int  # attributes
     best: Best
+    price: Array  # what each draw's window paid for the number of those like it, float[D]
     sides: Callable[[int], Sides]  # of a draw
 
 
@@ -168,7 +171,7 @@ def search(seen: Seen, look: Plan, *, every: bool = False) -> list[Hit]:
     for group, due in zip(look.groups, look.segments_due, strict=True):
         cells = seen.cells(group)
         beat = far if every else pairs[0] if group.order == 2 else top
-        hits.append(_hit(group, _best(_segment_sums(group, cells), due, look, group.order, beat)))
+        hits.append(_of_group(group, _segment_sums(group, cells), due, look, beat))
         if group.order == 1 and group.a is not None and group.a.name in look.wide:
             hits.append(_best_union(group.a, cells, look))
         score = hits[-1].best.score
@@ -184,29 +187,36 @@ def _segment_sums(group: Group, cells: Array) -> Array:
     return flat.reshape(group.segments, *cells.shape[1:])
 
 
-def _best(seen: Array, due: Array, look: Plan, order: int, beat: Array) -> Best:
-    price = look.prices[order]
-    return best(seen, due, look.when, (price, price + look.passed), beat)
+def _of_group(group: Group, seen: Array, due: Array, look: Plan, beat: Array) -> Hit:
+    price = look.price_of(group)
+    found = best(seen, due, look.when, price, look.passed, beat)
+    paid = _paid(found, price[found.segment], look)
+    return Hit(group.order, found, paid, lambda draw: group.sides(int(found.segment[draw])))
 
 
-def _hit(group: Group, found: Best) -> Hit:
-    return Hit(group.order, found, lambda draw: group.sides(int(found.segment[draw])))
+def _paid(found: Best, price: Array, look: Plan) -> Array:
+    """What each draw's window paid, float[D], where its segment pays `price` (float[D])."""
+    has_passed = (found.segment >= 0) & (found.end != look.when.end)
+    return np.asarray(price + np.where(has_passed, look.passed, 0.0))
 
 
 def _prices(
     groups: tuple[Group, ...], thirds: tuple[tuple[Attribute, Array], ...]
-) -> dict[int, float]:
-    """Log of the number of segments with so many attributes; three must be clearly better."""
-    counts = {k: sum(g.segments for g in groups if g.order == k) for k in (0, 1, 2)}
+) -> dict[int, tuple[float, float]]:
+    """Log of the number of segments with so many attributes, of one value each and of several.
+
+    Three attributes must be clearly better, and are not told apart.
+    """
+    of_order = {k: [g for g in groups if g.order == k] for k in (1, 2)}
+    plain = {k: sum(int(g.plain.sum()) for g in own) for k, own in of_order.items()}
+    every = {k: sum(g.segments for g in own) for k, own in of_order.items()}
     wide = sum(len(sets) for _, sets in thirds)
     own = sum(
-        g.segments * sum(len(sets) for a, sets in thirds if a.name in g.names)
-        for g in groups
-        if g.order == 2
+        g.segments * sum(len(sets) for a, sets in thirds if a.name in g.names) for g in of_order[2]
     )
-    counts[3] = (counts[2] * wide - own) // 3  # a triple has three pairs
-    prices = {k: float(np.log1p(c)) if k else 0.0 for k, c in counts.items()}
-    return {**prices, 3: prices[3] + CLEARLY}
+    three = float(np.log1p((every[2] * wide - own) // 3)) + CLEARLY  # a triple has three pairs
+    prices = {k: (float(np.log1p(plain[k])), float(np.log1p(every[k] - plain[k]))) for k in (1, 2)}
+    return {0: (0.0, 0.0), **prices, 3: (three, three)}
 
 
 # -- unions of the values of one attribute ---------------------------------------------------------
@@ -236,7 +246,7 @@ def _best_union(attribute: Attribute, cells: Array, look: Plan) -> Hit:
         for a in (o1, e1, np.broadcast_to(o, seen.shape), np.broadcast_to(e, seen.shape))
     ]
     gain = gain_of(sums[0], sums[1], sums[2] + LEVEL_PRIOR, sums[3] + LEVEL_PRIOR)
-    price = np.maximum(sets_of_size(len(codes), size), look.prices[1])
+    price = np.maximum(sets_of_size(len(codes), size), look.prices[1][1])
     score = np.where(gain > 0, gain - price[:, None, None], -np.inf)
     draws, starts = score.shape[1:]
     flat = score.transpose(1, 0, 2).reshape(draws, -1)
@@ -250,7 +260,7 @@ def _best_union(attribute: Attribute, cells: Array, look: Plan) -> Hit:
         mask[np.asarray(codes)[chosen]] = True
         return [(attribute, mask)]
 
-    return Hit(1, found, sides)
+    return Hit(1, found, _paid(found, price[which], look), sides)
 
 
 # -- conjunctions of three -------------------------------------------------------------------------
@@ -283,11 +293,16 @@ def _parent(pairs: list[tuple[Group, Best]], k: int, draw: int) -> tuple[Group, 
 
 def _narrowed(seen: Seen, look: Plan, parents: list[tuple[Group, int] | None], beat: Array) -> Hit:
     top, third = Best.none(seen.draws), np.zeros(seen.draws, int)
-    by_value = seen.narrowed(parents)
+    by_value, price = seen.narrowed(parents), look.prices[3][0]
     for place, (attribute, sets) in enumerate(look.thirds):
         values, due = by_value(attribute), _by_third(look.due, parents, attribute)
-        found = _best(
-            _sets_of(sets, values), _sets_of(sets, due), look, 3, np.maximum(beat, top.score)
+        found = best(
+            _sets_of(sets, values),
+            _sets_of(sets, due),
+            look.when,
+            np.full(len(sets), price),
+            look.passed,
+            np.maximum(beat, top.score),
         )
         third = np.where(found.score > top.score, place, third)
         top = top.or_better(found)
@@ -298,7 +313,7 @@ def _narrowed(seen: Seen, look: Plan, parents: list[tuple[Group, int] | None], b
         attribute, sets = look.thirds[third[draw]]
         return [*parent[0].sides(parent[1]), (attribute, sets[int(top.segment[draw])])]
 
-    return Hit(3, top, sides)
+    return Hit(3, top, _paid(top, np.full(seen.draws, price), look), sides)
 
 
 def _by_third(

@@ -99,6 +99,15 @@ class Group:
         return {attribute.name: attribute.named(mask) for attribute, mask in self.sides(index)}
 
     @property
+    def plain(self) -> Array:
+        """Whether each segment names one value of each attribute (or a limit), bool[segments]."""
+        a, b = (
+            np.ones(len(masks), bool) if attribute is None else is_plain(attribute, masks)
+            for attribute, masks in ((self.a, self.masks_a), (self.b, self.masks_b))
+        )
+        return np.asarray((a[:, None] & b).ravel())
+
+    @property
     def static(self) -> bool:
         """Whether no client changes its cell over time."""
         return all(x is None or x.codes.ndim == 1 for x in (self.a, self.b))
@@ -242,6 +251,18 @@ def value_sets(attribute: Attribute, *, single: bool) -> Array:
     for i, chosen in enumerate(sets):
         masks[i, list(chosen)] = True
     return masks
+
+
+def is_plain(attribute: Attribute, masks: Array) -> Array:
+    """Return whether each set of values is one value, or all bands on one side of a limit, bool[k].
+
+    `masks` is bool[k, values].
+    """
+    one = masks.sum(axis=1) == 1
+    if not attribute.ordered:
+        return np.asarray(one)
+    ends = np.array(named(attribute))[[0, -1]]
+    return np.asarray(one | masks[:, ends].any(axis=1))
 
 
 def _unions(named: list[int], single: bool) -> list[tuple[int, ...]]:

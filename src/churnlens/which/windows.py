@@ -119,7 +119,7 @@ def _part(o: Array, e: Array) -> Array:
 
 
 def best(
-    observed: Array, expected: Array, when: Times, prices: tuple[float, float], beat: Array
+    observed: Array, expected: Array, when: Times, price: Array, passed: float, beat: Array
 ) -> Best:
     """Return the best window of each draw whose score beats `beat` (float[D]).
 
@@ -127,8 +127,10 @@ def best(
     ----------
     observed, expected
         Departures by segment, draw and period, [S, D, T] and [S, D or 1, T].
-    prices
-        What is taken from the gain of a window that goes on to the end, and of one that has passed.
+    price
+        What is taken from the gain of a window of each segment, float[S].
+    passed
+        What is taken besides where the window has passed.
 
     Notes
     -----
@@ -142,18 +144,19 @@ def best(
     level = o_all / e_all
     surplus = o - level * e
     found = Best.none(observed.shape[1])
-    for length, price in [(0, prices[0]), *((n, prices[1]) for n in when.lengths)]:
+    for length in (0, *when.lengths):
+        paid = (price + (passed if length else 0.0)).astype(np.float32)
         low, high = _ends(when, length)
         e1 = e[..., high] - e[..., low]
         share = e1 / e_all
         spread = e1 * (1 - share) / np.where(share <= 0.5, np.float32(0.7), np.float32(1))
         z = surplus[..., high] - surplus[..., low]
         z *= 1 / np.sqrt(np.maximum(spread, np.float32(1e-9)))
-        bar = np.maximum(np.maximum(beat, found.score) + price, 0).astype(np.float32)
-        at = np.flatnonzero(z > np.sqrt(level * bar[None, :, None]))
+        bar = np.maximum(beat, found.score).astype(np.float32) + paid[:, None]
+        at = np.flatnonzero(z > np.sqrt(level * np.maximum(bar, 0)[:, :, None]))
         if len(at):
             place = np.unravel_index(at, z.shape)
-            found = found.or_better(_exactly(place, length, o, e, when, price))
+            found = found.or_better(_exactly(place, length, o, e, when, paid))
     return found
 
 
@@ -175,7 +178,7 @@ def _running(values: Array) -> Array:
 
 
 def _exactly(
-    at: tuple[Array, ...], length: int, o: Array, e: Array, when: Times, price: float
+    at: tuple[Array, ...], length: int, o: Array, e: Array, when: Times, price: Array
 ) -> Best:
     """The best of some windows of one length (segment, draw, place), draw by draw.
 
@@ -192,12 +195,13 @@ def _exactly(
     if length:
         until_then = o[s, d, end] + LEVEL_PRIOR, e[s, of_e, end] + LEVEL_PRIOR
         gain = np.minimum(gain, gain_of(o1, e1, *until_then))
-    order = np.lexsort((-np.arange(len(d)), gain, d))  # of a draw the best comes last
+    net = gain - price[s]
+    order = np.lexsort((-np.arange(len(d)), net, d))  # of a draw the best comes last
     last = order[np.append(d[order][1:] != d[order][:-1], True)]
     won = last[gain[last] > 0]
     draws = o.shape[1]
     score, nowhere = np.full(draws, -np.inf), np.full(draws, -1)
     segment, begin, stop = nowhere.copy(), nowhere.copy(), nowhere.copy()
-    score[d[won]] = gain[won] - price
+    score[d[won]] = net[won]
     segment[d[won]], begin[d[won]], stop[d[won]] = s[won], start[won], end[won]
     return Best(score, segment, begin, stop)

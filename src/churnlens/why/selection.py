@@ -118,24 +118,62 @@ def _next(
     taken = [p.candidate for p in parts if p.candidate is not None]
     terms = tuple(p.term for p in parts)
     gain, best, p = _sure_driver(baseline, candidates, taken, terms, now)
+    window = _open_window(baseline, scan, others, taken, now, ask=False)
+    # In the same place the driver is taken though the window may fit better: a window has the
+    # freer choice of dates, and in a large book any difference is clear.
+    if best is not None and window is not None and _same(baseline, best, window, scan.attributes):
+        return Explanation(best, None, best.term, p, gain, best.lasting)
     # Orders are asked of the first explanation only: what was taken is sized by counts, and what
     # these are too timid for would show as a rise of its own.
-    window = _open_window(baseline, scan, others, taken, now, ask=best is None and not parts)
-    if best is not None:
-        price = float(np.log(max(len(candidates), 1) * TESTS_A_MOVE))
-        two = _by_gain(baseline, candidates, [*taken, best], (*terms, best.term), now)
-        both = two[0][0] if two else 0.0
-        worth = max(gain - price, both - 2 * price)  # two causes may share a window
-        # In the same place the driver is taken though the window may fit better: a window has the
-        # freer choice of dates, and in a large book any difference is clear.
-        if window is None or _same(baseline, best, window, scan.attributes):
-            return Explanation(best, None, best.term, p, gain, best.lasting)
-        if window.score <= worth + CLEARLY:
-            return Explanation(best, None, best.term, p, gain, best.lasting)
+    if not parts:
+        window = _open_window(baseline, scan, others, taken, now, ask=True)
+    if best is not None and (
+        window is None
+        or _same(baseline, best, window, scan.attributes)
+        or not _fits_better(baseline, scan, window, best, candidates, parts, now)
+    ):
+        return Explanation(best, None, best.term, p, gain, best.lasting)
     if window is None:
         return None
     term = _window_term(baseline, scan, window)
     return Explanation(None, window, term, window.p_value, window.gain)
+
+
+def _fits_better(
+    baseline: Baseline,
+    scan: Scan,
+    window: Window,
+    best: Candidate,
+    candidates: tuple[Candidate, ...],
+    parts: list[Explanation],
+    now: Fit,
+) -> bool:
+    """Whether a window elsewhere explains clearly more than a driver, each having paid its search.
+
+    By counts or, for a first explanation, by what clients ordered. Two causes may share a window.
+    """
+    taken = [p.candidate for p in parts if p.candidate is not None]
+    terms = tuple(p.term for p in parts)
+    search = float(np.log(max(len(candidates), 1) * TESTS_A_MOVE))
+    rest = _by_gain(baseline, candidates, [*taken, best], (*terms, best.term), now)
+    drivers = [(best,), *((best, second) for _, second in rest[:1])]
+
+    def paid(own: tuple[Candidate, ...]) -> float:
+        return sum(c.price + search for c in own)
+
+    def by_counts(own: tuple[Candidate, ...]) -> float:
+        return fit(baseline, (*terms, *(c.term for c in own))).gain - now.gain - paid(own)
+
+    def by_orders(own: tuple[Candidate, ...]) -> float:
+        return gain_of_orders(baseline, tuple(c.term for c in own)) - paid(own)
+
+    if window.score > max(map(by_counts, drivers)) + CLEARLY:
+        return True
+    if parts:
+        return False
+    term = _window_term(baseline, scan, window)
+    of_window = gain_of_orders(baseline, (term,)) - (window.gain - window.score)
+    return of_window > max(map(by_orders, drivers)) + CLEARLY
 
 
 def _sure_driver(
