@@ -94,25 +94,35 @@ def write_review(known: Known) -> Review:
         departures=departures,
         previous=previous,
     )
-    review = Review(
-        as_of=tables.as_of.isoformat(),
-        period=settings.period,
-        currency=settings.currency,
-        rows=tables.rows,
-        departure_definition=DefinitionUsed(settings.definition, str(_definition_text(settings))),
-        definition_text=_definition_text(settings),
+    review = replace(
+        _heading(known, view),
         issues=planned,
         gone=matched.gone,
-        book=view,
         remedies=judged,
         ruled_out=found.ruled_out,
         skipped=(*_skipped(known.book), *described.skipped, *unplanned, *unforeseen),
-        data_findings=tables.findings,
         verdict=_verdict(known, planned, view, judged),
         previous_as_of=previous.as_of if previous else None,
     )
     history = previous.register if previous else ()
     return replace(review, register=(*history, *entries_of(review)))
+
+
+def _heading(known: Known, view: BookView) -> Review:
+    """A review that says what was read, how leaving was defined, and nothing of why."""
+    tables, settings = known.tables, known.settings
+    text = _definition_text(settings.definition)
+    return Review(
+        as_of=tables.as_of.isoformat(),
+        period=settings.period,
+        currency=settings.currency,
+        rows=tables.rows,
+        departure_definition=DefinitionUsed(settings.definition, str(text)),
+        definition_text=text,
+        issues=(),
+        book=view,
+        data_findings=tables.findings,
+    )
 
 
 def _verdict(
@@ -213,18 +223,14 @@ def _definition_summary(name: str, panel: Panel) -> DefinitionSummary:
     partly = panel.found.sum(axis=1)
     return DefinitionSummary(
         name=name,
-        detail=_definition_text_of(name),
+        detail=_definition_text(name),
         departures=kinds["lapsed"] + kinds["shrunk"],
         undecided=int(((panel.onset < 0) & (partly > 0.3)).sum()),
         **kinds,
     )
 
 
-def _definition_text(settings: Settings) -> Text:
-    return _definition_text_of(settings.definition)
-
-
-def _definition_text_of(name: str) -> Text:
+def _definition_text(name: str) -> Text:
     known = {
         "cadence": Text(
             "A client counts as leaving when its orders fall by more than half against its own "
@@ -314,20 +320,12 @@ def write_too_few(tables: Tables, settings: Settings, book: Book, base: Baseline
     known = Known(tables, settings, book, base, None, {}, found, read_plain(base), None)
     described = _book_view(known)
     unplaced = unplaced_share(tables.findings, described.book.clients)
-    return Review(
-        as_of=tables.as_of.isoformat(),
-        period=settings.period,
-        currency=settings.currency,
-        rows=tables.rows,
-        departure_definition=DefinitionUsed(settings.definition, str(_definition_text(settings))),
-        definition_text=_definition_text(settings),
-        issues=(),
-        book=described.book,
+    return replace(
+        _heading(known, described.book),
         skipped=(
             Skipped("too_few_departures", str(text), text),
             *_skipped(book),
             *described.skipped,
         ),
-        data_findings=tables.findings,
         verdict=(*too_few(base.departures), *caveats(tables.rows["orders"], unplaced)),
     )
