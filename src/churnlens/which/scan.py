@@ -6,14 +6,13 @@ the time; one that has passed must stand out against the time before it as well.
 log-likelihood the log of the number of segments of the same complexity is taken (so many
 attributes, of one value each or of several), so that a conjunction must beat the simpler segments
 by what its larger number would give it by luck; a window that has passed pays likewise for the
-number of its ends. The p-value is by Monte Carlo over the
-whole search (`search`): departures are drawn again from what was expected and searched in the same
-way.
+number of its ends. The p-value is by Monte Carlo over the whole search (`search`): departures are
+drawn again from what was expected and searched in the same way.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -117,62 +116,56 @@ def prepare(
     return Scan(attributes, cells, looked, when, seen, look.segments, null)
 
 
-def next_window(
-    baseline: Baseline, scan: Scan, explained: Array, *, ask: bool = False
-) -> Window | None:
+def next_window(baseline: Baseline, scan: Scan, explained: Array) -> Window | None:
     """Return the strongest rise left once `explained` is allowed for.
 
     `explained` is a factor on what is expected, float32[n, T]. None where no segment rose at all;
     the window's `p_value` is over the whole search. Of segments that say much the same with nearly
-    the same score, the one of fewest attributes is returned and the others are told. `ask` tells
-    whether all that clients ordered is asked too, and the surer of the two answers returned.
+    the same score, the one of fewest attributes is returned and the others are told.
     """
     if not scan.starts:
         return None
     expected = scan.cells.sums(baseline.expected * explained)
     look = plan(scan.cells, scan.groups, expected, scan.when)
     hits = _hits(scan, look)
-    found = []
-    if hits:
-        top = max(float(h.best.score[0]) for h in hits)
-        chosen, also = _simplest(hits, scan, expected)
-        found.append(_window(baseline, scan, look, chosen, also, explained, top))
-    if ask and (told := _by_orders(baseline, scan, look, explained)) is not None:
-        top, hit = told
-        found.append(_window(baseline, scan, look, hit, (), explained, top))
-    return min(found, key=lambda w: w.p_value, default=None)
+    if not hits:
+        return None
+    top = max(float(h.best.score[0]) for h in hits)
+    chosen, also = _simplest(hits, scan, expected)
+    return _window(baseline, scan, look, chosen, also, explained, top)
+
+
+def window_by_orders(baseline: Baseline, scan: Scan) -> Window | None:
+    """Return the strongest of the likeliest rises by all that their clients ordered.
+
+    Departures as they are counted say too little where many leave slowly (see `marginal`). In quiet
+    books a gain in orders is no larger by chance than one in counts, so it may be held against the
+    same draws. None where departures are known for sure, or no segment rose.
+    """
+    if baseline.panel.likelihood is None or not scan.starts:
+        return None
+    look = plan(scan.cells, scan.groups, scan.cells.sums(baseline.expected), scan.when)
+    likeliest = sorted(_hits(scan, look, every=True), key=lambda h: -float(h.best.score[0]))
+    scores = [(_score_by_orders(baseline, scan, hit), hit) for hit in likeliest[:ASKED]]
+    top, hit = max(scores, key=lambda s: s[0], default=(-np.inf, None))
+    if hit is None:
+        return None
+    return _window(baseline, scan, look, hit, (), np.ones_like(baseline.expected), top)
+
+
+def _score_by_orders(baseline: Baseline, scan: Scan, hit: Hit) -> float:
+    inside = members(_segment(hit), scan.attributes, baseline.expected.shape)
+    if np.count_nonzero(inside.any(axis=1)) > MOST_ASKED:
+        return -np.inf
+    t = np.arange(inside.shape[1])
+    now = (t >= hit.best.start[0]) & (t < hit.best.end[0])
+    dose = (inside & now).astype(np.float32)
+    return marginal.gain(baseline, (dose,), (inside,)) - float(hit.price[0])
 
 
 def _hits(scan: Scan, look: Plan, *, every: bool = False) -> list[Hit]:
     hits = search(Observed(scan.seen), look, every=every)
     return [h for h in hits if h.best.score[0] > -np.inf]
-
-
-def _by_orders(
-    baseline: Baseline, scan: Scan, look: Plan, explained: Array
-) -> tuple[float, Hit] | None:
-    """The strongest of the likeliest windows by all that their clients ordered, and its score.
-
-    Departures as they are counted say too little where many leave slowly (see `marginal`). In quiet
-    books a gain in orders is no larger by chance than one in counts, so it may be held against the
-    same draws.
-    """
-    if baseline.panel.likelihood is None:
-        return None
-    raised = replace(baseline, hazard=baseline.hazard * explained)
-
-    def score(hit: Hit) -> float:
-        inside = members(_segment(hit), scan.attributes, explained.shape)
-        if np.count_nonzero(inside.any(axis=1)) > MOST_ASKED:
-            return -np.inf
-        now = np.arange(explained.shape[1])
-        now = (now >= hit.best.start[0]) & (now < hit.best.end[0])
-        dose = (inside & now).astype(np.float32)
-        return marginal.gain(raised, (dose,), (inside,)) - float(hit.price[0])
-
-    likeliest = sorted(_hits(scan, look, every=True), key=lambda h: -float(h.best.score[0]))
-    scores = [(score(hit), hit) for hit in likeliest[:ASKED]]
-    return max(scores, key=lambda s: s[0], default=None)
 
 
 def _window(

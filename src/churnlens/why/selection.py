@@ -18,7 +18,7 @@ from scipy import special
 
 from churnlens.panel.threads import over_chunks
 from churnlens.which.baseline import Baseline
-from churnlens.which.scan import Scan, Window, next_window
+from churnlens.which.scan import Scan, Window, next_window, window_by_orders
 from churnlens.which.segments import Attribute, members
 from churnlens.why.candidates import CLEARLY, Candidate
 from churnlens.why.model import Fit, Term, able_to_see, agreeing, fit, gain_of_orders
@@ -118,7 +118,8 @@ def _next(
     taken = [p.candidate for p in parts if p.candidate is not None]
     terms = tuple(p.term for p in parts)
     gain, best, p = _sure_driver(baseline, candidates, taken, terms, now)
-    window = _open_window(baseline, scan, others, taken, now, ask=False)
+    counted = next_window(baseline, scan, explained_risk(baseline, now))
+    window = _open_window(baseline, scan, others, taken, counted)
     # In the same place the driver is taken though the window may fit better: a window has the
     # freer choice of dates, and in a large book any difference is clear.
     if best is not None and window is not None and _same(baseline, best, window, scan.attributes):
@@ -126,7 +127,9 @@ def _next(
     # Orders are asked of the first explanation only: what was taken is sized by counts, and what
     # these are too timid for would show as a rise of its own.
     if not parts:
-        window = _open_window(baseline, scan, others, taken, now, ask=True)
+        told = _open_window(baseline, scan, others, taken, window_by_orders(baseline, scan))
+        surest = (w for w in (window, told) if w is not None)
+        window = min(surest, key=lambda w: w.p_value, default=None)
     if best is not None and (
         window is None
         or _same(baseline, best, window, scan.attributes)
@@ -260,12 +263,12 @@ def _open_window(
     scan: Scan,
     others: dict[str, Baseline],
     taken: list[Candidate],
-    now: Fit,
-    *,
-    ask: bool,
+    window: Window | None,
 ) -> Window | None:
-    """The strongest rise left, if it is sure, new, and seen under half of the other definitions."""
-    window = next_window(baseline, scan, explained_risk(baseline, now), ask=ask)
+    """A rise that the scan found, if it is sure, new, and seen under half of those that could.
+
+    `others` are the other definitions of leaving.
+    """
     if window is None or window.p_value > SCAN_ALPHA:
         return None
     if any(_same(baseline, c, window, scan.attributes, within=True) for c in taken):
