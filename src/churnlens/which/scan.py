@@ -19,8 +19,8 @@ import numpy as np
 import numpy.typing as npt
 
 from churnlens.panel.threads import over_chunks
+from churnlens.which import by_orders
 from churnlens.which import draws as drawing
-from churnlens.which import marginal
 from churnlens.which.baseline import Baseline, season_of
 from churnlens.which.search import Drawn, Hit, Observed, Plan, plan, search
 from churnlens.which.segments import Attribute, Cells, Group, collapse, groups, members
@@ -36,8 +36,6 @@ FEWEST_DRAWS = 199  # but never fewer than this
 NEAR = 1.0  # score by which a segment must beat one of fewer attributes that says much the same
 ALIKE = 0.5  # overlap from which it does
 REACH = 3  # periods by which the ends of a window that has passed are moved to fit better
-ASKED = 12  # windows of which it is asked what their clients ordered,
-MOST_ASKED = 8_000  # and the most clients of such a one: where there are more, counts are plenty
 MOST_ALIKE = 3  # near-equal segments that are told
 
 
@@ -76,7 +74,7 @@ class Scan:
 
     `cells` are the client-periods alike in every attribute, `groups` the segments over them, `seen`
     the departures observed in each cell. `null_scores` are the best scores of searches on
-    departures drawn from what was expected.
+    departures drawn from what was expected, by `seed`.
     """
 
     attributes: tuple[Attribute, ...]
@@ -86,6 +84,7 @@ class Scan:
     seen: Tables
     segments: int
     null_scores: Array
+    seed: int
 
     @property
     def starts(self) -> int:
@@ -113,7 +112,7 @@ def prepare(
     look = plan(cells, looked, expected, when)
     null = _null_scores(baseline, cells, look, draws, seed)
     seen = Tables(cells, cells.sums(baseline.observed))
-    return Scan(attributes, cells, looked, when, seen, look.segments, null)
+    return Scan(attributes, cells, looked, when, seen, look.segments, null, seed)
 
 
 def next_window(baseline: Baseline, scan: Scan, explained: Array) -> Window | None:
@@ -127,76 +126,63 @@ def next_window(baseline: Baseline, scan: Scan, explained: Array) -> Window | No
         return None
     expected = scan.cells.sums(baseline.expected * explained)
     look = plan(scan.cells, scan.groups, expected, scan.when)
-    hits = _hits(scan, look)
+    hits = [h for h in search(Observed(scan.seen), look) if h.best.score[0] > -np.inf]
     if not hits:
         return None
     top = max(float(h.best.score[0]) for h in hits)
-    chosen, also = _simplest(hits, scan, expected)
-    return _window(baseline, scan, look, chosen, also, explained, top)
+    p = float((1 + (scan.null_scores >= top).sum()) / (1 + len(scan.null_scores)))
+    hit, also = _simplest(hits, scan, expected)
+    when = int(hit.best.start[0]), int(hit.best.end[0])
+    return _window(
+        baseline, scan, look, _segment(hit), when, float(hit.price[0]), p, also, explained
+    )
 
 
 def window_by_orders(baseline: Baseline, scan: Scan) -> Window | None:
-    """Return the strongest of the likeliest rises by all that their clients ordered.
+    """Return the strongest rise by all that clients ordered (see `by_orders`), if there is any.
 
-    Departures as they are counted say too little where many leave slowly (see `marginal`). In quiet
-    books a gain in orders is no larger by chance than one in counts, so it may be held against the
-    same draws. None where departures are known for sure, or no segment rose.
+    It is told in departures as they are counted, which may say little of it, but for its p-value.
     """
-    if baseline.panel.likelihood is None or not scan.starts:
+    rise = by_orders.strongest(baseline, scan.attributes, scan.when, seed=scan.seed)
+    if rise is None:
         return None
     look = plan(scan.cells, scan.groups, scan.cells.sums(baseline.expected), scan.when)
-    likeliest = sorted(_hits(scan, look, every=True), key=lambda h: -float(h.best.score[0]))
-    scores = [(_score_by_orders(baseline, scan, hit), hit) for hit in likeliest[:ASKED]]
-    top, hit = max(scores, key=lambda s: s[0], default=(-np.inf, None))
-    if hit is None:
-        return None
-    return _window(baseline, scan, look, hit, (), np.ones_like(baseline.expected), top)
-
-
-def _score_by_orders(baseline: Baseline, scan: Scan, hit: Hit) -> float:
-    inside = members(_segment(hit), scan.attributes, baseline.expected.shape)
-    if np.count_nonzero(inside.any(axis=1)) > MOST_ASKED:
-        return -np.inf
-    t = np.arange(inside.shape[1])
-    now = (t >= hit.best.start[0]) & (t < hit.best.end[0])
-    dose = (inside & now).astype(np.float32)
-    return marginal.gain(baseline, (dose,), (inside,)) - float(hit.price[0])
-
-
-def _hits(scan: Scan, look: Plan, *, every: bool = False) -> list[Hit]:
-    hits = search(Observed(scan.seen), look, every=every)
-    return [h for h in hits if h.best.score[0] > -np.inf]
+    price = look.prices[rise.order][not rise.plain]
+    when, nothing = (rise.start, scan.when.end), np.ones_like(baseline.expected)
+    return _window(baseline, scan, look, rise.segment, when, price, rise.p_value, (), nothing)
 
 
 def _window(
     baseline: Baseline,
     scan: Scan,
     look: Plan,
-    hit: Hit,
+    segment: dict[str, tuple[str, ...]],
+    when: tuple[int, int],
+    price: float,
+    p_value: float,
     also: tuple[dict[str, tuple[str, ...]], ...],
     explained: Array,
-    top: float,
 ) -> Window:
-    segment = _segment(hit)
     within = _cells_inside(segment, scan)
     o, e = (np.asarray(t.values[within].sum(axis=0)) for t in (scan.seen, look.due))
-    start, end = _sharpened(o, e, int(hit.best.start[0]), int(hit.best.end[0]), scan.when)
+    start, end = _sharpened(o, e, *when, scan.when)
     now = slice(start, end)
     seen, level = whole_departures(
         baseline, members(segment, scan.attributes, explained.shape), explained, now
     )
     o1, e1, o_all, e_all = o[now].sum(), e[now].sum(), o.sum(), e.sum()
     outside = (o_all - o1 + LEVEL_PRIOR) / (e_all - e1 + LEVEL_PRIOR)
+    gain = float(gain_of(o1, e1, o_all + LEVEL_PRIOR, e_all + LEVEL_PRIOR))
     return Window(
         segment,
         start,
         None if end == scan.when.end else end,
         seen,
         level,
-        float(gain_of(o1, e1, o_all + LEVEL_PRIOR, e_all + LEVEL_PRIOR)),
-        float(hit.best.score[0]),
+        gain,
+        gain - price,
         float(o1 / e1 / outside),
-        float((1 + (scan.null_scores >= top).sum()) / (1 + len(scan.null_scores))),
+        p_value,
         also,
     )
 

@@ -36,7 +36,6 @@ from churnlens.which.windows import (
 Array = npt.NDArray[Any]
 
 PARENTS = 2  # pairs of each search that are narrowed by a third attribute
-FAR_BELOW = -4.0  # score of a window that is not worth another look
 CLEARLY = 3.0  # log-likelihood by which a conjunction of three must beat a simpler segment
 Sides = list[tuple[Attribute, Array]]  # a segment: attributes, each with its set of values
 
@@ -159,18 +158,17 @@ def plan(cells: Cells, groups: tuple[Group, ...], expected: Array, when: Times) 
     )
 
 
-def search(seen: Seen, look: Plan, *, every: bool = False) -> list[Hit]:
+def search(seen: Seen, look: Plan) -> list[Hit]:
     """Return the best window of every group, of unions, and of conjunctions of three.
 
     Only scores above 0 and above what has been found already are of interest, but for pairs, of
-    which the best few are wanted; with `every`, each group's own best that is not far below 0.
+    which the best few are wanted.
     """
     hits: list[Hit] = []
     top, pairs = np.zeros(seen.draws), np.zeros((PARENTS, seen.draws))
-    far = np.full(seen.draws, FAR_BELOW)
     for group, due in zip(look.groups, look.segments_due, strict=True):
         cells = seen.cells(group)
-        beat = far if every else pairs[0] if group.order == 2 else top
+        beat = pairs[0] if group.order == 2 else top
         hits.append(_of_group(group, _segment_sums(group, cells), due, look, beat))
         if group.order == 1 and group.a is not None and group.a.name in look.wide:
             hits.append(_best_union(group.a, cells, look))

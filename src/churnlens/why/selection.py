@@ -31,7 +31,7 @@ Array = npt.NDArray[Any]
 # Error rate over all recorded changes and lags; half of it for each explanation after the first,
 # as every one that is taken is followed by another look.
 DRIVER_ALPHA = 0.02
-SCAN_ALPHA = 0.03  # error rate of the scan over all segments and starts
+SCAN_ALPHA = 0.015  # error rate of each scan over all segments and starts, by counts and by orders
 TESTS_A_MOVE = 6.0  # lags, lengths and shapes are alike: they count as so many independent tests
 # Gain below which an explanation is dropped again once the others are in. A driver's change must
 # reach it for the segment as a whole, not only by each client's own dose: what the firm does to a
@@ -125,11 +125,11 @@ def _next(
     if best is not None and window is not None and _same(baseline, best, window, scan.attributes):
         return Explanation(best, None, best.term, p, gain, best.lasting)
     # Orders are asked of the first explanation only: what was taken is sized by counts, and what
-    # these are too timid for would show as a rise of its own.
-    if not parts:
+    # these are too timid for would show as a rise of its own. What rose apart from all others does
+    # not do so because the whole book did.
+    if not parts and (window is None or not window.segment):
         told = _open_window(baseline, scan, others, taken, window_by_orders(baseline, scan))
-        surest = (w for w in (window, told) if w is not None)
-        window = min(surest, key=lambda w: w.p_value, default=None)
+        window = told or window
     if best is not None and (
         window is None
         or _same(baseline, best, window, scan.attributes)
@@ -153,7 +153,8 @@ def _fits_better(
 ) -> bool:
     """Whether a window elsewhere explains clearly more than a driver, each having paid its search.
 
-    By counts or, for a first explanation, by what clients ordered. Two causes may share a window.
+    By counts or, for a first explanation, by what clients ordered; there it need only explain more
+    where the driver says nothing that it does not. Two causes may share a window.
     """
     taken = [p.candidate for p in parts if p.candidate is not None]
     terms = tuple(p.term for p in parts)
@@ -175,8 +176,10 @@ def _fits_better(
     if parts:
         return False
     term = _window_term(baseline, scan, window)
-    of_window = gain_of_orders(baseline, (term,)) - (window.gain - window.score)
-    return of_window > max(map(by_orders, drivers)) + CLEARLY
+    of_window = gain_of_orders(baseline, (term,))
+    added = gain_of_orders(baseline, (term, best.term)) - of_window
+    ahead = of_window - (window.gain - window.score) - max(map(by_orders, drivers))
+    return ahead > (CLEARLY if added > KEEP else 0)
 
 
 def _sure_driver(
