@@ -87,6 +87,17 @@ def judge_remedies(
     )
 
 
+def unread_remedies(
+    panel: Panel, table: pd.DataFrame | None, previous: Review | None
+) -> tuple[RemedyResult, ...]:
+    """Say of every remedy that too few clients left to judge it; its test stays written down."""
+    known = previous.issues if previous else ()
+    return tuple(
+        _unread(remedy, _as_planned(remedy, find_aim(panel, remedy, known), previous), words.FEW)
+        for remedy in read_remedies(table, [str(name) for name in panel.attributes.columns])
+    )
+
+
 def find_aim(panel: Panel, remedy: Remedy, issues: Sequence[Issue]) -> Issue | None:
     """Return the issue that a remedy is to mend, None when no issue fits."""
     if remedy.issue_id is not None:

@@ -356,7 +356,7 @@ def _cell(
         state = entry.status or entry.event
         if entry.event == "seen" and entry.revenue_per_year is not None:
             lines.append(language.say(_COSTS, money=language.money(entry.revenue_per_year)))
-        if entry.event in ("remedy", "decision"):
+        if entry.event == "remedy":
             lines.append(language.name(entry.text, 80))
         known = words.STATUS.get(state) or words.REMEDY_VERDICTS.get(state)
         if known:
