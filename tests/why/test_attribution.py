@@ -54,6 +54,14 @@ def test_money_is_what_those_departures_brought(settled) -> None:
     assert 0 < part.accounts <= part.observed
 
 
+def test_a_client_that_left_twice_is_one_account(hit: drawn_books.Drawn, settled) -> None:
+    panel = dataclasses.replace(hit.panel, client=np.zeros(len(hit.key), int))
+    base = dataclasses.replace(hit.baseline, panel=panel)
+    (part,) = attribute(base, drawn_books.explained(hit, hit.candidate("cause"))).parts
+    assert (part.accounts, part.largest_account) == (1, 1.0)
+    assert part.revenue == settled.parts[0].revenue
+
+
 def test_the_part_that_stayed_is_not_lost(hit: drawn_books.Drawn, settled) -> None:
     kept = np.where(hit.panel.onset >= 0, 0.4, np.nan)
     panel = dataclasses.replace(hit.panel, kept=kept, margin=hit.panel.revenue * 0.2)

@@ -48,6 +48,11 @@ class Calendar:
         months = np.array([start.month - 1 for start in self.starts])
         return months // 3 if self.period == "quarter" else months
 
+    def last_day(self, period: int) -> dt.date:
+        """Return the last day of a period (0 … T−1, or one after the data)."""
+        after = _index(self.period, self.starts[0]) + period + 1
+        return _start(self.period, after) - dt.timedelta(days=1)
+
     def index(self, day: dt.date) -> int:
         """Return the period that `day` falls in; below 0 or above T−1 outside the data."""
         return _index(self.period, day) - _index(self.period, self.starts[0])

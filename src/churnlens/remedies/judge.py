@@ -175,7 +175,7 @@ def judge(
     seen = [look(panel, departures, w, windows.stretches, windows.start) for w in compared]
     fading = Fading.of(seen[0].levels, panel, inside, windows.stretches, windows.start)
     reading = read_change(
-        panel.periods, counts, windows, seen, aim, move, None if same_cause else fading
+        panel.calendar, counts, windows, seen, aim, move, None if same_cause else fading
     )
     verdict, detail = _verdict(remedy, windows, reading, move, aim)
     return replace(

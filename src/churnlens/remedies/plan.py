@@ -12,7 +12,7 @@ from churnlens.remedies.fading import Fading
 from churnlens.remedies.power import FIRST, look, periods_needed
 from churnlens.remedies.rates import Booleans, ByClient, Counts
 from churnlens.remedies.scope import first_whole_period, moments
-from churnlens.remedies.windows import last_countable, last_day
+from churnlens.remedies.windows import last_countable
 from churnlens.results import Issue, Skipped, TestPlan, Text
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def plan_test(
     needed = _periods(panel, departures, counts, inside, issue, ratio)
     if needed is None:
         return _skipped("never_readable", NEVER_READABLE, issue)
-    readable = last_day(panel.periods, len(panel.periods) + needed - 1)
+    readable = panel.calendar.last_day(len(panel.periods) + needed - 1)
     last = last_countable(counts.expected, rates.due(panel, departures, inside))
     usual = _per_quarter(counts, panel.calendar.span(3), last)
     return TestPlan(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -64,15 +63,6 @@ class Windows:
             "ended": self.since.cumsum() * ~self.since > 0,
         }
         return {name: periods for name, periods in named.items() if periods.any()}
-
-
-def last_day(periods: Sequence[dt.date], number: int) -> dt.date:
-    """Return the last day of a period; one after the data goes on at their pace."""
-    if number + 1 < len(periods):
-        return periods[number + 1] - dt.timedelta(days=1)
-    pace = (periods[-1] - periods[0]).days / (len(periods) - 1)
-    ahead = number + 2 - len(periods)
-    return periods[-1] + dt.timedelta(days=round(ahead * pace) - 1)
 
 
 def lay_out(

@@ -29,6 +29,7 @@ Z = 1.96
 # Relative error of the count beside chance: some who leave are never seen to, and some would have
 # left by now in any case. In planted worlds either is about a sixth; they pull against each other.
 COUNT_ERROR = 0.15
+BEHIND = 0.1  # of a departure that must be due to it for a client to be one of its accounts
 MONEY_ERROR = 0.1  # relative error of what a client would have gone on to bring
 
 
@@ -155,14 +156,14 @@ def _ratio(excess: float, relative: float) -> Estimate:
 
 def _money(panel: Panel, due: Array, values: Array) -> tuple[float, float, int]:
     """Money a year that went, the largest account's part of it, and the accounts behind it."""
-    by_client = due.sum(axis=1, dtype=np.float64)
+    by_spell = due.sum(axis=1, dtype=np.float64)
     known = panel.onset >= 0
     usual = float(1 - np.nanmean(panel.kept[known])) if known.any() else 1.0
     gone = np.where(known & np.isfinite(panel.kept), 1 - np.nan_to_num(panel.kept), usual)
-    money = by_client * panel.yearly(values) * gone
+    money = panel.by_client(by_spell * panel.yearly(values) * gone)
     total = float(money.sum())
     largest = float(money.max() / total) if total > 0 else 0.0
-    return total, largest, int((by_client > 0.1).sum())
+    return total, largest, int((panel.by_client(by_spell) > BEHIND).sum())
 
 
 def _scaled(value: float, relative: float) -> Estimate:

@@ -62,11 +62,7 @@ def period_start(cal: Calendar, period: int) -> str:
 
 def period_end(cal: Calendar, period: int) -> str:
     """Return the last day of a period, ISO 8601."""
-    k = int(np.clip(period, 0, len(cal.starts) - 1))
-    if k + 1 < len(cal.starts):
-        return (cal.starts[k + 1] - dt.timedelta(days=1)).isoformat()
-    days = {"week": 6, "month": 27, "quarter": 89}[cal.period]
-    return (cal.starts[k] + dt.timedelta(days=days)).isoformat()
+    return cal.last_day(int(np.clip(period, 0, len(cal.starts) - 1))).isoformat()
 
 
 def shift_issue(
@@ -343,7 +339,7 @@ def _issue(
         definitions_agreeing=DefinitionsAgreeing(agree, 1 + len(finding.others)),
         status=None,
         recommendation=(),
-        clients=int((settled.panel.active * inside).any(axis=1).sum()),
+        clients=settled.panel.clients(np.flatnonzero((settled.panel.active * inside).any(axis=1))),
         accounts=a.accounts,
         p_value=finding.part.p_value,
         revenue_per_month_of_waiting=None if extra.get("until") else _waiting(settled, a),
