@@ -159,16 +159,6 @@ def nelson_aalen(table: RiskTable, group: int = 0) -> Cumulative:
     return Cumulative(table.times, value, value * np.exp(-width), value * np.exp(width))
 
 
-def hazard_by_tenure(table: RiskTable, group: int = 0) -> Cumulative:
-    """Chance of leaving at each time for those then at risk, with Jeffreys' interval."""
-    at_risk, events = table.at_risk[group], table.events[group]
-    stayed = np.maximum(at_risk - events, 0.0)
-    value = events / np.maximum(at_risk, 1.0)
-    low = np.where(events > 0, special.betaincinv(events + 0.5, stayed + 0.5, 0.025), 0.0)
-    high = np.where(stayed > 0, special.betaincinv(events + 0.5, stayed + 0.5, 0.975), 1.0)
-    return Cumulative(table.times, value, low, high)
-
-
 def restricted_mean(table: RiskTable, horizon: float, group: int = 0) -> Estimate:
     """Mean number of periods a client stays out of the first `horizon`."""
     value, error = _restricted(table, horizon, group)
