@@ -19,7 +19,7 @@ from typing import Literal
 
 import numpy as np
 
-from churnlens.results import Gone, Issue, Kind, PeriodPoint, Review, Segment
+from churnlens.results import Z95, Gone, Issue, Kind, PeriodPoint, Review, Segment
 
 Status = Literal["new", "worse", "same", "better"]
 
@@ -28,7 +28,6 @@ RENAMED_OVERLAP = 0.5  # and for a driver that was mapped anew
 RENAMED_DAYS = 100  # by which the two onsets may differ then
 EXPLAINED_DAYS = 200  # the same, where a driver's date stands for that of the departures
 HALF_KNOWN = 0.5  # overlap credited where only one segment names an attribute
-CLEAR = 1.960
 SEARCH = 3.5  # standard errors a rise must measure to stand out among all segments and dates
 RECENT = 12  # periods in which the size of two books is compared
 SLUG = 40
@@ -116,7 +115,7 @@ def compare_sizes(old: Issue, new: Issue, until: str) -> Literal["worse", "same"
     z = _since(new, until)
     if z is None:
         z = _by_interval(old, new)
-    if abs(z) < CLEAR:
+    if abs(z) < Z95:
         return "same"
     return "worse" if z > 0 else "better"
 
@@ -212,7 +211,7 @@ def _excess(points: Sequence[PeriodPoint]) -> tuple[float, float]:
 def _by_interval(old: Issue, new: Issue) -> float:
     """Difference of the revenue lost a year, in standard errors of both."""
     a, b = old.revenue_per_year, new.revenue_per_year
-    error = np.hypot(a.high - a.low, b.high - b.low) / (2 * CLEAR)
+    error = np.hypot(a.high - a.low, b.high - b.low) / (2 * Z95)
     return float((b.value - a.value) / max(error, 1e-12))
 
 

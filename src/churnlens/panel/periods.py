@@ -16,6 +16,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from churnlens.config import PeriodName
+from churnlens.results import PERIODS_A_YEAR
 from churnlens.tables import Tables
 
 Array = npt.NDArray[Any]
@@ -40,7 +41,7 @@ class Calendar:
     @property
     def per_year(self) -> int:
         """Periods in a year."""
-        return {"week": 52, "month": 12, "quarter": 4}[self.period]
+        return PERIODS_A_YEAR[self.period]
 
     @property
     def season(self) -> Array:

@@ -31,7 +31,16 @@ from churnlens.remedies.rates import Booleans, ByClient, Floats, Integers
 from churnlens.remedies.scope import moments
 from churnlens.remedies.windows import last_countable
 from churnlens.remedies.worth import part_lost
-from churnlens.results import Estimate, Issue, Outlook, OutlookCheck, OutlookMethod, Skipped, Text
+from churnlens.results import (
+    Z95,
+    Estimate,
+    Issue,
+    Outlook,
+    OutlookCheck,
+    OutlookMethod,
+    Skipped,
+    Text,
+)
 
 if TYPE_CHECKING:
     from churnlens.panel import Panel
@@ -40,7 +49,6 @@ FEWEST_DEPARTURES = 60.0
 LEARNED, CHECKED, MOST_QUARTERS = 4, 4, 16
 SMALLEST_GROUP = 5
 THERE = 0.01  # a client that has left with near certainty is no longer forecast
-Z = 1.960
 
 
 @dataclass(frozen=True)
@@ -237,7 +245,7 @@ def _interval(value: float, variance: float, spread: float) -> Estimate:
 
     Below zero only where the sum is: clients who send back more than they buy bring less.
     """
-    reach = Z * float(np.sqrt(variance + (spread * value) ** 2))
+    reach = Z95 * float(np.sqrt(variance + (spread * value) ** 2))
     low = float(value) - reach
     return Estimate(float(value), low if value < 0 else max(low, 0.0), float(value) + reach)
 

@@ -17,9 +17,8 @@ from churnlens.remedies.measure import HALF, measure
 from churnlens.remedies.power import FIRST, SURE, Seen, periods_needed
 from churnlens.remedies.rates import Change, Counts
 from churnlens.remedies.windows import Windows
-from churnlens.results import Estimate, Issue
+from churnlens.results import Z95, Estimate, Issue
 
-TWO_SIDED = 1.960
 EARLY = 3.0  # standard errors of a fall that is told before its date
 USUAL_EFFECT = 0.5  # risk ratio hoped for where neither plan, issue nor earlier level says
 SMALLEST_RATIO, LARGEST_RATIO = 0.2, 0.85  # of an effect hoped for
@@ -160,7 +159,7 @@ def _inflation(counts: Counts, windows: Windows) -> float:
 
 
 def _interval(measured: Change, inflation: float) -> Estimate:
-    reach = TWO_SIDED * inflation * float(np.sqrt(measured.variance))
+    reach = Z95 * inflation * float(np.sqrt(measured.variance))
     value = measured.log_ratio
     return Estimate(*(float(np.exp(v)) for v in (value, value - reach, value + reach)))
 

@@ -14,6 +14,7 @@ from churnlens.results.remedies import RemedyResult
 from churnlens.results.text import Text
 
 SCHEMA_VERSION = "1"
+PERIODS_A_YEAR = {"week": 52, "month": 12, "quarter": 4}
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from churnlens.panel.exposures import BEYOND, Exposure
 from churnlens.panel.periods import Calendar
 from churnlens.results import (
+    Z95,
     DateEstimate,
     DefinitionsAgreeing,
     Departures,
@@ -27,7 +28,7 @@ from churnlens.which.baseline import Baseline
 from churnlens.which.composition import MixIssue
 from churnlens.which.scan import Window
 from churnlens.why import second_opinion
-from churnlens.why.attribution import Attribution, Settled, Z
+from churnlens.why.attribution import Attribution, Settled
 from churnlens.why.case import Case
 from churnlens.why.checks import came_first, dose_refuted, only_after
 from churnlens.why.model import Term, agreeing
@@ -245,7 +246,7 @@ def _at_most(a: Attribution, inside: Array, settled: Settled) -> Attribution:
         return a
     elsewhere = found[~inside].sum() / max(float(active[~inside].sum()), 1e-9)
     there = float(found[inside].sum(dtype=np.float64))
-    more = there - elsewhere * float(active[inside].sum()) + Z * np.sqrt(there)
+    more = there - elsewhere * float(active[inside].sum()) + Z95 * np.sqrt(there)
     more = min(float(more), a.observed)
     if more <= a.attributable.high:
         return a
