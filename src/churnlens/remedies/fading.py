@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from churnlens.remedies.levels import Levels
-from churnlens.remedies.rates import Booleans, Floats, moments
+from churnlens.remedies.rates import Booleans, Floats, client_periods
 
 if TYPE_CHECKING:
     from churnlens.panel import Panel
@@ -75,7 +75,7 @@ class Fading:
 
 def _ages(panel: Panel, who: Booleans, onset: int) -> Floats:
     """Return how long, on average, those there in each period (T) have lived with a cause."""
-    active, met = np.where(moments(who), panel.active, 0), np.maximum(panel.entry, onset)
+    active, met = np.where(client_periods(who), panel.active, 0), np.maximum(panel.entry, onset)
     there = active.sum(axis=0, dtype=np.float64)
     periods = np.arange(active.shape[1])
     since = np.maximum(periods - met[:, None], 0)

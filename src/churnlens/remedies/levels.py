@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from churnlens.panel.onsets import OnsetLikelihood
-from churnlens.remedies.rates import Booleans, Change, Floats, moments
+from churnlens.remedies.rates import Booleans, Change, Floats, client_periods
 
 if TYPE_CHECKING:
     from churnlens.panel import Panel
@@ -86,7 +86,7 @@ def fit_levels(
     stretches : mapping of name to bool[T]
         Sets of periods, each with a level of its own; periods in none keep the baseline's.
     """
-    there = moments(who)
+    there = client_periods(who)
     rows = np.asarray(there.any(axis=1))
     part, base, here = _of(panel, rows), np.asarray(hazard[rows], dtype=np.float32), there[rows]
     design = np.array(list(stretches.values()), dtype=np.float32)

@@ -88,7 +88,7 @@ class Change:
         return float(np.exp(self.log_ratio))
 
 
-def moments(who: Booleans) -> Booleans:
+def client_periods(who: Booleans) -> Booleans:
     """Return clients (bool[n]) as client-periods, bool[n, 1]; client-periods as they are."""
     return who if who.ndim == 2 else who[:, None]
 
@@ -111,13 +111,13 @@ def due(panel: Panel, departures: ByClient, who: Booleans) -> Floats:
 
     They are clients (bool[n]) or client-periods (bool[n, T]).
     """
-    there = np.where(moments(who), panel.active, 0)
+    there = np.where(client_periods(who), panel.active, 0)
     return np.asarray(np.einsum("it,it->t", departures.hazard, there, dtype=np.float64))
 
 
 def by_period(values: npt.NDArray[np.floating[Any]], who: Booleans) -> Floats:
     """Sum over some clients (bool[n], or bool[n, T]) by period: float[T] of float[n, T]."""
-    return np.asarray(np.where(moments(who), values, 0).sum(axis=0, dtype=np.float64))
+    return np.asarray(np.where(client_periods(who), values, 0).sum(axis=0, dtype=np.float64))
 
 
 def change(counts: Counts, before: Booleans, after: Booleans) -> Change:
