@@ -111,7 +111,8 @@ def follow(world: str, clients: int, seed: int) -> list[Kept]:
         told: list[Review] = []
         for day in _quarters(dt.date.fromisoformat(str(truth.last_date))):
             before = told[-1] if told else None
-            told.append(investigate(folder, Settings(draws=99), as_of=day, previous=before).review)
+            settings = Settings(draws=99, as_of=day)
+            told.append(investigate(folder, settings, previous=before).review)
     return [one for old, new in pairwise(told) for one in _pairs(world, truth, old, new)]
 
 

@@ -28,8 +28,9 @@ def write(frames, folder):
     return folder
 
 
-def told(source, settings=QUICK, **options):
-    return investigate(source, settings, **options).review
+def told(source, settings=QUICK, as_of=None, previous=None):
+    settings = settings.model_copy(update={"as_of": as_of})
+    return investigate(source, settings, previous=previous).review
 
 
 def codes(review):

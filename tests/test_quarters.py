@@ -18,8 +18,11 @@ from churnlens.results import Issue, Review
 from churnlens.simulate import Truth, read_truth, write_world
 
 SAMPLE = Path(__file__).resolve().parent.parent / "data" / "sample"
-QUICK = Settings(draws=99)
 REVIEWS = (dt.date(2024, 6, 30), dt.date(2024, 12, 31), dt.date(2025, 12, 31))
+
+
+def quick(day: dt.date) -> Settings:
+    return Settings(draws=99, as_of=day)
 
 
 def chain(source: Path, days: Sequence[dt.date]) -> list[Review]:
@@ -27,7 +30,7 @@ def chain(source: Path, days: Sequence[dt.date]) -> list[Review]:
     told: list[Review] = []
     for day in days:
         before = told[-1] if told else None
-        told.append(investigate(source, QUICK, as_of=day, previous=before).review)
+        told.append(investigate(source, quick(day), previous=before).review)
     return told
 
 
@@ -38,7 +41,7 @@ def sample() -> list[Review]:
 
 def test_a_later_review_is_no_previous_one(sample: list[Review]) -> None:
     with pytest.raises(ConfigError, match="as of 2025-12-31, and this one is as of 2024-06-30"):
-        investigate(SAMPLE, QUICK, as_of=REVIEWS[0], previous=sample[-1])
+        investigate(SAMPLE, quick(REVIEWS[0]), previous=sample[-1])
 
 
 def test_the_sample_is_found_and_keeps_its_id(sample: list[Review]) -> None:
@@ -141,7 +144,7 @@ def test_every_odd_remedy_gets_an_answer_and_a_report(tmp_path: Path) -> None:
         for file in SAMPLE.glob(f"{name}.*"):
             (tmp_path / file.name).symlink_to(file)
     (tmp_path / "remedies.csv").write_text(ODD_REMEDIES, encoding="utf-8")
-    outcome = investigate(tmp_path, QUICK, as_of=REVIEWS[-1])
+    outcome = investigate(tmp_path, quick(REVIEWS[-1]))
     said = {remedy.action: remedy for remedy in outcome.review.remedies}
     assert len(said) == 10  # all but the one dated after the data and the one that is refused
     assert outcome.tables.rows["remedies"].after_as_of == 1

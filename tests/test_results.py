@@ -3,7 +3,7 @@ import json
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from churnlens.errors import ReviewError
@@ -91,6 +91,7 @@ def test_a_review_survives_the_file():
 
 
 @given(st.floats(-MOST, MOST))
+@settings(deadline=None)
 def test_numbers_keep_nine_digits_and_are_written_alike_ever_after(value):
     money = Estimate(value, value, value)
     issue = dataclasses.replace(REVIEW.issues[0], revenue_per_year=money)

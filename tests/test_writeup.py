@@ -57,6 +57,23 @@ def test_a_small_book_says_that_it_is_too_small(tmp_path):
     assert render(review)
 
 
+def test_where_too_few_left_the_review_before_is_carried_on(tmp_path, sample):
+    frames = tables(SAMPLE)
+    few = set(frames["clients"]["client_id"].head(40))
+    frames = {n: f[f.client_id.isin(few)] if "client_id" in f else f for n, f in frames.items()}
+    review = told(write(frames, tmp_path), previous=sample)
+    assert "too_few_departures" in codes(review)
+    assert review.previous_as_of == sample.as_of
+    assert [g.id for g in review.gone] == [i.id for i in sample.issues]
+    assert {g.reason for g in review.gone} == {"cannot_be_seen"}
+    assert [(r.action, r.verdict) for r in review.remedies] == [
+        (r.action, "cannot_tell") for r in sample.remedies
+    ]
+    assert {e.event for e in review.register} == {"cannot_be_seen", "remedy"}
+    for lang in ("en", "zh"):
+        assert sample.issues[0].title in render(review, lang=lang)
+
+
 def test_one_year_says_what_a_year_cannot_show():
     review = told(SAMPLE, as_of=pd.Timestamp("2022-12-31").date())
     assert codes(review) & {"no_season", "too_few_departures"}

@@ -42,7 +42,6 @@ def investigate(
     source: Path | str,
     settings: Settings,
     *,
-    as_of: dt.date | None = None,
     previous: Review | None = None,
     progress: Progress | None = None,
 ) -> Outcome:
@@ -52,8 +51,8 @@ def investigate(
     ----------
     source
         A folder, a file, a `churnlens.toml`, or an Ibis connection URL.
-    as_of
-        Nothing dated after it is read; the last order's day by default.
+    settings
+        Nothing dated after its `as_of` is read; the last order's day by default.
     previous
         The review of an earlier quarter, to say what became of its issues.
     progress
@@ -67,7 +66,7 @@ def investigate(
     step = progress or _silent
     step("reading and checking the tables", 0, STEPS)
     check_parts(settings)
-    tables = open_source(source, settings, as_of)
+    tables = open_source(source, settings)
     if previous is not None:
         _require_earlier(previous, tables.as_of)
         require_comparable(previous, settings.period, settings.currency)
@@ -77,7 +76,7 @@ def investigate(
     panel = _panel(book, settings.definition)
     base = expectation.fit(panel)
     if base.departures < LEAST_DEPARTURES:
-        return Outcome(write_too_few(tables, settings, book, base), tables)
+        return Outcome(write_too_few(tables, settings, book, base, previous), tables)
     step("scanning segments and start dates", 3, STEPS)
     search = segment_scan.prepare(
         base, attributes_of(base.panel), draws=settings.draws, seed=settings.seed

@@ -10,7 +10,7 @@ import numpy as np
 
 from churnlens.config import Settings
 from churnlens.issues import catalogue, identity
-from churnlens.issues.register import entries_of
+from churnlens.issues.register import entries_of, last_words
 from churnlens.issues.summary import (
     caveats,
     ranked,
@@ -19,7 +19,7 @@ from churnlens.issues.summary import (
     verdict_sentences,
 )
 from churnlens.panel import Book, Panel
-from churnlens.remedies import Forecast, forecast, judge_remedies, plan_test
+from churnlens.remedies import Forecast, forecast, judge_remedies, plan_test, unread_remedies
 from churnlens.remedies.rates import ByClient
 from churnlens.remedies.scope import reached
 from churnlens.results import (
@@ -102,10 +102,18 @@ def write_review(known: Known) -> Review:
         ruled_out=found.ruled_out,
         skipped=(*_skipped(known.book), *described.skipped, *unplanned, *unforeseen),
         verdict=_verdict(known, planned, view, judged),
-        previous_as_of=previous.as_of if previous else None,
     )
+    return _carried_on(review, previous)
+
+
+def _carried_on(review: Review, previous: Review | None) -> Review:
+    """The review with the history of those before it."""
     history = previous.register if previous else ()
-    return replace(review, register=(*history, *entries_of(review)))
+    return replace(
+        review,
+        previous_as_of=previous.as_of if previous else None,
+        register=last_words((*history, *entries_of(review))),
+    )
 
 
 def _heading(known: Known, view: BookView) -> Review:
@@ -310,18 +318,22 @@ def _skipped(book: Book) -> tuple[Skipped, ...]:
     return tuple(out)
 
 
-def write_too_few(tables: Tables, settings: Settings, book: Book, base: Baseline) -> Review:
+def write_too_few(
+    tables: Tables, settings: Settings, book: Book, base: Baseline, previous: Review | None
+) -> Review:
     """Return the review of a book in which too few left to say when, which or why."""
     text = Text(
         "Too few departures to say when, which or why: {found}, needs {needed}.",
         {"found": round(base.departures), "needed": LEAST_DEPARTURES},
     )
     found = Answer((), (), Settled(base.panel, base.hazard, ()))
-    known = Known(tables, settings, book, base, None, {}, found, read_plain(base), None)
+    known = Known(tables, settings, book, base, None, {}, found, read_plain(base), previous)
     described = _book_view(known)
     unplaced = unplaced_share(tables.findings, described.book.clients)
-    return replace(
+    review = replace(
         _heading(known, described.book),
+        gone=identity.unseen(previous),
+        remedies=unread_remedies(base.panel, tables.remedies, previous),
         skipped=(
             Skipped("too_few_departures", str(text), text),
             *_skipped(book),
@@ -329,3 +341,4 @@ def write_too_few(tables: Tables, settings: Settings, book: Book, base: Baseline
         ),
         verdict=(*too_few(base.departures), *caveats(tables.rows["orders"], unplaced)),
     )
+    return _carried_on(review, previous)

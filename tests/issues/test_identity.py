@@ -112,6 +112,12 @@ def test_what_is_not_found_again_is_gone_or_can_no_longer_be_seen() -> None:
     assert matched(issue(), view=sight({"late_days"})).gone[0].reason == "cannot_be_seen"
 
 
+def test_what_costs_clients_all_along_is_gone_only_where_it_would_have_been_seen() -> None:
+    standing = issue(kind="standing", onset=None)
+    assert matched(standing).gone[0].reason == "gone"
+    assert matched(standing, view=sight(expected=3.0)).gone[0].reason == "cannot_be_seen"
+
+
 def points(late: int) -> tuple[PeriodPoint, ...]:
     """Eight months at 6 departures for 3 expected, then three months of `late` each."""
     months = [f"2023-{m:02d}-01" for m in range(9, 13)] + [f"2024-{m:02d}-01" for m in range(1, 8)]

@@ -15,7 +15,7 @@ import duckdb
 import pytest
 
 from churnlens.errors import ReviewError
-from churnlens.issues.register import FILE, read, record, timeline
+from churnlens.issues.register import FILE, last_words, read, record
 from churnlens.results import RegisterEntry
 
 WRITER = """
@@ -104,13 +104,13 @@ def test_a_kill_leaves_a_whole_register_and_no_stale_lock(tmp_path: Path) -> Non
     json.loads(place.read_text())
 
 
-def test_the_timeline_shows_the_last_word_of_each_date_and_nothing_later() -> None:
+def test_the_last_word_of_each_date_is_kept() -> None:
     first, again = entry("2024-03-31", departures=10.0), entry("2024-03-31", departures=12.0)
     later = entry("2024-09-30", departures=3.0)
-    decision = RegisterEntry("2024-03-31", "decision", "a", "Two approvals only", owner="COO")
-    history = (first, later, again, decision)
-    assert timeline(history, "2024-06-30") == (again, decision)
-    assert timeline(history, "2024-12-31") == (again, decision, later)
+    remedy = RegisterEntry("2024-03-31", "remedy", "a", "Two approvals only", owner="COO")
+    assert last_words((first, later, again, remedy)) == (again, remedy, later)
+    gone = dataclasses.replace(later, event="gone")
+    assert last_words((first, later, gone)) == (first, gone)
 
 
 def test_a_file_that_is_no_register_is_named_and_left_alone(tmp_path: Path) -> None:
@@ -133,4 +133,4 @@ def test_other_last_digits_add_nothing_and_other_figures_do(tmp_path: Path, kind
     record(place, [first])
     assert record(place, [again]) == (first,)
     assert record(place, [other]) == (first, other)
-    assert timeline(read(place), "2024-12-31") == (other,)
+    assert last_words(read(place)) == (other,)

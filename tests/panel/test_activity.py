@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 import numpy as np
 import pandas as pd
 import pytest
 from order_histories import activity, data_of, months_from, order_days
 
 from churnlens.panel.activity import measure, seasonal_index
+from churnlens.panel.periods import calendar
 from churnlens.panel.visibility import delay_distribution
 
 MONTHS = 36
@@ -76,12 +79,13 @@ def test_a_gap_in_the_book_lowers_what_is_due():
 
 @pytest.mark.parametrize("period", ["week", "month", "quarter"])
 def test_dates_fall_in_the_period_the_calendar_says(period):
-    cal = months_from(MONTHS)
-    from churnlens.panel.periods import calendar
-
-    cal = calendar(period, cal.starts[0], cal.starts[-1])
+    span = months_from(MONTHS).starts
+    cal = calendar(period, span[0], span[-1])
     days = pd.Series(pd.date_range(cal.starts[0], cal.starts[-1]))
     assert (cal.indices(days) == [cal.index(day.date()) for day in days]).all()
+    for t in (0, 1, len(cal.starts) - 1, len(cal.starts) + 5):
+        last = cal.last_day(t)
+        assert (cal.index(last), cal.index(last + dt.timedelta(days=1))) == (t, t + 1)
 
 
 def test_delays_cut_off_by_the_end_of_the_data_are_recovered():

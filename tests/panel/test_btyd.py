@@ -104,16 +104,6 @@ def test_p_alive_is_the_share_of_clients_still_there():
     )
 
 
-def test_the_slopes_are_those_of_the_likelihood():
-    x, t_x, span, _ = _clients(50)
-    at = np.array([0.4, 3.0, 0.7, 2.0])
-    _, slope = btyd._bg_nbd(at, x, t_x, span)
-    for k in range(4):
-        step = 1e-6 * np.eye(4)[k]
-        up, down = (btyd._bg_nbd(at + sign * step, x, t_x, span)[0] for sign in (1, -1))
-        np.testing.assert_allclose(slope[:, k], (up - down) / 2e-6, rtol=1e-5, atol=1e-7)
-
-
 @pytest.mark.parametrize("fit", [btyd.fit_bg_nbd, btyd.fit_pareto_nbd])
 def test_the_unit_of_time_does_not_matter(fit):
     x, t_x, span, _ = _clients(1_000)

@@ -47,15 +47,15 @@ def test_returns_are_no_orders(steady, tmp_path):
 def test_an_attribute_may_have_the_name_of_one_that_is_worked_out(steady, tmp_path):
     """No name stands twice: the value tiers are ours, the rest is as the clients table says."""
     clients = pd.DataFrame({"client_id": sorted(steady["client_id"].unique())})
-    for name in ("value_tier", "main_category", "tenure"):
+    for name in ("value_tier", "main_category", "tenure_months"):
         clients[name] = np.where(clients.index % 2, "one", "two")
     rows = steady.assign(category=np.where(np.arange(len(steady)) % 3, "a", "b"))
     known = opened(write_source(tmp_path, rows, clients=clients))
-    assert list(known.attributes) == ["main_category", "tenure"]
+    assert list(known.attributes) == ["main_category", "tenure_months"]
     assert any("value_tier" in s.reason and "Rename" in s.reason for s in known.skipped)
     names = [a.name for a in attributes_of(build(known, "cadence"))]
     assert len(names) == len(set(names))
-    assert dict(known.attributes["tenure"].value_counts()) == {"one": 200, "two": 200}
+    assert dict(known.attributes["tenure_months"].value_counts()) == {"one": 200, "two": 200}
 
 
 def test_closing_is_no_departure(steady, tmp_path):

@@ -11,6 +11,7 @@ import pandas as pd
 from churnlens.panel import Panel
 from churnlens.panel.exposures import Exposure
 from churnlens.panel.periods import Calendar
+from churnlens.remedies import ByClient
 
 YEAR, MONTHS = 2020, 48
 
@@ -88,3 +89,13 @@ def step(*levels: tuple[int, float]) -> np.ndarray:
     for month, level in levels:
         values[month:] = level
     return values
+
+
+def by_tenure(panel: Panel) -> ByClient:
+    """Return the departures found, and those a hazard by tenure alone expects."""
+    band = np.searchsorted((6, 12, 24, 48), np.maximum(panel.tenure, 0), side="right")
+    band[panel.known_from_start] = 5
+    there = np.bincount(band.ravel(), panel.active.ravel(), minlength=6)
+    left = np.bincount(band.ravel(), panel.found.ravel(), minlength=6)
+    hazard = (left / np.maximum(there, 1e-9))[band]
+    return ByClient(panel.found, hazard * panel.active, hazard)

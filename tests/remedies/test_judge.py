@@ -9,7 +9,7 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 import pytest
-from panels import MONTHS, day, draw, step
+from panels import MONTHS, by_tenure, day, draw, step
 
 from churnlens.panel import Panel
 from churnlens.remedies import Remedy, judge, judge_remedies
@@ -59,7 +59,9 @@ def verdict(panel: Panel, aim: Issue | None = None, **more: object) -> RemedyRes
         segment=more.get("scope", KEY),
         issue_id=aim.id if aim else None,
     )
-    return judge(panel, remedy, as_of=more.get("as_of", day(MONTHS)), aim=aim)
+    return judge(
+        panel, remedy, as_of=more.get("as_of", day(MONTHS)), departures=by_tenure(panel), aim=aim
+    )
 
 
 def verdicts(
@@ -226,7 +228,9 @@ def test_the_remedies_table_is_judged_row_by_row_and_reached_clients_are_no_comp
             "owner": ["COO", None, " "],
         }
     )
-    found = judge_remedies(panel, table.iloc[:2], [issue()], as_of=day(MONTHS))
+    found = judge_remedies(
+        panel, table.iloc[:2], [issue()], as_of=day(MONTHS), departures=by_tenure(panel)
+    )
     assert [r.segment for r in found] == [
         {"size": ("key",), "region": ("r0",)},
         {"size": ("key",), "region": ("r1",)},
@@ -234,7 +238,9 @@ def test_the_remedies_table_is_judged_row_by_row_and_reached_clients_are_no_comp
     assert [r.verdict for r in found] == ["worked", "worked"]
     assert [r.issue_id for r in found] == ["approval-key", "approval-key"]
     assert [r.owner for r in found] == ["COO", None]
-    third = judge_remedies(panel, table, [issue()], as_of=day(MONTHS))[2]
+    third = judge_remedies(panel, table, [issue()], as_of=day(MONTHS), departures=by_tenure(panel))[
+        2
+    ]
     assert third.segment == {"size": ("key", "small")}
     assert any("Another remedy" in str(note) for note in third.notes)
 
@@ -242,7 +248,10 @@ def test_the_remedies_table_is_judged_row_by_row_and_reached_clients_are_no_comp
 def test_a_remedy_that_does_not_name_its_issue_is_not_condemned_by_a_guessed_driver() -> None:
     panel = draw(np.random.default_rng(1), relative=CURED, driver=RAISED)
     remedy = Remedy("Two approvals only", day(START), segment=KEY)
-    assert judge(panel, remedy, as_of=day(MONTHS), aim=issue()).verdict == "cannot_tell"
+    assert (
+        judge(panel, remedy, as_of=day(MONTHS), departures=by_tenure(panel), aim=issue()).verdict
+        == "cannot_tell"
+    )
 
 
 def test_no_departure_at_all_since_the_start_still_has_a_ratio() -> None:
@@ -304,8 +313,10 @@ def test_a_remedy_for_everybody_at_the_same_time_does_not_take_the_comparison_aw
     panel = draw(np.random.default_rng(1), relative=CURED, driver=UNDONE)
     mine = Remedy("Two approvals only", day(START), segment=KEY)
     theirs = Remedy("A new web shop", day(START))
-    both = judge(panel, mine, as_of=day(MONTHS), aim=issue(), others=[theirs])
-    alone = judge(panel, mine, as_of=day(MONTHS), aim=issue())
+    both = judge(
+        panel, mine, as_of=day(MONTHS), departures=by_tenure(panel), aim=issue(), others=[theirs]
+    )
+    alone = judge(panel, mine, as_of=day(MONTHS), departures=by_tenure(panel), aim=issue())
     assert both.risk_ratio == alone.risk_ratio
     assert any("A new web shop" in str(note.values) for note in both.notes)
 
@@ -320,7 +331,9 @@ def test_an_issue_that_is_not_known_is_said_and_departures_alone_are_read() -> N
             "issue_id": ["no-such-issue"],
         }
     )
-    (found,) = judge_remedies(panel, table, [issue()], as_of=day(MONTHS))
+    (found,) = judge_remedies(
+        panel, table, [issue()], as_of=day(MONTHS), departures=by_tenure(panel)
+    )
     assert (found.issue_id, found.driver_moved) == ("no-such-issue", None)
     assert found.verdict == "worked"
     assert "no-such-issue" in str(found.notes[0])

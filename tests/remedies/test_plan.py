@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 
 import numpy as np
 import pytest
-from panels import MONTHS, day, draw, step
+from panels import MONTHS, by_tenure, day, draw, step
 
+from churnlens.panel import Panel
+from churnlens.panel.periods import Calendar
+from churnlens.panel.products import Changing
+from churnlens.panel.tenure import tenure_bands
 from churnlens.remedies import Remedy, judge, plan_test
 from churnlens.results import (
     DateEstimate,
@@ -48,9 +53,13 @@ def issue(
     )
 
 
+def planned(panel: Panel, aim: Issue, **more: object) -> Plan | Skipped:
+    return plan_test(panel, aim, as_of=day(MONTHS), departures=by_tenure(panel), **more)
+
+
 def test_the_plan_states_effect_date_and_measure() -> None:
     panel = draw(np.random.default_rng(0), relative=step((18, 2.5)))
-    plan = plan_test(panel, issue(), as_of=day(MONTHS))
+    plan = planned(panel, issue())
     assert isinstance(plan, Plan)
     assert plan.risk_ratio_full_reach == pytest.approx(0.4)
     assert day(MONTHS + 3).isoformat() < plan.readable_from < day(MONTHS + 36).isoformat()
@@ -59,9 +68,48 @@ def test_the_plan_states_effect_date_and_measure() -> None:
         assert part in str(plan.text)
 
 
+def test_what_a_client_may_change_is_planned_as_a_fixed_attribute_is() -> None:
+    panel = draw(np.random.default_rng(0), relative=step((18, 2.5)))
+    small = (panel.attributes["size"] == "small").to_numpy(dtype=np.int8)
+    main = Changing("main_category", np.repeat(small[:, None], MONTHS, axis=1), ("key", "small"))
+    panel = dataclasses.replace(panel, changing=(main,))
+    fixed = planned(panel, issue())
+    changing = planned(panel, dataclasses.replace(issue(), segment={"main_category": ("key",)}))
+    assert isinstance(changing, Plan)
+    assert isinstance(fixed, Plan)
+    assert changing.readable_from == fixed.readable_from
+    assert changing.text.values["now"] == fixed.text.values["now"]
+
+
+def test_newcomers_are_those_who_were_new_then() -> None:
+    panel = draw(np.random.default_rng(0))
+    tenure = tenure_bands(panel.calendar, panel.entry, panel.known_from_start)
+    panel = dataclasses.replace(panel, changing=(tenure,))
+    new = dataclasses.replace(issue(), segment={"tenure_months": ("up to 12",)})
+    plan = planned(panel, new)
+    assert isinstance(plan, Plan)
+    left = panel.found * (panel.tenure < 12) * ~panel.known_from_start[:, None]
+    assert plan.text.values["now"] == round(left[:, -12:].sum() / 4)
+
+
+@pytest.mark.parametrize(("period", "days", "read"), [("week", 7, True), ("quarter", 91, False)])
+def test_five_years_are_five_years_whatever_the_period(period: str, days: int, read: bool) -> None:
+    panel = draw(np.random.default_rng(0), clients=600, hazard=0.005, relative=step((18, 2.5)))
+    starts = tuple(day(0) + dt.timedelta(days=days * t) for t in range(MONTHS))
+    panel = dataclasses.replace(panel, calendar=Calendar(period, starts, np.ones(MONTHS)))
+    began = DateEstimate(*3 * [starts[18].isoformat()])
+    plan = planned(panel, dataclasses.replace(issue(100, 50.0), onset=began))
+    assert isinstance(plan, Plan) == read
+    if isinstance(plan, Plan):
+        ahead = dt.date.fromisoformat(plan.readable_from) - starts[-1]
+        assert ahead > dt.timedelta(days=60 * days)  # more periods than five years have months
+    else:
+        assert plan.code == "never_readable"
+
+
 def test_a_weaker_effect_takes_longer_to_read() -> None:
     panel = draw(np.random.default_rng(0), relative=step((18, 2.5)))
-    strong, weak = (plan_test(panel, issue(200, a), as_of=day(MONTHS)) for a in (140.0, 100.0))
+    strong, weak = (planned(panel, issue(200, a)) for a in (140.0, 100.0))
     assert isinstance(strong, Plan)
     assert isinstance(weak, Plan)
     assert strong.readable_from < weak.readable_from
@@ -69,10 +117,10 @@ def test_a_weaker_effect_takes_longer_to_read() -> None:
 
 def test_what_could_never_be_read_is_said_to_be_so() -> None:
     panel = draw(np.random.default_rng(0), clients=80)
-    plan = plan_test(panel, issue(6, 3.0), as_of=day(MONTHS))
+    plan = planned(panel, issue(6, 3.0))
     assert isinstance(plan, Skipped)
     assert plan.code == "never_readable"
-    small = plan_test(panel, issue(200, 2.0), as_of=day(MONTHS))
+    small = planned(panel, issue(200, 2.0))
     assert isinstance(small, Skipped)
     assert small.code == "small_effect"
 
@@ -80,15 +128,15 @@ def test_what_could_never_be_read_is_said_to_be_so() -> None:
 def test_no_new_test_is_written_where_a_remedy_is_under_way_for_all() -> None:
     panel = draw(np.random.default_rng(0), relative=step((18, 2.5)))
     inside = (panel.attributes["size"] == "key").to_numpy()
-    for reached, planned in ((inside, False), (inside & (panel.entry > 0), True)):
+    for reached, written in ((inside, False), (inside & (panel.entry > 0), True)):
         mask = np.repeat(reached[:, None], MONTHS, axis=1)
-        plan = plan_test(panel, issue(), as_of=day(MONTHS), remedied=mask)
-        assert isinstance(plan, Plan) == planned
+        plan = planned(panel, issue(), remedied=mask)
+        assert isinstance(plan, Plan) == written
 
 
 def test_an_issue_without_a_driver_is_planned_by_its_departures() -> None:
     panel = draw(np.random.default_rng(0), relative=step((18, 2.5)))
-    plan = plan_test(panel, issue(driver=None), as_of=day(MONTHS))
+    plan = planned(panel, issue(driver=None))
     assert isinstance(plan, Plan)
     assert "None" not in str(plan.text)
 
@@ -98,9 +146,8 @@ def test_the_next_review_answers_the_plan_it_quotes() -> None:
     text = Text("Departures are to fall by {fall}.", {"fall": "60 %"})
     plan = Plan(text, "2023-01-01", 0.4, "departures")
     aim = dataclasses.replace(issue(driver=None), test_plan=plan)
-    result = judge(
-        cured, Remedy("a", day(30), segment=KEY, issue_id=aim.id), as_of=day(MONTHS), aim=aim
-    )
+    remedy = Remedy("a", day(30), segment=KEY, issue_id=aim.id)
+    result = judge(cured, remedy, as_of=day(MONTHS), departures=by_tenure(cured), aim=aim)
     assert result.plan is not None
     assert result.plan.text == text
     assert result.verdict == "worked"

@@ -677,10 +677,6 @@ def model_case() -> Review:
                 "symptom",
                 "Discounts rose two months after ordering had begun to fall, for those "
                 "clients only.",
-                evidence=(
-                    Evidence("lead_lag", "fail", "It rises after the onset, not before."),
-                    Evidence("peers", "fail", "What peers were given predicts nothing."),
-                ),
             ),
             RuledOut("rescue_visits", "symptom", "Visits followed the fall in orders."),
             RuledOut(

@@ -51,7 +51,9 @@ def test_text_of_a_drawing_is_escaped():
 
 
 def test_a_label_cannot_end_an_expression():
-    assert charts._labels({0: "a'] + b"}) == "{'0': 'a’] + b'}[datum.value]"
+    rows = [{"lag": n, "value": 0.1, "low": -1.0, "high": 1.0} for n in range(2)]
+    svg = charts.svgs([charts.around(rows, {0: "a'] + b"}, charts.THIRD, "start")])[0]
+    assert "a’] + b" in svg
 
 
 def test_waterfall_steps_add_up(review: Review):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from churnlens.results import Skipped
-from churnlens.when import change, power, shapes
+from churnlens.when import change, shapes
 
 PERIODS = 36
 EXPECTED = np.linspace(1.0, 1.6, PERIODS)
@@ -52,17 +52,6 @@ def test_counts_without_a_change_pass_one_time_in_twenty(level, scatter, directi
     ]
     assert np.mean(np.array(p) <= 0.05) < 0.05 + 3 * np.sqrt(0.05 * 0.95 / 300)
     assert 0.38 < np.mean(p) < 0.65
-
-
-def test_the_search_alone_is_exact_under_the_null():
-    rng = np.random.default_rng(6)
-    null, fresh = (
-        change._largest_ratio(change._draw(500, EXPECTED, 8_000, rng), EXPECTED, "rise", edge=2)
-        for _ in range(2)
-    )
-    p = np.array([change._exceeded(ratio, null) for ratio in fresh])
-    assert np.mean(p <= 0.05) == pytest.approx(0.05, abs=0.012)
-    assert np.mean(p <= 0.5) == pytest.approx(0.5, abs=0.03)
 
 
 @pytest.mark.parametrize("carried", [0.0, 0.3])
@@ -169,21 +158,6 @@ def test_too_little_to_date_is_an_answer():
     short = change.date_series([1.0, 2.0, np.nan], rng=rng)
     assert isinstance(short, Skipped)
     assert short.code == "too_few_periods"
-
-
-def test_the_smallest_rise_that_the_search_would_see():
-    """A rise over the last year of three, as large as `power` says, is found four times in five."""
-    rng = np.random.default_rng(16)
-    due = 20 * EXPECTED
-    critical = change.critical_ratio(due, rng=rng)
-    before, after = due[:24].sum(), due[24:].sum()
-    ratio = power.smallest_rise(after, compared=before, critical=critical)
-    mean = np.where(np.arange(PERIODS) < 24, due, ratio * due)
-    found = [
-        change.date_counts(rng.poisson(mean), due, rng=rng, draws=199, longest_ramp=0).p_value
-        for _ in range(200)
-    ]
-    assert np.mean(np.array(found) <= 0.05) == pytest.approx(0.8, abs=0.1)
 
 
 def test_a_step_is_not_taken_for_the_season_of_its_months():

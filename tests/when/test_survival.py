@@ -96,13 +96,6 @@ def test_restricted_mean_and_its_interval():
     assert np.mean(held) >= 0.9
 
 
-def test_hazard_by_tenure():
-    entry, leaving, event, _ = _late(3, 20_000)
-    hazard = survival.hazard_by_tenure(survival.risk_table(entry, leaving, event))
-    assert np.mean((hazard.low[:24] <= 0.06) & (hazard.high[:24] >= 0.06)) > 0.85
-    assert np.all((hazard.low <= hazard.value) & (hazard.value <= hazard.high))
-
-
 def test_what_a_shorter_lifetime_costs():
     rng = np.random.default_rng(4)
     size = np.where(rng.random(8_000) < 0.3, "key", "small")

@@ -6,7 +6,8 @@ import drawn_books
 import numpy as np
 import pytest
 
-from churnlens.why.attribution import COUNT_ERROR, Z, attribute
+from churnlens.results import Z95
+from churnlens.why.attribution import COUNT_ERROR, attribute
 from churnlens.why.names import behind
 
 
@@ -23,6 +24,17 @@ def test_the_interval_holds_the_planted_number(hit: drawn_books.Drawn, settled) 
     assert part.ratio.low <= 4 <= part.ratio.high
 
 
+def test_the_risk_is_that_of_the_whole_shift_whatever_clients_got_of_it(
+    hit: drawn_books.Drawn, settled
+) -> None:
+    known = drawn_books.explained(hit, hit.candidate("cause"))
+    (part,) = known.parts
+    lasting = dataclasses.replace(part.lasting, dose=part.lasting.dose / 2)
+    half = dataclasses.replace(known, parts=(dataclasses.replace(part, lasting=lasting),))
+    (found,) = attribute(hit.baseline, half).parts
+    assert found.ratio.value - 1 == pytest.approx(2 * (settled.parts[0].ratio.value - 1), rel=0.05)
+
+
 @pytest.mark.parametrize("seed", range(30, 36))
 def test_other_books_hold_it_too(seed: int) -> None:
     book = drawn_books.draw(excess=2.5, drivers=drawn_books.two_drivers, seed=seed)
@@ -34,8 +46,8 @@ def test_however_many_leave_the_count_is_not_sharper_than_what_is_never_seen() -
     book = drawn_books.draw(clients=20_000, excess=2.5, drivers=drawn_books.two_drivers, seed=36)
     (part,) = attribute(book.baseline, drawn_books.explained(book, book.candidate("cause"))).parts
     half = (part.attributable.high - part.attributable.low) / 2
-    assert half >= Z * COUNT_ERROR * part.attributable.value
-    assert half < 1.2 * Z * COUNT_ERROR * part.attributable.value  # chance adds little here
+    assert half >= Z95 * COUNT_ERROR * part.attributable.value
+    assert half < 1.2 * Z95 * COUNT_ERROR * part.attributable.value  # chance adds little here
 
 
 def test_observed_is_expected_and_attributable(hit: drawn_books.Drawn, settled) -> None:
@@ -52,6 +64,14 @@ def test_money_is_what_those_departures_brought(settled) -> None:
     assert part.revenue.low < part.revenue.value < part.revenue.high
     assert part.largest_account < 0.05
     assert 0 < part.accounts <= part.observed
+
+
+def test_a_client_that_left_twice_is_one_account(hit: drawn_books.Drawn, settled) -> None:
+    panel = dataclasses.replace(hit.panel, client=np.zeros(len(hit.key), int))
+    base = dataclasses.replace(hit.baseline, panel=panel)
+    (part,) = attribute(base, drawn_books.explained(hit, hit.candidate("cause"))).parts
+    assert (part.accounts, part.largest_account) == (1, 1.0)
+    assert part.revenue == settled.parts[0].revenue
 
 
 def test_the_part_that_stayed_is_not_lost(hit: drawn_books.Drawn, settled) -> None:

@@ -169,6 +169,28 @@ def test_one_whale_is_not_the_finding(hit: drawn_books.Drawn, clear: Case) -> No
     assert CHECKS["leave_one_account_out"](case).outcome == "fail"
 
 
+def test_an_account_that_came_back_and_left_again_is_one_account(
+    hit: drawn_books.Drawn, clear: Case
+) -> None:
+    late = np.flatnonzero(hit.key & (hit.panel.onset > drawn_books.START + 2))
+    dose = np.zeros_like(clear.term.dose)
+    dose[late] = clear.term.dose[late]
+    term = dataclasses.replace(clear.term, dose=dose)
+    share = np.where(dose > 0, 0.9, 0).astype(np.float32)
+    attribution = dataclasses.replace(clear.attribution, share=share)
+    for client, outcome in ((np.arange(len(dose)), "pass"), (np.where(dose.any(1), 0, 1), "fail")):
+        panel = dataclasses.replace(hit.panel, client=client)
+        base = dataclasses.replace(hit.baseline, panel=panel)
+        case = dataclasses.replace(clear, baseline=base, term=term, attribution=attribution)
+        assert CHECKS["leave_one_account_out"](case).outcome == outcome
+
+
+def test_all_spells_of_a_client_are_in_one_half(hit: drawn_books.Drawn, clear: Case) -> None:
+    few = dataclasses.replace(hit.panel, client=np.arange(len(hit.key)) % 2)
+    base = dataclasses.replace(hit.baseline, panel=few)
+    assert CHECKS["held_out"](dataclasses.replace(clear, baseline=base)).outcome == "fail"
+
+
 def test_a_negative_control_that_seems_to_matter_is_told(clear: Case, idle: Case) -> None:
     check = CHECKS["negative_control"]
     assert check(clear).outcome == "skip"

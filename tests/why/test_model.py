@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from churnlens.why import model
+from churnlens.which.baseline import Baseline
 from churnlens.why.attribution import attribute
-from churnlens.why.model import LEVEL_PRIOR, Term, fit, gains_alone, tally
+from churnlens.why.model import DOSES, LEVEL_PRIOR, Term, fit, gains_alone, tally
 from churnlens.why.selection import Explained, Explanation
 
 T = np.arange(drawn_books.MONTHS)
@@ -72,31 +72,20 @@ def test_what_is_attributed_never_sums_past_the_total(seed: int) -> None:
         assert part.expected + part.attributable.value == pytest.approx(part.observed)
 
 
-def test_the_likelihood_rises_along_its_gradient() -> None:
-    rng = np.random.default_rng(1)
-    dose, member = rng.uniform(0, 3, (40, 2)), (rng.random((40, 2)) < 0.7) * 1.0
-    e = rng.uniform(0.5, 3, 40)
-    o, x = rng.poisson(e * 2.0).astype(float), np.array([0.4, 1.2, 0.1, -0.3])
-    value, slope, _ = model._slopes(x, o, e, dose, member)
-    for k in range(4):
-        step = np.zeros(4)
-        step[k] = 1e-6
-        up = model._slopes(x + step, o, e, dose, member)[0]
-        down = model._slopes(x - step, o, e, dose, member)[0]
-        assert slope[k] == pytest.approx((up - down) / 2e-6, rel=1e-4, abs=1e-4)
-    assert np.isfinite(value)
+def cells(o: np.ndarray, e: np.ndarray, dose: np.ndarray) -> tuple[Baseline, tuple[Term, ...]]:
+    """Return a book of one period: observed and expected of each cell, and the dose it had."""
+    one = (np.asarray(values, float)[:, None] for values in (e, o))
+    term = Term("dose", np.asarray(dose, np.float32)[:, None], np.ones((len(dose), 1), bool))
+    return Baseline(None, None, *one), (term,)
 
 
-def test_at_the_fit_the_gradient_is_nil() -> None:
+def test_the_unit_of_a_dose_is_of_no_matter() -> None:
     rng = np.random.default_rng(2)
-    dose, member = rng.uniform(0, 3, (60, 1)), np.ones((60, 1))
-    e = rng.uniform(0.5, 3, 60)
-    o = rng.poisson(e * (1 + 0.8 * dose[:, 0])).astype(float)
-    excess, levels, top, errors = model._climb(o, e, dose, member)
-    _, slope, curve = model._slopes(np.concatenate([excess, levels]), o, e, dose, member)
-    assert np.abs(slope @ np.linalg.pinv(curve)).max() < 0.01 * errors[0]
-    around = [model._climb(o, e, dose * f, member)[2] for f in (0.5, 2.0)]
-    assert around == pytest.approx([top, top], abs=1e-3)  # the unit of a dose is of no matter
+    dose, e = rng.integers(0, 9, 60) / 4, rng.uniform(0.5, 3, 60)
+    o = rng.poisson(e * (1 + 0.8 * dose))
+    once, twice = fit(*cells(o, e, dose)), fit(*cells(o, e, 2 * dose))
+    assert once.gain == pytest.approx(twice.gain, abs=1e-3)
+    assert once.excess[0] == pytest.approx(2 * twice.excess[0], rel=0.02)
 
 
 def counts(cases: int, exposed: int, ratio: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -114,7 +103,7 @@ def test_hammond_and_horn_s_share_among_cases() -> None:
     ratio, cases = 10.73, 1_000_000
     exposed = round(cases * 0.8036 * ratio / (ratio - 1))
     o, e, dose = counts(cases, exposed, ratio)
-    excess, *_ = model._climb(o, e, dose[:, None], np.ones((2, 1)))
+    excess = fit(*cells(o, e, dose)).excess
     assert 1 + excess[0] == pytest.approx(ratio, rel=1e-3)
     due = o * excess[0] * dose / (1 + excess[0] * dose)
     assert due.sum() / cases == pytest.approx(0.8036, abs=1e-4)
@@ -124,7 +113,7 @@ def test_hammond_and_horn_s_share_among_cases() -> None:
 def test_one_yes_or_no_dose_gives_miettinen_s_formula(share: float, ratio: float) -> None:
     cases = 500_000
     o, e, dose = counts(cases, round(cases * share), ratio)
-    excess, *_ = model._climb(o, e, dose[:, None], np.ones((2, 1)))
+    excess = fit(*cells(o, e, dose)).excess
     due = float((o * excess[0] * dose / (1 + excess[0] * dose)).sum())
     assert due / cases == pytest.approx(share * (ratio - 1) / ratio, rel=2e-3)
 
@@ -134,28 +123,22 @@ def test_a_term_alone_gains_what_the_model_says(hit: drawn_books.Drawn) -> None:
     whole = fit(hit.baseline, (Term("", c.dose, c.inside),)).gain
     o, e = tally(hit.baseline, c.dose, c.inside)
     o_by_dose, e_by_dose = (table.sum(axis=1)[None] for table in (o, e))
-    assert gains_alone(o_by_dose, e_by_dose, model.DOSES)[0] == pytest.approx(whole, abs=1e-5)
+    assert gains_alone(o_by_dose, e_by_dose, DOSES)[0] == pytest.approx(whole, abs=1e-5)
     assert o.sum() == pytest.approx(hit.baseline.observed[c.inside].sum())
 
 
 def test_a_level_is_held_near_the_baseline_s_where_there_is_little() -> None:
-    o, e = np.array([3.0]), np.array([1.0])
-    _, levels, *_ = model._climb(o, e, np.zeros((1, 0)), np.ones((1, 1)))
-    assert np.exp(levels[0]) == pytest.approx((3 + LEVEL_PRIOR) / (1 + LEVEL_PRIOR), rel=1e-3)
+    (level,) = fit(*cells([3.0], [1.0], [0.0])).levels
+    assert np.exp(level) == pytest.approx((3 + LEVEL_PRIOR) / (1 + LEVEL_PRIOR), rel=1e-3)
 
 
 def test_standard_errors_are_those_of_repeated_draws() -> None:
     rng = np.random.default_rng(7)
-    dose = np.array([0.0, 0.5, 1.0, 2.0])[:, None]
-    e, member = np.array([60.0, 20.0, 20.0, 20.0]), np.ones((4, 1))
-    drawn = [
-        model._climb(rng.poisson(e * (1 + 2 * dose[:, 0])).astype(float), e, dose, member)
-        for _ in range(200)
-    ]
-    excess, errors = np.array([[d[0][0], d[3][0]] for d in drawn]).T
+    dose, e = np.array([0.0, 0.5, 1.0, 2.0]), np.array([60.0, 20.0, 20.0, 20.0])
+    drawn = [fit(*cells(rng.poisson(e * (1 + 2 * dose)), e, dose)) for _ in range(200)]
+    excess, errors = np.array([[d.excess[0], d.errors[0]] for d in drawn]).T
     assert errors.mean() == pytest.approx(excess.std(), rel=0.25)
 
 
 def test_of_a_dose_that_nobody_had_nothing_is_known() -> None:
-    *_, errors = model._climb(np.ones(3), np.ones(3), np.zeros((3, 1)), np.ones((3, 1)))
-    assert errors[0] > 100
+    assert fit(*cells(np.ones(3), np.ones(3), np.zeros(3))).errors[0] > 100

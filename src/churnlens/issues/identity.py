@@ -19,7 +19,7 @@ from typing import Literal
 
 import numpy as np
 
-from churnlens.results import Gone, Issue, Kind, PeriodPoint, Review, Segment
+from churnlens.results import Z95, Gone, Issue, Kind, PeriodPoint, Review, Segment
 
 Status = Literal["new", "worse", "same", "better"]
 
@@ -28,7 +28,6 @@ RENAMED_OVERLAP = 0.5  # and for a driver that was mapped anew
 RENAMED_DAYS = 100  # by which the two onsets may differ then
 EXPLAINED_DAYS = 200  # the same, where a driver's date stands for that of the departures
 HALF_KNOWN = 0.5  # overlap credited where only one segment names an attribute
-CLEAR = 1.960
 SEARCH = 3.5  # standard errors a rise must measure to stand out among all segments and dates
 RECENT = 12  # periods in which the size of two books is compared
 SLUG = 40
@@ -66,13 +65,7 @@ def issue_id(kind: Kind, driver: str | None, segment: Segment) -> str:
     return f"{slug[:SLUG].rstrip('-')}-{digest}"
 
 
-def match(
-    previous: Review | None,
-    issues: Sequence[Issue],
-    sight: Sight,
-    *,
-    previous_as_of: str | None = None,
-) -> Matched:
+def match(previous: Review | None, issues: Sequence[Issue], sight: Sight) -> Matched:
     """Give this quarter's issues their ids and statuses.
 
     Parameters
@@ -83,8 +76,6 @@ def match(
         This quarter's.
     sight : Sight
         What the data can show now; `sight_of_reviews` where only the reviews are at hand.
-    previous_as_of : str, optional
-        Date up to which the old review had read; its `as_of` when not given.
 
     Returns
     -------
@@ -94,14 +85,13 @@ def match(
     if previous is None:
         return Matched(tuple(fresh), {}, ())
     pairs = _pair(previous.issues, fresh, sight)
-    until = previous_as_of or previous.as_of
     taken = {previous.issues[old].id for old in pairs.values()}
     kept, before = [], {}
     for number, issue in enumerate(fresh):
         old = previous.issues[pairs[number]] if number in pairs else None
         name = old.id if old else _free(issue.id, taken)
         taken.add(name)
-        status = compare_sizes(old, issue, until) if old else "new"
+        status = compare_sizes(old, issue, previous.as_of) if old else "new"
         kept.append(replace(issue, id=name, status=status))
         if old:
             before[name] = old
@@ -109,17 +99,23 @@ def match(
     return Matched(tuple(kept), before, tuple(_farewell(issue, sight) for issue in left))
 
 
+def unseen(previous: Review | None) -> tuple[Gone, ...]:
+    """Say of every issue of the last review that too little is left in the data to see it."""
+    issues = previous.issues if previous else ()
+    return tuple(Gone(issue.id, issue.title, "cannot_be_seen") for issue in issues)
+
+
 def compare_sizes(old: Issue, new: Issue, until: str) -> Literal["worse", "same", "better"]:
     """Say whether an issue changed by more than chance since the last review.
 
     Where the new review has the segment's departures by period, the excess per client since
-    `until` (ISO date) is set against the excess from the onset to it; otherwise the attributable
-    departures a year of both reviews.
+    `until` (ISO date) is set against the excess from the onset to it; otherwise the revenue lost a
+    year, by both reviews.
     """
     z = _since(new, until)
     if z is None:
         z = _by_interval(old, new)
-    if abs(z) < CLEAR:
+    if abs(z) < Z95:
         return "same"
     return "worse" if z > 0 else "better"
 
@@ -215,7 +211,7 @@ def _excess(points: Sequence[PeriodPoint]) -> tuple[float, float]:
 def _by_interval(old: Issue, new: Issue) -> float:
     """Difference of the revenue lost a year, in standard errors of both."""
     a, b = old.revenue_per_year, new.revenue_per_year
-    error = np.hypot(a.high - a.low, b.high - b.low) / (2 * CLEAR)
+    error = np.hypot(a.high - a.low, b.high - b.low) / (2 * Z95)
     return float((b.value - a.value) / max(error, 1e-12))
 
 
@@ -223,7 +219,7 @@ def _farewell(issue: Issue, sight: Sight) -> Gone:
     seen = issue.departures
     size = np.log(max(seen.observed, 1) / max(seen.expected, 1e-9))
     enough = size * np.sqrt(max(sight.expected(issue), 0.0)) >= SEARCH
-    lost = not _recorded(issue, sight) or (issue.kind in ("shift", "unexplained") and not enough)
+    lost = not _recorded(issue, sight) or (issue.kind != "mix" and not enough)
     return Gone(issue.id, issue.title, "cannot_be_seen" if lost else "gone")
 
 

@@ -1,9 +1,9 @@
 """What became of what was decided: the history of every issue, review after review.
 
 The register is one JSON file beside the reports, or one table of a database. Entries are only ever
-added: a review that is made again adds what differs, and the timeline shows the last word of each
-date. The file is replaced whole under a lock, so that two runs at once both get in and a run that
-is killed leaves the file as it was.
+added: a review that is made again adds what differs, and the last word of each date counts. The
+file is replaced whole under a lock, so that two runs at once both get in and a run that is killed
+leaves the file as it was.
 """
 
 from __future__ import annotations
@@ -121,20 +121,15 @@ def read(place: Path | str) -> tuple[RegisterEntry, ...]:
         raise ReviewError(f"{path} is not a register of churnlens: {error}.") from error
 
 
-def timeline(history: Sequence[RegisterEntry], until: str) -> tuple[RegisterEntry, ...]:
-    """Return the last word on each issue and remedy at each date up to `until` (ISO date).
-
-    Sorted by date; an entry that a later one of the same date replaced is left out, and so is
-    whatever came after `until`, so that an old quarter shows what was known then.
-    """
-    last = {_about(e): e for e in history if e.as_of <= until}
+def last_words(history: Sequence[RegisterEntry]) -> tuple[RegisterEntry, ...]:
+    """Return the last word on each issue and remedy at each date, sorted by date."""
+    last = {_about(entry): entry for entry in history}
     return tuple(sorted(last.values(), key=lambda entry: entry.as_of))
 
 
 def _about(entry: RegisterEntry) -> tuple[str | None, ...]:
     """What an entry speaks of: a later one that speaks of the same takes its place."""
-    of_itself = entry.text if entry.event in ("remedy", "decision") else ""
-    return entry.as_of, entry.event, entry.issue_id, of_itself
+    return entry.as_of, entry.issue_id, entry.text if entry.event == "remedy" else ""
 
 
 def _news(

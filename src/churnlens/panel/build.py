@@ -105,6 +105,17 @@ class Panel:
         t = np.arange(self.active.shape[1])
         return np.asarray(t < np.where(self.onset >= 0, self.onset, len(t))[:, None])
 
+    def by_client(self, values: Array) -> Array:
+        """Sum what each spell has (float[n]) over the spells of a client, by its row in the book.
+
+        Ends with the last client that has a spell.
+        """
+        return np.bincount(self.client, weights=values)
+
+    def clients(self, spells: Array) -> int:
+        """Return how many clients some spells (their numbers, or bool[n]) are of."""
+        return len(np.unique(self.client[spells]))
+
     def weigh(self, hazard: Array) -> Panel:
         """Return the panel with departures weighed again under a prior hazard, float[n, T]."""
         if self.likelihood is None:

@@ -16,6 +16,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from churnlens.config import PeriodName
+from churnlens.results import PERIODS_A_YEAR
 from churnlens.tables import Tables
 
 Array = npt.NDArray[Any]
@@ -40,13 +41,18 @@ class Calendar:
     @property
     def per_year(self) -> int:
         """Periods in a year."""
-        return {"week": 52, "month": 12, "quarter": 4}[self.period]
+        return PERIODS_A_YEAR[self.period]
 
     @property
     def season(self) -> Array:
         """Season of each period: month of year (0–11), or quarter (0–3), as int[T]."""
         months = np.array([start.month - 1 for start in self.starts])
         return months // 3 if self.period == "quarter" else months
+
+    def last_day(self, period: int) -> dt.date:
+        """Return the last day of a period (0 … T−1, or one after the data)."""
+        after = _index(self.period, self.starts[0]) + period + 1
+        return _start(self.period, after) - dt.timedelta(days=1)
 
     def index(self, day: dt.date) -> int:
         """Return the period that `day` falls in; below 0 or above T−1 outside the data."""

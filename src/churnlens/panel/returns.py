@@ -18,6 +18,7 @@ from churnlens.panel.activity import Activity
 from churnlens.panel.cumulative import cumulative
 from churnlens.panel.onsets import LEAST_ORDERS
 from churnlens.panel.threads import over_rows
+from churnlens.results import Z95
 
 Array = npt.NDArray[Any]
 LEVEL = 0.25  # one in four; most who return from so long a silence order far less than before
@@ -50,7 +51,7 @@ def silence_threshold(activity: Activity, level: float = LEVEL) -> Returns:
     survival = np.cumprod(1 - hazard[:bins].clip(0, 1))
     plateau = survival[-1] * (1 - hazard[bins] if at_risk[bins] else 1.0)
     chance = 1 - plateau / np.maximum(survival, 1e-12)
-    spread = 1.96 * np.sqrt(chance * (1 - chance) / np.maximum(at_risk[1:], 1))
+    spread = Z95 * np.sqrt(chance * (1 - chance) / np.maximum(at_risk[1:], 1))
     below = chance <= level
     limit = grid[below.argmax()] if below.any() else SANE[1]
     return Returns(

@@ -1,6 +1,6 @@
 """Did the remedy move the driver, and did departures fall for it."""
 
-from churnlens.remedies.judge import find_aim, judge, judge_remedies
+from churnlens.remedies.judge import find_aim, judge, judge_remedies, unread_remedies
 from churnlens.remedies.outlook import Forecast, forecast
 from churnlens.remedies.plan import plan_test
 from churnlens.remedies.rates import ByClient
@@ -16,4 +16,5 @@ __all__ = [
     "judge_remedies",
     "plan_test",
     "read_remedies",
+    "unread_remedies",
 ]

@@ -2,7 +2,7 @@
 
 Regressing on two-way fixed effects compares late starters with early ones and can turn the sign.
 Here each group of starters is compared, period by period, with units that are not treated at
-that time, against the last period before its start; the group-time effects are then averaged.
+that time, against the last period before its start.
 
 Units may come and go: a client is in a period's mean only while it is at risk, so the outcome is
 a rate (departures by clients at risk). With a weight of one everywhere it is the estimator of the
@@ -24,7 +24,6 @@ Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 Booleans = npt.NDArray[np.bool_]
 Comparison = Literal["never", "not_yet"]
-Averaging = Literal["simple", "dynamic", "group", "calendar"]
 
 NEVER = -1
 
@@ -34,35 +33,18 @@ class GroupTime:
     """Effects by group of starters and period, K cells, over C clusters.
 
     `influence` (C x K) is each cluster's share of each estimate's error: the covariance of the
-    effects is its cross product. `presence` (C x K) is each cluster's weight in a cell.
+    effects is its cross product.
     """
 
     groups: Integers
     times: Integers
     effects: Floats
     influence: Floats
-    presence: Floats
-    size: Floats  # units that belong to the cell's group
 
     @property
     def errors(self) -> Floats:
         """Standard error of each effect, clustered."""
         return np.asarray(np.sqrt((self.influence**2).sum(axis=0)))
-
-
-@dataclass(frozen=True)
-class Averages:
-    """Effects averaged one way: one for each key, and over all keys.
-
-    Keys are periods since the start (`dynamic`, negative before it), starting periods (`group`),
-    periods (`calendar`), or none (`simple`).
-    """
-
-    keys: Integers
-    effects: Floats
-    errors: Floats
-    overall: float
-    overall_error: float
 
 
 def group_time(
@@ -122,50 +104,13 @@ def group_time(
     ]
     if not cells:
         raise ValueError("no group of starters has both a base period and units to compare with")
-    groups, times, effects, influence, presence, size = zip(*cells, strict=True)
+    groups, times, effects, influence = zip(*cells, strict=True)
     return GroupTime(
         groups=np.array(groups),
         times=np.array(times),
         effects=np.array(effects),
         influence=np.column_stack(influence),
-        presence=np.column_stack(presence),
-        size=np.array(size, dtype=float),
     )
-
-
-def average(result: GroupTime, how: Averaging) -> Averages:
-    """Average group-time effects over the treated periods.
-
-    Parameters
-    ----------
-    result : GroupTime
-        From `group_time`.
-    how : {"simple", "dynamic", "group", "calendar"}
-        `simple`: every treated unit-period counts alike. `dynamic`: by periods since the start,
-        those before it too (the pre-trend); the overall effect is the mean from the start on.
-        `group`: by starting period, weighted by units. `calendar`: by period.
-
-    Returns
-    -------
-    Averages
-    """
-    treated = result.times >= result.groups
-    if how == "simple":
-        value, error = _weighted(result, treated)
-        none = np.empty(0)
-        return Averages(none.astype(np.int64), none, none, value, _norm(error))
-    label = {
-        "dynamic": result.times - result.groups,
-        "group": result.groups,
-        "calendar": result.times,
-    }[how]
-    chosen = np.ones_like(treated) if how == "dynamic" else treated
-    keys = np.unique(label[chosen])
-    parts = [_weighted(result, chosen & (label == key)) for key in keys]
-    values = np.array([value for value, _ in parts])
-    influence = np.column_stack([part for _, part in parts])
-    overall, error = _over_keys(result, how, keys, values, influence)
-    return Averages(keys, values, np.sqrt((influence**2).sum(axis=0)), overall, _norm(error))
 
 
 @dataclass(frozen=True)
@@ -195,7 +140,7 @@ class _Means:
 
 def _cell(
     means: _Means, group: int, time: int, comparison: Comparison, base: slice
-) -> tuple[int, int, float, Floats, Floats, float] | None:
+) -> tuple[int, int, float, Floats] | None:
     inside = means.start == group
     outside = means.start == NEVER
     if comparison == "not_yet":
@@ -205,43 +150,10 @@ def _cell(
     c, d = means.of(outside, now), means.of(outside, base)
     if a is None or b is None or c is None or d is None:
         return None
-    presence = means.by_cluster(np.where(inside, means.w[:, time], 0.0))
-    effect, influence = a[0] - b[0] - c[0] + d[0], a[1] - b[1] - c[1] + d[1]
-    return group, time, effect, influence, presence, float(inside.sum())
-
-
-def _weighted(result: GroupTime, chosen: Booleans) -> tuple[float, Floats]:
-    """Average the chosen cells by units at risk; the influence counts the weights as estimated."""
-    presence = result.presence[:, chosen]
-    total = presence.sum()
-    share = presence.sum(axis=0) / total
-    effects = result.effects[chosen]
-    value = float(share @ effects)
-    drift = (presence @ effects - presence.sum(axis=1) * value) / total
-    return value, result.influence[:, chosen] @ share + drift
-
-
-def _over_keys(
-    result: GroupTime, how: Averaging, keys: Integers, values: Floats, influence: Floats
-) -> tuple[float, Floats]:
-    if how != "group":
-        late = keys >= 0  # for `calendar` every key
-        return float(values[late].mean()), influence[:, late].mean(axis=1)
-    size = np.array([result.size[result.groups == key][0] for key in keys])
-    belongs = np.column_stack(
-        [(result.presence[:, result.groups == key] > 0).any(axis=1) for key in keys]
-    )
-    share = size / size.sum()
-    value = float(share @ values)
-    drift = (belongs @ values - belongs.sum(axis=1) * value) / size.sum()
-    return value, influence @ share + drift
+    return group, time, a[0] - b[0] - c[0] + d[0], a[1] - b[1] - c[1] + d[1]
 
 
 def _codes(clusters: npt.ArrayLike | None, n: int) -> Integers:
     if clusters is None:
         return np.arange(n)
     return np.unique(np.asarray(clusters), return_inverse=True)[1].astype(np.int64)
-
-
-def _norm(influence: Floats) -> float:
-    return float(np.sqrt((influence**2).sum()))

@@ -10,12 +10,10 @@ import numpy.typing as npt
 from churnlens.remedies.effect import NEVER, group_time
 from churnlens.remedies.rates import Booleans, ByClient
 from churnlens.remedies.windows import Windows
-from churnlens.results import Estimate, LagPoint
+from churnlens.results import Z95, Estimate, LagPoint
 
 if TYPE_CHECKING:
     from churnlens.panel import Panel
-
-Z = 1.960
 
 
 def event_study(
@@ -68,7 +66,7 @@ def event_study(
     return tuple(
         LagPoint(
             lag=int((time - start) * quarter),
-            excess=Estimate(float(effect), float(effect - Z * error), float(effect + Z * error)),
+            excess=Estimate(*(float(effect + sign * Z95 * error) for sign in (0, -1, 1))),
             clients=round(float(clients[edges[time]])),
         )
         for time, effect, error in zip(

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from churnlens.remedies.levels import Levels
-from churnlens.remedies.rates import Booleans, Floats
+from churnlens.remedies.rates import Booleans, Floats, client_periods
 
 if TYPE_CHECKING:
     from churnlens.panel import Panel
@@ -43,7 +43,10 @@ class Fading:
     def of(
         cls, own: Levels, panel: Panel, who: Booleans, stretches: Mapping[str, Booleans], start: int
     ) -> Fading:
-        """Read the excess of a scope's (bool[n]) base over the calm before it; none without one."""
+        """Read the excess of a scope's base over the calm before it; none without one.
+
+        `who` is bool[n], or bool[n, T] where clients come and go.
+        """
         base = np.flatnonzero(stretches["base"])
         if "calm" not in stretches:
             return cls(0.0, 0.0, 0.0, 0.0)
@@ -72,7 +75,7 @@ class Fading:
 
 def _ages(panel: Panel, who: Booleans, onset: int) -> Floats:
     """Return how long, on average, those there in each period (T) have lived with a cause."""
-    active, met = panel.active[who], np.maximum(panel.entry[who], onset)
+    active, met = np.where(client_periods(who), panel.active, 0), np.maximum(panel.entry, onset)
     there = active.sum(axis=0, dtype=np.float64)
     periods = np.arange(active.shape[1])
     since = np.maximum(periods - met[:, None], 0)

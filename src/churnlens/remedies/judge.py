@@ -46,7 +46,7 @@ def judge_remedies(
     issues: Sequence[Issue],
     *,
     as_of: dt.date,
-    departures: ByClient | None = None,
+    departures: ByClient,
     previous: Review | None = None,
 ) -> tuple[RemedyResult, ...]:
     """Judge every remedy of the remedies table.
@@ -61,9 +61,8 @@ def judge_remedies(
         first issue that covers half of its scope and began before it.
     as_of : date
         Last day of the data.
-    departures : ByClient, optional
-        Departures observed and expected from a baseline (tenure, season, chance of being seen);
-        expected by tenure alone when not given.
+    departures : ByClient
+        Departures observed and expected from the baseline (tenure, season, chance of being seen).
     previous : Review, optional
         The review before: an issue that the remedy ended is only there, and so is the test that
         was written down beforehand.
@@ -74,7 +73,6 @@ def judge_remedies(
         In the order of the table.
     """
     remedies = read_remedies(table, [str(name) for name in panel.attributes.columns])
-    departures = departures or rates.by_tenure(panel)
     known = (*issues, *(previous.issues if previous else ()))
     return tuple(
         judge(
@@ -86,6 +84,17 @@ def judge_remedies(
             others=[other for other in remedies if other is not remedy],
         )
         for remedy in remedies
+    )
+
+
+def unread_remedies(
+    panel: Panel, table: pd.DataFrame | None, previous: Review | None
+) -> tuple[RemedyResult, ...]:
+    """Say of every remedy that too few clients left to judge it; its test stays written down."""
+    known = previous.issues if previous else ()
+    return tuple(
+        _unread(remedy, _as_planned(remedy, find_aim(panel, remedy, known), previous), words.FEW)
+        for remedy in read_remedies(table, [str(name) for name in panel.attributes.columns])
     )
 
 
@@ -124,8 +133,8 @@ def judge(
     remedy: Remedy,
     *,
     as_of: dt.date,
+    departures: ByClient,
     aim: Issue | None = None,
-    departures: ByClient | None = None,
     others: Sequence[Remedy] = (),
 ) -> RemedyResult:
     """Judge one remedy.
@@ -136,11 +145,11 @@ def judge(
     remedy : Remedy
     as_of : date
         Last day of the data.
+    departures : ByClient
+        Departures observed and expected from the baseline.
     aim : Issue, optional
         What the remedy is to mend: its onset sets the level to measure against, its driver is
         looked at for whether the remedy was carried out, its test plan is answered.
-    departures : ByClient, optional
-        Departures observed and expected from a baseline; by tenure alone when not given.
     others : sequence of Remedy
         The other remedies; clients they reached are no comparison.
 
@@ -148,7 +157,6 @@ def judge(
     -------
     RemedyResult
     """
-    departures = departures or rates.by_tenure(panel)
     inside = members(panel, remedy.segment)
     if inside.sum() < FEWEST_CLIENTS:
         return _unread(remedy, aim, words.NOBODY)
@@ -167,7 +175,7 @@ def judge(
     seen = [look(panel, departures, w, windows.stretches, windows.start) for w in compared]
     fading = Fading.of(seen[0].levels, panel, inside, windows.stretches, windows.start)
     reading = read_change(
-        panel.periods, counts, windows, seen, aim, move, None if same_cause else fading
+        panel.calendar, counts, windows, seen, aim, move, None if same_cause else fading
     )
     verdict, detail = _verdict(remedy, windows, reading, move, aim)
     return replace(

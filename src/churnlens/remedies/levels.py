@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from churnlens.panel.onsets import OnsetLikelihood
-from churnlens.remedies.rates import Booleans, Change, Floats
+from churnlens.remedies.rates import Booleans, Change, Floats, client_periods
 
 if TYPE_CHECKING:
     from churnlens.panel import Panel
@@ -81,41 +81,44 @@ def fit_levels(
     panel : Panel
     hazard : float[n, T]
         The baseline's, per period.
-    who : bool[n]
+    who : bool[n], or bool[n, T] where clients come and go
         Whose level.
     stretches : mapping of name to bool[T]
         Sets of periods, each with a level of its own; periods in none keep the baseline's.
     """
-    part, base = _of(panel, who), np.asarray(hazard[who], dtype=np.float32)
+    there = client_periods(who)
+    rows = np.asarray(there.any(axis=1))
+    part, base, here = _of(panel, rows), np.asarray(hazard[rows], dtype=np.float32), there[rows]
     design = np.array(list(stretches.values()), dtype=np.float32)
     log = np.zeros(len(design))
     for _ in range(ROUNDS):
-        now = part.weigh(base * np.exp(log @ design).astype(np.float32))
-        due = base * now.active
-        scores = (now.found @ design.T - (due @ design.T) * np.exp(log)).astype(np.float64)
+        now = part.weigh(base * np.where(here, np.exp(log @ design).astype(np.float32), 1))
+        found, active = now.found * here, now.active * here
+        due = base * active
+        scores = (found @ design.T - (due @ design.T) * np.exp(log)).astype(np.float64)
         information = scores.T @ scores + PRIOR * np.eye(len(log))
         pull = scores.sum(axis=0) + PRIOR * (1 - np.exp(log))
         step = np.linalg.solve(information, pull).clip(-LONGEST_STEP, LONGEST_STEP)
         if np.abs(step).max() < EXACT:
             break
         log = log + step
-    found, active, usual = (_by_period(v) for v in (now.found, now.active, due))
     covariance = np.asarray(np.linalg.inv(information), dtype=np.float64)
-    return Levels(tuple(stretches), log, covariance, found, active, usual)
+    sums = (_by_period(values) for values in (found, active, due))
+    return Levels(tuple(stretches), log, covariance, *sums)
 
 
 def _by_period(values: npt.NDArray[np.floating[Any]]) -> Floats:
     return np.asarray(values.sum(axis=0, dtype=np.float64))
 
 
-def _of(panel: Panel, who: Booleans) -> Panel:
+def _of(panel: Panel, rows: Booleans) -> Panel:
     """Return what weighing reads of some clients (bool[n])."""
     whole = panel.likelihood
     return replace(
         panel,
         likelihood=None
         if whole is None
-        else OnsetLikelihood(whole.log_ratio[who], whole.possible[who]),
-        found=panel.found[who],
-        active=panel.active[who],
+        else OnsetLikelihood(whole.log_ratio[rows], whole.possible[rows]),
+        found=panel.found[rows],
+        active=panel.active[rows],
     )

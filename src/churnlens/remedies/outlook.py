@@ -28,10 +28,19 @@ from churnlens.remedies.learners import (
     sample,
 )
 from churnlens.remedies.rates import Booleans, ByClient, Floats, Integers
-from churnlens.remedies.scope import members
+from churnlens.remedies.scope import moments
 from churnlens.remedies.windows import last_countable
 from churnlens.remedies.worth import part_lost
-from churnlens.results import Estimate, Issue, Outlook, OutlookCheck, OutlookMethod, Skipped, Text
+from churnlens.results import (
+    Z95,
+    Estimate,
+    Issue,
+    Outlook,
+    OutlookCheck,
+    OutlookMethod,
+    Skipped,
+    Text,
+)
 
 if TYPE_CHECKING:
     from churnlens.panel import Panel
@@ -40,7 +49,6 @@ FEWEST_DEPARTURES = 60.0
 LEARNED, CHECKED, MOST_QUARTERS = 4, 4, 16
 SMALLEST_GROUP = 5
 THERE = 0.01  # a client that has left with near certainty is no longer forecast
-Z = 1.960
 
 
 @dataclass(frozen=True)
@@ -89,7 +97,7 @@ class _Tried:
 
 
 def forecast(
-    panel: Panel, issues: Sequence[Issue], *, departures: ByClient | None = None, seed: int = 0
+    panel: Panel, issues: Sequence[Issue], *, departures: ByClient, seed: int = 0
 ) -> Forecast | Skipped:
     """Forecast the quarter after the data.
 
@@ -98,8 +106,8 @@ def forecast(
     panel : Panel
     issues : sequence of Issue
         Each one's segment is a group of the outlook, beside all clients and the value tiers.
-    departures : ByClient, optional
-        Says from when on departures cannot be judged yet; expected by tenure when not given.
+    departures : ByClient
+        Says from when on departures cannot be judged yet.
     seed : int
         Of the sample that models are fitted on.
 
@@ -109,7 +117,6 @@ def forecast(
         Skipped with fewer than eight quarters that can be judged, or sixty departures, and where
         no client is known to be still there at the end of the data.
     """
-    departures = departures or rates.by_tenure(panel)
     last = last_countable(
         departures.expected.sum(axis=0, dtype=np.float64),
         rates.due(panel, departures, np.ones(len(panel.client), dtype=bool)),
@@ -128,7 +135,7 @@ def forecast(
         return Skipped("no_outlook", str(text), text)
     draw = np.random.default_rng(seed)
     best, other = sorted(_try(past, draw), key=lambda tried: tried.loss)
-    groups = {issue.id: members(panel, issue.segment) for issue in issues}
+    groups = {issue.id: moments(panel, issue.segment) for issue in issues}
     checks = _checks(panel, best, groups)
     learned = sample(join([q.cases for q in past]), draw)
     chance = corrected(MODELS[best.model](learned, now.cases.features), best.correction())
@@ -225,10 +232,11 @@ def _inside(
     panel: Panel, quarter: _Quarter, groups: dict[str, Booleans]
 ) -> list[tuple[str, Booleans]]:
     """Return who is in which group on the quarter's first day; small groups are not shown."""
-    tier = panel.tiers[quarter.rows, min(quarter.begin, panel.tiers.shape[1] - 1)]
+    first = min(quarter.begin, panel.tiers.shape[1] - 1)
+    tier = panel.tiers[quarter.rows, first]
     found = [("all", np.ones(len(quarter.rows), dtype=bool))]
     found += [(name, tier == code) for code, name in enumerate(TIERS)]
-    found += [(name, inside[quarter.rows]) for name, inside in groups.items()]
+    found += [(name, inside[quarter.rows, first]) for name, inside in groups.items()]
     return [(name, inside) for name, inside in found if inside.sum() >= SMALLEST_GROUP]
 
 
@@ -237,7 +245,7 @@ def _interval(value: float, variance: float, spread: float) -> Estimate:
 
     Below zero only where the sum is: clients who send back more than they buy bring less.
     """
-    reach = Z * float(np.sqrt(variance + (spread * value) ** 2))
+    reach = Z95 * float(np.sqrt(variance + (spread * value) ** 2))
     low = float(value) - reach
     return Estimate(float(value), low if value < 0 else max(low, 0.0), float(value) + reach)
 

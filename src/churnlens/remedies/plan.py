@@ -11,8 +11,8 @@ from churnlens.remedies import rates
 from churnlens.remedies.fading import Fading
 from churnlens.remedies.power import FIRST, look, periods_needed
 from churnlens.remedies.rates import Booleans, ByClient, Counts
-from churnlens.remedies.scope import first_whole_period, members
-from churnlens.remedies.windows import last_countable, last_day, quarter_length
+from churnlens.remedies.scope import first_whole_period, moments
+from churnlens.remedies.windows import last_countable
 from churnlens.results import Issue, Skipped, TestPlan, Text
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def plan_test(
     issue: Issue,
     *,
     as_of: dt.date,
-    departures: ByClient | None = None,
+    departures: ByClient,
     remedied: Booleans | None = None,
 ) -> TestPlan | Skipped:
     """Write the test for an open issue, for a remedy that begins with the next period.
@@ -56,8 +56,8 @@ def plan_test(
     issue : Issue
     as_of : date
         Last day of the data.
-    departures : ByClient, optional
-        Departures observed and expected from a baseline; by tenure alone when not given.
+    departures : ByClient
+        Departures observed and expected from the baseline.
     remedied : bool[n, T], optional
         Client-periods that a remedy has reached.
 
@@ -68,8 +68,9 @@ def plan_test(
         nothing is attributable to the issue, or where the effect would not stand out within five
         years.
     """
-    inside = members(panel, issue.segment)
-    if remedied is not None and inside.any() and remedied[inside, -1].all():
+    inside = moments(panel, issue.segment)
+    now = inside[:, -1]
+    if remedied is not None and now.any() and remedied[now, -1].all():
         return _skipped("remedy_under_way", UNDER_WAY, issue)
     if issue.until is not None:
         return _skipped("trouble_has_passed", PASSED, issue)
@@ -78,16 +79,15 @@ def plan_test(
     if ratio > LARGEST_RATIO:
         return _skipped("small_effect", SMALL, issue)
     ratio = max(ratio, SMALLEST_RATIO)
-    departures = departures or rates.by_tenure(panel)
     counts = _counts(inside, departures)
-    needed = _periods(panel, departures, counts, issue, ratio)
+    needed = _periods(panel, departures, counts, inside, issue, ratio)
     if needed is None:
         return _skipped("never_readable", NEVER_READABLE, issue)
-    readable = last_day(panel.periods, len(panel.periods) + needed - 1)
+    readable = panel.calendar.last_day(len(panel.periods) + needed - 1)
     last = last_countable(counts.expected, rates.due(panel, departures, inside))
-    now = _per_quarter(counts, quarter_length(panel.periods), last)
+    usual = _per_quarter(counts, panel.calendar.span(3), last)
     return TestPlan(
-        text=_text(issue, as_of, readable, ratio, now),
+        text=_text(issue, as_of, readable, ratio, usual),
         readable_from=readable.isoformat(),
         risk_ratio_full_reach=ratio,
         measure=MEASURE if counts.outside_seen is not None else MEASURE_ALONE,
@@ -106,10 +106,14 @@ def _counts(inside: Booleans, departures: ByClient) -> Counts:
 
 
 def _periods(
-    panel: Panel, departures: ByClient, counts: Counts, issue: Issue, ratio: float
+    panel: Panel,
+    departures: ByClient,
+    counts: Counts,
+    inside: Booleans,
+    issue: Issue,
+    ratio: float,
 ) -> int | None:
-    inside = members(panel, issue.segment)
-    span, quarter = np.arange(len(panel.periods)), quarter_length(panel.periods)
+    span, quarter = np.arange(len(panel.periods)), panel.calendar.span(3)
     step = 0
     if issue.onset is not None:
         step = first_whole_period(panel.periods, dt.date.fromisoformat(issue.onset.date))

@@ -20,8 +20,7 @@ if TYPE_CHECKING:
     from churnlens.panel import Panel
 
 FIRST, SURE = 0.8, 0.9  # power when an effect can first be seen, and when not seeing it says much
-LONGEST = 60  # periods looked ahead
-YEAR = 12  # periods whose mean stands for those to come
+LONGEST = 5  # years looked ahead
 
 
 @dataclass(frozen=True)
@@ -56,13 +55,13 @@ def look(
     stretches: Mapping[str, Booleans],
     start: int,
 ) -> Seen:
-    """Return how well some clients (bool[n]) are seen from a start on.
+    """Return how well some clients are seen from a start on, for five years.
 
     Parameters
     ----------
     panel : Panel
     departures : ByClient
-    who : bool[n]
+    who : bool[n], or bool[n, T] where clients come and go
     stretches : mapping of name to bool[T]
         Each with a level of its own; among them `base`.
     start : int
@@ -70,11 +69,16 @@ def look(
         last year.
     """
     levels = fit_levels(panel, departures.hazard, who, stretches)
+    year = panel.calendar.per_year
     told = levels.variance("base") * levels.found[stretches["base"]].sum()
     return Seen(
         levels=levels,
-        due=levels.level("base") * _ahead(levels.usual, start),
-        told=_told(rates.by_period(departures.expected, who), rates.due(panel, departures, who)),
+        due=levels.level("base") * _ahead(levels.usual, start, year),
+        told=_told(
+            rates.by_period(departures.expected, who),
+            rates.due(panel, departures, who),
+            LONGEST * year,
+        ),
         worth=float(1 / max(told, 1.0)),
     )
 
@@ -134,16 +138,16 @@ def periods_needed(
     return None
 
 
-def _ahead(by_period: Floats, start: int) -> Floats:
+def _ahead(by_period: Floats, start: int, year: int) -> Floats:
     """Return a by-period figure from `start` on: as it was, then its last year's mean."""
-    known = by_period[start:]
-    later = np.full(max(LONGEST - len(known), 0), by_period[-YEAR:].mean())
-    return np.concatenate([known, later])[:LONGEST]
+    known, longest = by_period[start:], LONGEST * year
+    later = np.full(max(longest - len(known), 0), by_period[-year:].mean())
+    return np.concatenate([known, later])[:longest]
 
 
-def _told(expected: Floats, due: Floats) -> Floats:
+def _told(expected: Floats, due: Floats, longest: int) -> Floats:
     """Return the part of a departure that is told 0, 1, 2, … periods later; it never falls."""
     share = np.asarray(expected / np.maximum(due, 1e-12))[::-1]
     usual = float(np.median(share[share > 0])) if (share > 0).any() else 1.0
     rising: npt.NDArray[np.float64] = np.maximum.accumulate(np.minimum(share / usual, 1.0))
-    return np.concatenate([rising, np.ones(LONGEST)])[:LONGEST]
+    return np.concatenate([rising, np.ones(longest)])[:longest]

@@ -25,7 +25,6 @@ Integers = npt.NDArray[np.int64]
 STEP_Z = 3.0  # a scanned change of level counts from here: the largest of some thirty tries
 CALM = 2.0  # placebo dates or quarters that the belief "no more than chance" is worth
 FEWEST = 5.0  # departures a window needs
-TENURE_EDGES = (6, 12, 24, 48)  # periods
 
 
 @dataclass(frozen=True)
@@ -89,20 +88,16 @@ class Change:
         return float(np.exp(self.log_ratio))
 
 
-def by_tenure(panel: Panel) -> ByClient:
-    """Return the departures found, and those a hazard by tenure alone expects."""
-    bands = len(TENURE_EDGES) + 2
-    band = np.searchsorted(TENURE_EDGES, np.maximum(panel.tenure, 0), side="right")
-    band[panel.known_from_start] = bands - 1  # their age is not known
-    active = panel.active.astype(float)
-    there = np.bincount(band.ravel(), active.ravel(), minlength=bands)
-    left = np.bincount(band.ravel(), panel.found.ravel(), minlength=bands)
-    hazard = (left / np.maximum(there, 1e-9))[band]
-    return ByClient(panel.found, hazard * active, hazard)
+def client_periods(who: Booleans) -> Booleans:
+    """Return clients (bool[n]) as client-periods, bool[n, 1]; client-periods as they are."""
+    return who if who.ndim == 2 else who[:, None]
 
 
 def count(departures: ByClient, inside: Booleans, outside: Booleans) -> Counts:
-    """Collapse departures to counts by period, in a scope (bool[n]) and in its comparison."""
+    """Collapse departures to counts by period, in a scope and in its comparison.
+
+    Each is bool[n], or bool[n, T] where clients come and go.
+    """
     return Counts(
         seen=by_period(departures.observed, inside),
         expected=by_period(departures.expected, inside),
@@ -112,14 +107,17 @@ def count(departures: ByClient, inside: Booleans, outside: Booleans) -> Counts:
 
 
 def due(panel: Panel, departures: ByClient, who: Booleans) -> Floats:
-    """Return all departures that the baseline expects of some clients (bool[n]), told or not: T."""
-    hazard, active = departures.hazard[who], panel.active[who]
-    return np.asarray(np.einsum("it,it->t", hazard, active, dtype=np.float64))
+    """Return all departures, told or not, that the baseline expects of some: float[T].
+
+    They are clients (bool[n]) or client-periods (bool[n, T]).
+    """
+    there = np.where(client_periods(who), panel.active, 0)
+    return np.asarray(np.einsum("it,it->t", departures.hazard, there, dtype=np.float64))
 
 
 def by_period(values: npt.NDArray[np.floating[Any]], who: Booleans) -> Floats:
-    """Sum over some clients (bool[n]) by period: float[T] of float[n, T]."""
-    return np.asarray(values[who].sum(axis=0, dtype=np.float64))
+    """Sum over some clients (bool[n], or bool[n, T]) by period: float[T] of float[n, T]."""
+    return np.asarray(np.where(client_periods(who), values, 0).sum(axis=0, dtype=np.float64))
 
 
 def change(counts: Counts, before: Booleans, after: Booleans) -> Change:

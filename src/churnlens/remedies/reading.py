@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from churnlens.panel.periods import Calendar
 from churnlens.remedies import rates
 from churnlens.remedies.carried_out import SMALLEST_SHARE, Move
 from churnlens.remedies.fading import Fading
@@ -15,10 +16,9 @@ from churnlens.remedies.levels import Levels
 from churnlens.remedies.measure import HALF, measure
 from churnlens.remedies.power import FIRST, SURE, Seen, periods_needed
 from churnlens.remedies.rates import Change, Counts
-from churnlens.remedies.windows import Windows, last_day
-from churnlens.results import Estimate, Issue
+from churnlens.remedies.windows import Windows
+from churnlens.results import Z95, Estimate, Issue
 
-TWO_SIDED = 1.960
 EARLY = 3.0  # standard errors of a fall that is told before its date
 USUAL_EFFECT = 0.5  # risk ratio hoped for where neither plan, issue nor earlier level says
 SMALLEST_RATIO, LARGEST_RATIO = 0.2, 0.85  # of an effect hoped for
@@ -77,7 +77,7 @@ class Reading:
 
 
 def read_change(
-    periods: Sequence[dt.date],
+    calendar: Calendar,
     counts: Counts,
     windows: Windows,
     seen: Sequence[Seen],
@@ -89,8 +89,7 @@ def read_change(
 
     Parameters
     ----------
-    periods : sequence of date
-        First days of the T periods.
+    calendar : Calendar
     counts : Counts
         Effective departures by period, which say how much levels vary by themselves.
     windows : Windows
@@ -107,7 +106,7 @@ def read_change(
     others = seen[1].levels if len(seen) > 1 else None
     hoped = _hoped(counts, windows, aim, move)
     needed = _needed(seen, hoped, windows, inflation, fading)
-    readable = _readable(periods, windows, needed, aim)
+    readable = _readable(calendar, windows, needed, aim)
     passed = len(windows.since) - windows.start
     measured = measure(own, others, windows, fading) if windows.settled.any() else None
     return Reading(
@@ -117,7 +116,7 @@ def read_change(
         still_at_stake=_at_stake(own, windows, inflation),
         hoped=hoped,
         readable=readable,
-        readable_now=readable is not None and readable <= last_day(periods, len(periods) - 1),
+        readable_now=readable is not None and readable <= calendar.last_day(len(windows.since) - 1),
         a_year_on=passed >= 4 * windows.quarter,
         trend_before=rates.trend(counts, windows.base) / inflation,
         clear=measured is not None and measured.hazard.z <= -EARLY * inflation,
@@ -139,11 +138,11 @@ def _needed(
 
 
 def _readable(
-    periods: Sequence[dt.date], windows: Windows, needed: int | None, aim: Issue | None
+    calendar: Calendar, windows: Windows, needed: int | None, aim: Issue | None
 ) -> dt.date | None:
     """Return the date from which to judge; that of the test plan where none can be reckoned now."""
     if needed is not None:
-        return last_day(periods, windows.start + needed - 1)
+        return calendar.last_day(windows.start + needed - 1)
     if aim is not None and aim.test_plan is not None:
         return dt.date.fromisoformat(aim.test_plan.readable_from)
     return None
@@ -160,7 +159,7 @@ def _inflation(counts: Counts, windows: Windows) -> float:
 
 
 def _interval(measured: Change, inflation: float) -> Estimate:
-    reach = TWO_SIDED * inflation * float(np.sqrt(measured.variance))
+    reach = Z95 * inflation * float(np.sqrt(measured.variance))
     value = measured.log_ratio
     return Estimate(*(float(np.exp(v)) for v in (value, value - reach, value + reach)))
 

@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from churnlens import bands
+from churnlens.panel.attributes import UNKNOWN
 from churnlens.panel.worth import TIER, TIERS
 from churnlens.results import Segment
 
@@ -65,20 +66,33 @@ def read_remedies(table: pd.DataFrame | None, attributes: Sequence[str]) -> tupl
 def members(panel: Panel, segment: Segment) -> Booleans:
     """Return who belongs to a segment, as bool[n].
 
-    A client's value tier is the one it had when it was last there. A segment on an attribute that
-    the data no longer have has no members.
+    What a client may change (value tier, tenure, main category) is as it was when it was last
+    there. A segment on an attribute that the data no longer have has no members.
     """
-    inside = np.ones(len(panel.client), dtype=bool)
+    last = panel.active.shape[1] - 1 - np.argmax(panel.active[:, ::-1] > 0, axis=1)
+    return np.asarray(moments(panel, segment)[np.arange(len(last)), last])
+
+
+def moments(panel: Panel, segment: Segment) -> Booleans:
+    """Return which client-periods belong to a segment, as bool[n, T]."""
+    inside = np.ones(panel.active.shape, dtype=bool)
     for name, values in segment.items():
-        if name == TIER:
-            inside &= np.isin(_last_tier(panel), values)
-        elif name in panel.attributes.columns:
-            column = panel.attributes[name].cat
-            kept = bands.belong(tuple(map(str, column.categories)), tuple(values))
-            inside &= kept[column.codes.to_numpy()]
-        else:
-            inside[:] = False
+        codes, known = _codes(panel, name)
+        inside &= bands.belong(known, tuple(values))[codes]
     return inside
+
+
+def _codes(panel: Panel, name: str) -> tuple[npt.NDArray[Any], tuple[str, ...]]:
+    """Return an attribute's codes, int[n, T] or int[n, 1], and what they stand for; −1 the last."""
+    if name == TIER:
+        return panel.tiers, (*TIERS, UNKNOWN)
+    if name in panel.attributes.columns:
+        column = panel.attributes[name].cat
+        return column.codes.to_numpy()[:, None], tuple(map(str, column.categories))
+    for change in panel.changing:
+        if change.name == name:
+            return change.codes, (*change.values, UNKNOWN)
+    return np.zeros((len(panel.client), 1), dtype=np.int8), ("",)
 
 
 def reached(panel: Panel, table: pd.DataFrame | None) -> Booleans:
@@ -90,12 +104,6 @@ def reached(panel: Panel, table: pd.DataFrame | None) -> Booleans:
         while_on = (span >= first_whole_period(panel.periods, remedy.start)) & (span < end)
         mask |= members(panel, remedy.segment)[:, None] & while_on
     return mask
-
-
-def _last_tier(panel: Panel) -> npt.NDArray[np.str_]:
-    last = panel.active.shape[1] - 1 - np.argmax(panel.active[:, ::-1] > 0, axis=1)
-    names = np.array([*TIERS, "unknown"])
-    return np.asarray(names[panel.tiers[np.arange(len(last)), last].astype(np.intp)])
 
 
 def first_whole_period(periods: Sequence[dt.date], day: dt.date) -> int:

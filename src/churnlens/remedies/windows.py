@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -17,7 +16,6 @@ from churnlens.results import Issue
 if TYPE_CHECKING:
     from churnlens.panel import Panel
 
-QUARTER_DAYS = 91.3
 COUNTABLE = 0.75  # of the share of departures that can usually be told; with less, what is found
 # in a period rests on how silence is modelled, which draws every group towards the average
 
@@ -67,21 +65,6 @@ class Windows:
         return {name: periods for name, periods in named.items() if periods.any()}
 
 
-def quarter_length(periods: Sequence[dt.date]) -> int:
-    """Return how many periods make a quarter: 13 weeks, 3 months or 1 quarter."""
-    days = float(np.median(np.diff([p.toordinal() for p in periods])))
-    return max(1, round(QUARTER_DAYS / days))
-
-
-def last_day(periods: Sequence[dt.date], number: int) -> dt.date:
-    """Return the last day of a period; one after the data goes on at their pace."""
-    if number + 1 < len(periods):
-        return periods[number + 1] - dt.timedelta(days=1)
-    pace = (periods[-1] - periods[0]).days / (len(periods) - 1)
-    ahead = number + 2 - len(periods)
-    return periods[-1] + dt.timedelta(days=round(ahead * pace) - 1)
-
-
 def lay_out(
     panel: Panel, remedy: Remedy, aim: Issue | None, counts: Counts, last: int
 ) -> Windows | None:
@@ -98,7 +81,7 @@ def lay_out(
     Windows or None
         None when the data hold less than three quarters before the start.
     """
-    quarter = quarter_length(panel.periods)
+    quarter = panel.calendar.span(3)
     start = first_whole_period(panel.periods, remedy.start)
     if start < 3 * quarter:
         return None

@@ -20,6 +20,7 @@ MANY_NEWCOMERS = 0.3  # share of client-periods in the scope, from which it is w
 SPILLED = -2.58  # standard errors by which the clients outside fell at the same date
 
 NOBODY = Text("Fewer than five clients lie in the scope of this remedy, so nothing is said of it.")
+FEW = Text("So few clients left that nothing can be said of this remedy.")
 NO_PAST = Text(
     "The data reach back less than nine months before the remedy began, so there is no level to"
     " measure it against."

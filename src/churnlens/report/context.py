@@ -27,7 +27,6 @@ def context(
         "lang": {"en": "en", "zh": "zh-Hans"}[language.code],
         "title": language.name(title, 200) if title else language.say(_TITLE),
         "as_of": language.day(review.as_of),
-        "first": language.day(review.book.first_date),
         "pages": [{**page, "number": n} for n, page in enumerate(pages, start=1)],
     }
 

@@ -15,7 +15,6 @@ from churnlens.results import (
     PeriodPoint,
     RemedyResult,
     Review,
-    RuledOut,
 )
 
 SMALLEST_GROUP = 5
@@ -31,7 +30,6 @@ def masked(review: Review, smallest: int = SMALLEST_GROUP) -> Review:
     return dataclasses.replace(
         review,
         issues=tuple(_issue(issue, smallest) for issue in review.issues),
-        ruled_out=tuple(_ruled_out(driver, smallest) for driver in review.ruled_out),
         remedies=tuple(_remedy(remedy, smallest) for remedy in review.remedies),
         book=_book(review.book, smallest),
     )
@@ -48,10 +46,6 @@ def _issue(issue: Issue, smallest: int) -> Issue:
         dose=merged_bands(issue.dose, smallest),
         lead_lag=_lags(issue.lead_lag, smallest),
     )
-
-
-def _ruled_out(driver: RuledOut, smallest: int) -> RuledOut:
-    return dataclasses.replace(driver, lead_lag=_lags(driver.lead_lag, smallest))
 
 
 def _remedy(remedy: RemedyResult, smallest: int) -> RemedyResult:

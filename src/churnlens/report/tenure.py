@@ -8,9 +8,8 @@ from itertools import pairwise
 from churnlens.report import axis, charts, heat
 from churnlens.report.figures import Figure, figure, group_name
 from churnlens.report.language import Language
-from churnlens.results import ExitCurve, LexisMap, SurvivalCurve, TenureRisk, Text
+from churnlens.results import PERIODS_A_YEAR, ExitCurve, LexisMap, SurvivalCurve, TenureRisk, Text
 
-A_YEAR = {"week": 52, "month": 12, "quarter": 4}
 WIDEST_SHADE = 20.0  # so that the darkest begins below all of 100 clients
 
 _TENURE, _CLIENTS, _LEFT = Text("Time since the first order"), Text("Clients"), Text("Left")
@@ -81,7 +80,7 @@ def survival(
 
 def marks(longest: float, language: Language) -> dict[float, str]:
     """Label an axis of tenure up to `longest` periods: in years, in months where it is short."""
-    a_year = A_YEAR[language.period]
+    a_year = PERIODS_A_YEAR[language.period]
     if longest < 2 * a_year:
         months = 12 * longest / a_year
         step = next((n for n in (1, 2, 3) if months <= n * axis.MOST_TICKS), 6)
@@ -99,7 +98,7 @@ def years(count: int, language: Language) -> str:
 
 
 def _curve_rows(curve: SurvivalCurve, language: Language) -> list[list[str]]:
-    rows, a_year = [], A_YEAR[language.period]
+    rows, a_year = [], PERIODS_A_YEAR[language.period]
     for count in range(1, int(curve.tenure[-1] // a_year) + 1):
         at = max(n for n, tenure in enumerate(curve.tenure) if tenure <= count * a_year)
         low, high = (language.percent(v[at]) for v in (curve.low, curve.high))
@@ -154,7 +153,7 @@ def risk(bands: Sequence[TenureRisk], language: Language) -> Figure | None:
 
 def band_name(low: int, high: int | None, language: Language) -> str:
     """Name a band of tenure (periods) in months or, where both ends are whole, in years."""
-    a_year = A_YEAR[language.period]
+    a_year = PERIODS_A_YEAR[language.period]
     in_years = low % a_year == 0 and (high or 0) % a_year == 0 and low > 0
     unit = a_year if in_years else a_year / 12
     first = round(low / unit)
@@ -262,7 +261,7 @@ def exits(curves: Sequence[ExitCurve], language: Language) -> Figure | None:
 
 
 def _exit_rows(curve: ExitCurve, language: Language) -> list[list[str]]:
-    rows, a_year = [], A_YEAR[language.period]
+    rows, a_year = [], PERIODS_A_YEAR[language.period]
     for count in range(1, int(curve.tenure[-1] // a_year) + 1):
         at = max(n for n, tenure in enumerate(curve.tenure) if tenure <= count * a_year)
         low, high = (language.percent(v[at]) for v in (curve.low, curve.high))

@@ -13,7 +13,7 @@ from churnlens.results.book import (
     ReturnCurve,
     TierRow,
 )
-from churnlens.results.estimates import DateEstimate, Estimate, Evidence, Outcome, Skipped
+from churnlens.results.estimates import Z95, DateEstimate, Estimate, Evidence, Outcome, Skipped
 from churnlens.results.files import from_json, read_review, to_json
 from churnlens.results.issues import (
     Bar,
@@ -33,6 +33,7 @@ from churnlens.results.issues import (
 )
 from churnlens.results.remedies import Outlook, OutlookCheck, OutlookMethod, RemedyResult
 from churnlens.results.review import (
+    PERIODS_A_YEAR,
     SCHEMA_VERSION,
     DefinitionUsed,
     RegisterEntry,
@@ -52,7 +53,9 @@ from churnlens.results.when import (
 )
 
 __all__ = [
+    "PERIODS_A_YEAR",
     "SCHEMA_VERSION",
+    "Z95",
     "Association",
     "Bar",
     "Book",

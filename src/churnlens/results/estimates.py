@@ -8,6 +8,8 @@ from typing import Literal
 from churnlens.results.checked import Day
 from churnlens.results.text import Text
 
+Z95 = 1.959963984540054  # standard errors on either side of a value that its 95 % interval takes
+
 Outcome = Literal["pass", "fail", "skip"]
 
 

@@ -168,8 +168,6 @@ class RuledOut:
     verdict: Literal["symptom", "bystander", "no_effect", "cannot_tell"]
     why: str
     text: Text | None = None
-    evidence: tuple[Evidence, ...] = ()
-    lead_lag: tuple[LagPoint, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from churnlens.results.remedies import RemedyResult
 from churnlens.results.text import Text
 
 SCHEMA_VERSION = "1"
+PERIODS_A_YEAR = {"week": 52, "month": 12, "quarter": 4}
 
 
 @dataclass(frozen=True)
@@ -39,9 +40,9 @@ class RegisterEntry:
     """One line of the register: what became of an issue, or of a remedy, in one review."""
 
     as_of: Day
-    event: Literal["seen", "gone", "cannot_be_seen", "remedy", "decision"]
+    event: Literal["seen", "gone", "cannot_be_seen", "remedy"]
     issue_id: str | None
-    text: str  # the issue's title, the remedy's action, or the decision in its maker's words
+    text: str  # the issue's title, or the remedy's action
     status: str | None = None  # new, worse, same, better; of a remedy its verdict
     owner: str | None = None
     start_date: Day | None = None  # of a remedy

@@ -19,7 +19,7 @@ from churnlens.panel.returns import silence_threshold
 from churnlens.results import BookChange, DateEstimate, PeriodPoint, ReturnCurve, Skipped
 from churnlens.when.calendar import period_points
 from churnlens.when.change import ChangeDate, date_changes, date_counts
-from churnlens.when.power import one_test, smallest_rise
+from churnlens.when.power import smallest_rise
 from churnlens.when.tenure import describe_stay
 
 Array = npt.NDArray[Any]
@@ -49,7 +49,6 @@ def describe(
     definitions: tuple[results.DefinitionSummary, ...] = (),
     segments_looked_at: int = 0,
     starts_looked_at: int = 0,
-    critical: float | None = None,
     seed: int = 0,
 ) -> Described:
     """Describe the book of clients as the first page and the method page show it.
@@ -62,8 +61,6 @@ def describe(
         Chance of a departure per client and period had nothing changed, float[n, T].
     observed, expected
         Effective departures and those expected, as far as the data tell them, float[n, T].
-    critical
-        Log likelihood ratio a rise must pass; that of one test named beforehand without.
     seed
         Of the Monte Carlo draws behind the change date.
     """
@@ -72,7 +69,7 @@ def describe(
     change = book_change(observed, expected, seed=seed)
     dated = None if isinstance(change, Skipped) else change
     stay_view = describe_stay(panel, told_until(panel, usual, expected))
-    rise = visible_rise(panel, expected, dated, critical)
+    rise = visible_rise(panel, expected, dated)
     view = results.Book(
         clients=len(clients),
         orders=int(clients["days"].sum()),
@@ -178,9 +175,7 @@ def _series(panel: Panel, usual: Array) -> tuple[PeriodPoint, ...]:
     )
 
 
-def visible_rise(
-    panel: Panel, expected: Array, change: ChangeDate | None, critical: float | None = None
-) -> float | None:
+def visible_rise(panel: Panel, expected: Array, change: ChangeDate | None) -> float | None:
     """Return the smallest risk ratio over the last year that has four chances in five to be seen.
 
     What is expected rests on the departures of the time before. None where even a rise without
@@ -191,7 +186,6 @@ def visible_rise(
     return smallest_rise(
         float(due[-year:].sum()),
         compared=float(due[:-year].sum()),
-        critical=one_test() if critical is None else critical,
         dispersion=change.dispersion if change else 1.0,
     )
 

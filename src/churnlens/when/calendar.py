@@ -19,12 +19,11 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
-from churnlens.results import Estimate, PeriodPoint, Skipped, Text
+from churnlens.results import Z95, Estimate, PeriodPoint, Skipped, Text
 from churnlens.when import hazard
 
 Floats = npt.NDArray[np.float64]
 
-_Z = 1.959963984540054
 SMALLEST_CELL = 5
 FEWEST_EVENTS = 50
 LARGEST_LOG = 30.0  # of a ratio: where nothing is known of it, its interval has no end
@@ -257,7 +256,7 @@ def _bend(bands: Floats, contrast: Floats, beta: Floats, covariance: Floats) -> 
 
 def _ratio(contrast: Floats, beta: Floats, covariance: Floats) -> Estimate:
     value = float(contrast @ beta)
-    width = _Z * max(float(contrast @ covariance @ contrast), 0.0) ** 0.5
+    width = Z95 * max(float(contrast @ covariance @ contrast), 0.0) ** 0.5
     ends = np.array([value, value - width, value + width])
     point, low, high = np.exp(ends.clip(-LARGEST_LOG, LARGEST_LOG))
     return Estimate(float(point), float(low), float(high))

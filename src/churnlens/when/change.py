@@ -219,25 +219,6 @@ def date_changes(
     return tuple(sorted(found, key=lambda change: change.start))
 
 
-def critical_ratio(
-    expected: npt.ArrayLike,
-    *,
-    rng: np.random.Generator,
-    level: float = 0.05,
-    direction: Direction = "rise",
-    edge: int = 2,
-    draws: int = 999,
-) -> float:
-    """Return the log likelihood ratio that a search over all start dates passes by chance.
-
-    It is what `power.smallest_rise` needs to say how small a rise `date_counts` would have seen.
-    `expected` are the departures expected of each period; their sum is the total drawn.
-    """
-    due = np.asarray(expected, dtype=np.float64)
-    null = _draw(float(due.sum()), due, draws, rng)
-    return float(np.quantile(_largest_ratio(null, due, direction, edge), 1 - level))
-
-
 def _product(changes: list[ChangeDate], periods: int) -> Floats:
     levels = [change.level() / change.before for change in changes if change.before > 0]
     return np.prod(levels, axis=0) if levels else np.ones(periods)

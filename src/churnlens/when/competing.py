@@ -17,11 +17,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from churnlens.results import Z95
 from churnlens.when.survival import risk_table
 
 Floats = npt.NDArray[np.float64]
-
-_Z = 1.959963984540054
 
 
 @dataclass(frozen=True)
@@ -103,6 +102,6 @@ def _interval(value: Floats, variance: Floats) -> tuple[Floats, Floats]:
     """Bounds on the log-log scale, so that they stay between 0 and 1."""
     inside = (value > 0) & (value < 1)
     safe = np.where(inside, value, 0.5)
-    width = np.where(inside, _Z * np.sqrt(variance) / (safe * -np.log(safe)), 0.0)
+    width = np.where(inside, Z95 * np.sqrt(variance) / (safe * -np.log(safe)), 0.0)
     width = np.minimum(width, 50.0)  # the bound is 0 or 1 to every digit long before
     return value ** np.exp(width), value ** np.exp(-width)

@@ -1,9 +1,8 @@
-"""Say how small a rise would have been seen, and from when a remedy's effect could be.
+"""Say how small a rise would have been seen, and how surely a change of a given size.
 
-Departures over a window are counts around what was expected. A rise is seen when its log
-likelihood ratio against the expected passes a critical value: for one test named beforehand half
-the squared normal quantile (`one_test`), for a scan the level its Monte Carlo draws set. So the
-answer pays for the looking as the search itself does.
+Departures over a window are counts around what was expected. A change is seen when its log
+likelihood ratio against the expected passes a critical value, for one test named beforehand half
+the squared normal quantile (`one_test`).
 
 The power of a test of two Poisson rates is reviewed by Gu, Ng, Tang and Schucany (2008), Testing
 the ratio of two Poisson rates; here it is that of the likelihood ratio.
@@ -12,7 +11,6 @@ the ratio of two Poisson rates; here it is that of the likelihood ratio.
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 from scipy import optimize, special
 
 _LARGEST_RATIO = 1000.0
@@ -21,7 +19,7 @@ _LARGEST_RATIO = 1000.0
 def one_test(level: float = 0.05, *, sides: int = 1) -> float:
     """Critical log likelihood ratio of a single test, named before looking.
 
-    At 5 % it is 1.35 one-sided and 1.92 two-sided; a scan has its own, larger one.
+    At 5 % it is 1.35 one-sided and 1.92 two-sided.
     """
     return float(special.ndtri(level / sides) ** 2 / 2)
 
@@ -67,59 +65,21 @@ def smallest_rise(
     *,
     power: float = 0.8,
     compared: float = np.inf,
-    critical: float | None = None,
     dispersion: float = 1.0,
 ) -> float | None:
-    """Smallest risk ratio above 1 that passes with the given power; None beyond 1,000.
+    """Smallest risk ratio above 1 that passes one test with the given power; None beyond 1,000.
 
     Parameters are those of `chance_seen`.
     """
 
     def short(log_ratio: float) -> float:
         ratio = float(np.exp(log_ratio))
-        return power - chance_seen(
-            expected, ratio, compared=compared, critical=critical, dispersion=dispersion
-        )
+        return power - chance_seen(expected, ratio, compared=compared, dispersion=dispersion)
 
     longest = float(np.log(_LARGEST_RATIO))
     if short(longest) > 0:
         return None
     return float(np.exp(optimize.brentq(short, 0.0, longest, xtol=1e-6)))
-
-
-def readable_from(
-    expected_per_period: npt.ArrayLike,
-    risk_ratio: float,
-    *,
-    power: float = 0.8,
-    compared: float = np.inf,
-    critical: float | None = None,
-    dispersion: float = 1.0,
-) -> int | None:
-    """Count the periods after which an effect could be seen with the given power.
-
-    Parameters
-    ----------
-    expected_per_period
-        Departures expected in each period from the remedy's start on, without the remedy.
-    risk_ratio
-        The effect that a remedy of full reach would have (0.6: departures fall by 40 %).
-    compared, critical, dispersion
-        As in `chance_seen`; `critical` is that of a two-sided test at 5 % without, since a remedy
-        may also do harm.
-
-    Returns
-    -------
-    Periods needed, counted from 1, or None when they do not suffice.
-    """
-    passes = one_test(sides=2) if critical is None else critical
-    for periods, due in enumerate(np.cumsum(np.asarray(expected_per_period, dtype=float)), 1):
-        seen = chance_seen(
-            float(due), risk_ratio, compared=compared, critical=passes, dispersion=dispersion
-        )
-        if seen >= power:
-            return periods
-    return None
 
 
 def _threshold(due: float, base: float, critical: float, fall: bool) -> float | None:

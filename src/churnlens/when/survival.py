@@ -20,11 +20,10 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
-from churnlens.results import Estimate, Segment, SurvivalCurve, Text
+from churnlens.results import Z95, Estimate, Segment, SurvivalCurve, Text
 
 Floats = npt.NDArray[np.float64]
 
-_Z = 1.959963984540054
 SMALLEST_GROUP = 5
 
 
@@ -146,7 +145,7 @@ def kaplan_meier(table: RiskTable, group: int = 0) -> Cumulative:
     survival = np.cumprod(1.0 - events / np.maximum(at_risk, 1.0))
     inside = (survival > 0) & (survival < 1)
     log_survival = np.log(np.where(inside, survival, 0.5))
-    width = np.where(inside, _Z * np.sqrt(_greenwood(at_risk, events)) / -log_survival, 0.0)
+    width = np.where(inside, Z95 * np.sqrt(_greenwood(at_risk, events)) / -log_survival, 0.0)
     low, high = (survival ** np.exp(sign * width) for sign in (1.0, -1.0))
     return Cumulative(table.times, survival, low, high)
 
@@ -155,24 +154,14 @@ def nelson_aalen(table: RiskTable, group: int = 0) -> Cumulative:
     """Cumulative hazard after each time, with its interval on the log scale."""
     at_risk, events = np.maximum(table.at_risk[group], 1.0), table.events[group]
     value = np.cumsum(events / at_risk)
-    width = _Z * np.sqrt(np.cumsum(events / at_risk**2)) / np.where(value > 0, value, 1.0)
+    width = Z95 * np.sqrt(np.cumsum(events / at_risk**2)) / np.where(value > 0, value, 1.0)
     return Cumulative(table.times, value, value * np.exp(-width), value * np.exp(width))
-
-
-def hazard_by_tenure(table: RiskTable, group: int = 0) -> Cumulative:
-    """Chance of leaving at each time for those then at risk, with Jeffreys' interval."""
-    at_risk, events = table.at_risk[group], table.events[group]
-    stayed = np.maximum(at_risk - events, 0.0)
-    value = events / np.maximum(at_risk, 1.0)
-    low = np.where(events > 0, special.betaincinv(events + 0.5, stayed + 0.5, 0.025), 0.0)
-    high = np.where(stayed > 0, special.betaincinv(events + 0.5, stayed + 0.5, 0.975), 1.0)
-    return Cumulative(table.times, value, low, high)
 
 
 def restricted_mean(table: RiskTable, horizon: float, group: int = 0) -> Estimate:
     """Mean number of periods a client stays out of the first `horizon`."""
     value, error = _restricted(table, horizon, group)
-    return Estimate(value, max(value - _Z * error, 0.0), min(value + _Z * error, horizon))
+    return Estimate(value, max(value - Z95 * error, 0.0), min(value + Z95 * error, horizon))
 
 
 def curves(
@@ -272,7 +261,7 @@ def lifetime_lost(
     pair = table.against_rest(label)
     own, own_error = _restricted(pair, horizon, 0)
     rest, rest_error = _restricted(pair, horizon, 1)
-    width = _Z * float(np.hypot(own_error, rest_error))
+    width = Z95 * float(np.hypot(own_error, rest_error))
     periods = Estimate(rest - own, rest - own - width, rest - own + width)
     money = Estimate(*(revenue_per_period * v for v in (periods.value, periods.low, periods.high)))
     months = (horizon * months_per_period, own * months_per_period, rest * months_per_period)

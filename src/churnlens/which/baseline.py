@@ -21,11 +21,13 @@ from churnlens.panel import Panel
 from churnlens.panel.cumulative import cumulative
 from churnlens.panel.onsets import OnsetLikelihood
 from churnlens.panel.periods import Calendar
+from churnlens.panel.tenure import passed
 
 Array = npt.NDArray[Any]
 
 PRIOR = 3.0  # pseudo-departures by which every factor is shrunk to 1
 TENURE_BANDS = (6, 12, 24, 48)  # months
+TENURES = len(TENURE_BANDS) + 2  # bands of tenure, with one for those whose age is not known
 RATE_BANDS = 5
 CLOCK_BANDS = (0.5, 1.0, 1.5, 2.5)  # time left, in the time the client takes to order four times
 BANDS = (len(CLOCK_BANDS) + 1) * (RATE_BANDS + 1)  # of time left and order rate
@@ -123,9 +125,7 @@ class _Bands:
 
 
 def _bands(panel: Panel) -> _Bands:
-    cal, rate = panel.calendar, _past_rate(panel)
-    tenure = _band(panel.tenure + 1, [cal.span(m) for m in TENURE_BANDS])  # a band has its start
-    tenure[panel.known_from_start] = len(TENURE_BANDS) + 1
+    rate = _past_rate(panel)
     there = rate[panel.at_risk]
     edges = (
         np.quantile(there, np.linspace(0, 1, RATE_BANDS + 1)[1:-1]) if there.size else np.zeros(0)
@@ -133,7 +133,14 @@ def _bands(panel: Panel) -> _Bands:
     e = cumulative(panel.activity.exposure)
     clock = 1 + 4 * panel.activity.order_scatter[:, None] / rate
     left = (e[:, -1:] - e[:, :-1]) / clock
-    return _Bands(tenure, _band(rate, np.unique(edges)), _band(left, CLOCK_BANDS))
+    return _Bands(tenure_of(panel), _band(rate, np.unique(edges)), _band(left, CLOCK_BANDS))
+
+
+def tenure_of(panel: Panel) -> Array:
+    """Return the band of tenure of each client-period, int8[n, T]; the last: it is not known."""
+    band = passed(panel.calendar, panel.tenure, TENURE_BANDS)
+    band[panel.known_from_start] = TENURES - 1
+    return band
 
 
 def _band(values: Array, edges: Iterable[float]) -> Array:
@@ -237,7 +244,7 @@ def season_of(cal: Calendar) -> Array:
 
 
 def _moments(cal: Calendar, bands: _Bands) -> Moments:
-    tenures, rates, clocks = len(TENURE_BANDS) + 2, RATE_BANDS + 1, len(CLOCK_BANDS) + 1
+    tenures, rates, clocks = TENURES, RATE_BANDS + 1, len(CLOCK_BANDS) + 1
     season = season_of(cal)
     seasons = int(season.max()) + 1
     moment = bands.tenure.astype(np.int16) * rates + bands.rate

@@ -34,9 +34,9 @@ class Confirmation:
 def confirm(baseline: Baseline, attributes: tuple[Attribute, ...]) -> Confirmation:
     """Search each half of the clients for the strongest rise and read it on the other half.
 
-    Spells are halved by position. A half whose search found nothing has the ratio 1.
+    All spells of a client are in one half. A half whose search found nothing has the ratio 1.
     """
-    even = np.arange(len(baseline.expected)) % 2 == 0
+    even = baseline.panel.client % 2 == 0
     found, ratios, again = [], [], 0
     for half in (even, ~even):
         window = _search(baseline, attributes, np.flatnonzero(half))

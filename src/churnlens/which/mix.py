@@ -18,7 +18,7 @@ from scipy import special
 
 from churnlens.results import Bar, Estimate, Skipped, Text
 from churnlens.when.rates import departure_rate, informed_part
-from churnlens.which.baseline import TENURE_BANDS, Baseline
+from churnlens.which.baseline import TENURES, Baseline, tenure_of
 from churnlens.which.segments import Attribute, attributes_of
 
 Array = npt.NDArray[Any]
@@ -150,9 +150,9 @@ def _informed(baseline: Baseline, first: int, end: int) -> float:
 
 def tally(baseline: Baseline, spans: tuple[tuple[int, int], ...]) -> Cells:
     """Add up departures and clients by span, client and tenure band: float[2, n, bands]."""
-    panel, (band, bands) = baseline.panel, _tenure(baseline)
-    n = len(panel.client)
-    cell = np.arange(n)[:, None] * bands + band
+    panel = baseline.panel
+    n, bands = len(panel.client), TENURES
+    cell = np.arange(n)[:, None] * bands + tenure_of(panel)
 
     def add(values: Array) -> Array:
         sums = [
@@ -229,14 +229,6 @@ def joint(attributes: tuple[Attribute, ...], n: int) -> tuple[Array, int]:
         codes = codes * len(attribute.values) + attribute.codes
         size *= len(attribute.values)
     return codes, size
-
-
-def _tenure(baseline: Baseline) -> tuple[Array, int]:
-    """Tenure band by client and period, int[n, T], and number of bands."""
-    panel = baseline.panel
-    bands = np.array([panel.calendar.span(m) for m in TENURE_BANDS])
-    band = np.searchsorted(bands, panel.tenure, side="right")
-    return np.where(panel.known_from_start[:, None], len(bands) + 1, band), len(bands) + 2
 
 
 def _split(

@@ -25,7 +25,7 @@ from churnlens.panel.attributes import POOLED, UNKNOWN
 from churnlens.panel.cumulative import cumulative
 from churnlens.panel.exposures import Exposure
 from churnlens.panel.worth import MIDDLE, TOP
-from churnlens.results import Association, Estimate, Evidence, Skipped, Text
+from churnlens.results import Z95, Association, Estimate, Evidence, Skipped, Text
 from churnlens.when.rates import informed_part
 from churnlens.when.survival import holm
 from churnlens.which.baseline import Baseline
@@ -38,7 +38,6 @@ SMALL_GROUP = 5  # clients under which a value is not spoken of
 MOST = 3
 LEVEL = 0.05
 BLOCK, GAP = 6, 2  # months that departures are counted over, and left out before them
-Z = 1.959963984540054
 
 
 @dataclass(frozen=True)
@@ -271,7 +270,7 @@ def _compare(baseline: Baseline, blocks: _Blocks, mark: _Mark) -> _Comparison | 
     if whole is None:
         return None
     ratio, error = whole
-    wide = float(np.exp(Z * error))
+    wide = float(np.exp(Z95 * error))
     side = baseline.panel.client[blocks.spell] % 2
     halves = [_pooled(blocks, stratum, more, known & (side == half)) for half in (0, 1)]
     same = all(h is not None and (h[0] > 1) == (ratio > 1) for h in halves)

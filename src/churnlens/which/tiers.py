@@ -68,7 +68,7 @@ def _row(baseline: Baseline, group: tuple[int, ...], tier: Array, first: int) ->
     found = float(panel.found[members, first:].sum(dtype=np.float64))
     return TierRow(
         tier=" and ".join(TIERS[code] for code in group),
-        clients=len(np.unique(panel.client[members])),
+        clients=panel.clients(members),
         revenue_share=_share(panel.revenue[:, first:], members, counted),
         margin_share=None
         if panel.margin is None

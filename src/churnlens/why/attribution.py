@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from churnlens.panel import Panel
 from churnlens.panel.threads import over_chunks
-from churnlens.results import Estimate
+from churnlens.results import Z95, Estimate
 from churnlens.which.baseline import Baseline
 from churnlens.which.windows import LEVEL_PRIOR
 from churnlens.why.model import Fit, Term, fit
@@ -25,10 +25,10 @@ from churnlens.why.selection import Explained, explained_risk
 Array = npt.NDArray[Any]
 
 ROUNDS = 5
-Z = 1.96
 # Relative error of the count beside chance: some who leave are never seen to, and some would have
 # left by now in any case. In planted worlds either is about a sixth; they pull against each other.
 COUNT_ERROR = 0.15
+BEHIND = 0.1  # of a departure that must be due to it for a client to be one of its accounts
 MONEY_ERROR = 0.1  # relative error of what a client would have gone on to bring
 
 
@@ -37,7 +37,8 @@ class Attribution:
     """What one explanation accounts for since its start.
 
     `observed` departures of the segment (probable ones counted as parts), `expected` without the
-    explanation, `attributable` and its interval; `ratio` is the risk at the full dose over none.
+    explanation, `attributable` and its interval; `ratio` is the risk at a dose of 1 (the driver's
+    whole shift) over none.
     `share[i, t]` is the part of a departure of client i in t that is due to it, float32[n, T].
     """
 
@@ -111,18 +112,18 @@ def _attribution(
     observed = float(panel.found[during].sum(dtype=np.float64))
     due = panel.found * share
     value = float(due.sum(dtype=np.float64))
-    typical = float(np.average(term.dose[during], weights=panel.active[during] + 1e-9))
     error = effective.errors[k] if effective.excess[k] > 0 else np.inf
     relative = float(min(error / max(effective.excess[k], 1e-9), 2.0))
     chance = _spread(baseline, term, observed, observed - value)
     spread = float(np.hypot(chance, COUNT_ERROR * value))
+    reach = Z95 * spread
     money, largest, accounts = _money(panel, due, panel.revenue)
     margin = None if panel.margin is None else _money(panel, due, panel.margin)[0]
     return Attribution(
         observed=observed,
         expected=observed - value,
-        attributable=Estimate(value, max(value - Z * spread, 0), min(value + Z * spread, observed)),
-        ratio=_ratio(fitted.excess[k] * typical, relative),
+        attributable=Estimate(value, max(value - reach, 0), min(value + reach, observed)),
+        ratio=_ratio(float(fitted.excess[k]), relative),
         revenue=_scaled(money, spread / max(value, 1e-9)),
         margin=None if margin is None else _scaled(margin, spread / max(value, 1e-9)),
         share=share,
@@ -149,20 +150,20 @@ def _spread(baseline: Baseline, term: Term, observed: float, expected: float) ->
 
 
 def _ratio(excess: float, relative: float) -> Estimate:
-    low, high = excess * np.exp(-Z * relative), excess * np.exp(Z * relative)
+    low, high = excess * np.exp(-Z95 * relative), excess * np.exp(Z95 * relative)
     return Estimate(float(1 + excess), float(1 + low), float(1 + min(high, 99)))
 
 
 def _money(panel: Panel, due: Array, values: Array) -> tuple[float, float, int]:
     """Money a year that went, the largest account's part of it, and the accounts behind it."""
-    by_client = due.sum(axis=1, dtype=np.float64)
+    by_spell = due.sum(axis=1, dtype=np.float64)
     known = panel.onset >= 0
     usual = float(1 - np.nanmean(panel.kept[known])) if known.any() else 1.0
     gone = np.where(known & np.isfinite(panel.kept), 1 - np.nan_to_num(panel.kept), usual)
-    money = by_client * panel.yearly(values) * gone
+    money = panel.by_client(by_spell * panel.yearly(values) * gone)
     total = float(money.sum())
     largest = float(money.max() / total) if total > 0 else 0.0
-    return total, largest, int((by_client > 0.1).sum())
+    return total, largest, int((panel.by_client(by_spell) > BEHIND).sum())
 
 
 def _scaled(value: float, relative: float) -> Estimate:
@@ -171,5 +172,5 @@ def _scaled(value: float, relative: float) -> Estimate:
     It ends at nought on one side, also for a loss (clients whose margin is below it).
     """
     wide = float(np.hypot(relative, MONEY_ERROR))
-    ends = value * max(1 - Z * wide, 0.0), value * (1 + Z * wide)
+    ends = value * max(1 - Z95 * wide, 0.0), value * (1 + Z95 * wide)
     return Estimate(value, min(ends), max(ends))

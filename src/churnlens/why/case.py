@@ -19,11 +19,11 @@ from churnlens.why.rivals import Rival
 class Case:
     """All that a check may look at for one candidate cause.
 
-    `term` is what departures are explained by, `lasting` the same going on to the end of the data,
-    `beside` the other explanations that were taken; `others` is the same book under the other churn
-    definitions, `controls` the drivers that the config names as negative controls, `head_start` by
-    how much a rise from before the change fits better than one after it (see `precedence`),
-    `models` the analyst's classifiers for the second opinion.
+    `term` is what departures are explained by, `lasting` the same for as long as the change itself
+    went on, `beside` the other explanations that were taken; `others` is the same book under the
+    other churn definitions, `controls` the drivers that the config names as negative controls,
+    `head_start` by how much a rise from before the change fits better than one after it (see
+    `precedence`), `models` the analyst's classifiers for the second opinion.
     """
 
     baseline: Baseline

@@ -224,8 +224,9 @@ def e_value(ratio: float) -> float:
 
 def leave_one_account_out(case: Case) -> Evidence:
     """It does not hang on one account."""
-    by_client = (case.attribution.share * case.baseline.panel.found).sum(axis=1)
-    whale = int(by_client.argmax())
+    panel = case.baseline.panel
+    due = (case.attribution.share * panel.found).sum(axis=1)
+    whale = panel.client == panel.by_client(due).argmax()
     without = case.term.dose.copy()
     without[whale] = 0
     inside = np.broadcast_to(case.term.inside, without.shape).copy()

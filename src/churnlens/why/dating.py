@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from churnlens.panel.periods import Calendar
+from churnlens.results import Z95
 from churnlens.when.change import ChangeDate, date_series
 from churnlens.why.shifts import BEFORE, LEAST_CLIENTS, SHORTEST
 
@@ -22,7 +23,7 @@ Array = npt.NDArray[Any]
 PASSED = 0.3  # part of a change that may be left after its end
 ENDS = 10.0  # log-likelihood by which an end must explain a segment's series better than none
 PULSE = 4.0  # times as large as any other period's distance from the middle a pulse must be
-Z, TOUCHED = 1.96, 0.1  # of a change, from which a period may have been touched by it
+TOUCHED = 0.1  # of a change, from which a period may have been touched by it
 ROUNDS = 25  # of alternating between the means of periods and of clients
 
 
@@ -87,7 +88,7 @@ def _earlier(mean: Array, heads: Array, change: ChangeDate) -> float:
     apart = (mean - change.level())[there]
     scatter = np.diff(apart) / np.sqrt(1 / heads[there][1:] + 1 / heads[there][:-1])
     error = 1.4826 * float(np.median(np.abs(scatter))) / np.sqrt(heads[k])  # few large changes
-    moved = max(((mean[k] - change.before) + Z * np.sign(shift) * error) / shift, 0.0)
+    moved = max(((mean[k] - change.before) + Z95 * np.sign(shift) * error) / shift, 0.0)
     reaches = float(np.sqrt(2 * change.ramp * moved) if change.ramp else moved)
     return 1.0 if reaches >= TOUCHED else reaches
 

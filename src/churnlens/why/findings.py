@@ -12,6 +12,7 @@ import numpy.typing as npt
 from churnlens.panel.exposures import BEYOND, Exposure
 from churnlens.panel.periods import Calendar
 from churnlens.results import (
+    Z95,
     DateEstimate,
     DefinitionsAgreeing,
     Departures,
@@ -27,7 +28,7 @@ from churnlens.which.baseline import Baseline
 from churnlens.which.composition import MixIssue
 from churnlens.which.scan import Window
 from churnlens.why import second_opinion
-from churnlens.why.attribution import Attribution, Settled, Z
+from churnlens.why.attribution import Attribution, Settled
 from churnlens.why.case import Case
 from churnlens.why.checks import came_first, dose_refuted, only_after
 from churnlens.why.model import Term, agreeing
@@ -62,11 +63,7 @@ def period_start(cal: Calendar, period: int) -> str:
 
 def period_end(cal: Calendar, period: int) -> str:
     """Return the last day of a period, ISO 8601."""
-    k = int(np.clip(period, 0, len(cal.starts) - 1))
-    if k + 1 < len(cal.starts):
-        return (cal.starts[k + 1] - dt.timedelta(days=1)).isoformat()
-    days = {"week": 6, "month": 27, "quarter": 89}[cal.period]
-    return (cal.starts[k] + dt.timedelta(days=days)).isoformat()
+    return cal.last_day(int(np.clip(period, 0, len(cal.starts) - 1))).isoformat()
 
 
 def shift_issue(
@@ -249,7 +246,7 @@ def _at_most(a: Attribution, inside: Array, settled: Settled) -> Attribution:
         return a
     elsewhere = found[~inside].sum() / max(float(active[~inside].sum()), 1e-9)
     there = float(found[inside].sum(dtype=np.float64))
-    more = there - elsewhere * float(active[inside].sum()) + Z * np.sqrt(there)
+    more = there - elsewhere * float(active[inside].sum()) + Z95 * np.sqrt(there)
     more = min(float(more), a.observed)
     if more <= a.attributable.high:
         return a
@@ -343,7 +340,7 @@ def _issue(
         definitions_agreeing=DefinitionsAgreeing(agree, 1 + len(finding.others)),
         status=None,
         recommendation=(),
-        clients=int((settled.panel.active * inside).any(axis=1).sum()),
+        clients=settled.panel.clients(np.flatnonzero((settled.panel.active * inside).any(axis=1))),
         accounts=a.accounts,
         p_value=finding.part.p_value,
         revenue_per_month_of_waiting=None if extra.get("until") else _waiting(settled, a),

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from churnlens.panel.exposures import Exposure
-from churnlens.results import Estimate, LagPoint
+from churnlens.results import Z95, Estimate, LagPoint
 from churnlens.which.baseline import Baseline
 
 Array = npt.NDArray[Any]
@@ -80,7 +80,7 @@ def lead_lag(
             continue
         mean, error = float(values.mean()), float(values.std(ddof=1) / np.sqrt(len(values)))
         points.append(
-            LagPoint(lag, Estimate(mean, mean - 1.96 * error, mean + 1.96 * error), len(values))
+            LagPoint(lag, Estimate(mean, mean - Z95 * error, mean + Z95 * error), len(values))
         )
         means.append(mean)
         errors.append(max(error, 1e-6))

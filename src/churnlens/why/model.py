@@ -112,9 +112,12 @@ def tally_by_client(baseline: Baseline, term: Term) -> tuple[Array, Array]:
 
     Float32[m, STEPS] each, of the m clients that are ever in it.
     """
-    o, e, there, step = _inside(baseline, term.dose, np.broadcast_to(term.inside, term.dose.shape))
-    at = (step + STEPS * np.arange(len(o))[:, None])[there]
-    size = STEPS * len(o)
+    inside = np.broadcast_to(term.inside, term.dose.shape)
+    o, e, there, step = _inside(baseline, term.dose, inside)
+    spells = baseline.panel.client[inside.any(axis=1)]
+    clients, number = np.unique(spells, return_inverse=True)
+    at = (step + STEPS * number[:, None])[there]
+    size = STEPS * len(clients)
     seen, due = (np.bincount(at, a[there], minlength=size) for a in (o, e))
     return seen.reshape(-1, STEPS).astype(np.float32), due.reshape(-1, STEPS).astype(np.float32)
 

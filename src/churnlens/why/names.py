@@ -6,10 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from churnlens.why.attribution import Attribution, Settled
+from churnlens.why.attribution import BEHIND, Attribution, Settled
 
 MOST = 20
-LEAST = 0.1  # of a departure that must be due to the issue, as in `Attribution.accounts`
 
 
 def behind(settled: Settled, part: Attribution, client_ids: Sequence[str]) -> tuple[str, ...]:
@@ -31,7 +30,7 @@ def behind(settled: Settled, part: Attribution, client_ids: Sequence[str]) -> tu
     """
     panel = settled.panel
     due = (panel.found * part.share).sum(axis=1, dtype=np.float64)
-    money = np.where(due > LEAST, due * panel.yearly(panel.revenue), 0.0)
-    by_client = np.bincount(panel.client, weights=money, minlength=len(client_ids))
-    largest = np.argsort(-by_client, kind="stable")[:MOST]
-    return tuple(str(client_ids[row]) for row in largest if by_client[row] > 0)
+    money = panel.by_client(due * panel.yearly(panel.revenue))
+    money = np.where(panel.by_client(due) > BEHIND, money, 0.0)
+    largest = np.argsort(-money, kind="stable")[:MOST]
+    return tuple(str(client_ids[row]) for row in largest if money[row] > 0)

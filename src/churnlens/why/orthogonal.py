@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from churnlens.results import Z95
+
 Array = npt.NDArray[Any]
 Learner = Callable[[Array, Array, Array, Array], Array]  # x, y, weight, new x -> y foretold
-
-Z = 1.96
 
 
 @dataclass(frozen=True)
@@ -33,12 +33,12 @@ class Slope:
     @property
     def low(self) -> float:
         """Lower end of the 95 % interval."""
-        return self.value - Z * self.error
+        return self.value - Z95 * self.error
 
     @property
     def high(self) -> float:
         """Upper end of the 95 % interval."""
-        return self.value + Z * self.error
+        return self.value + Z95 * self.error
 
 
 def partially_linear(

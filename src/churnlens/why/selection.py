@@ -60,7 +60,7 @@ class Explanation:
 
     @property
     def whole(self) -> Term:
-        """The term from its start to the end of the data: what departures are attributed by."""
+        """The term for as long as its change goes on: what departures are attributed by."""
         return self.term if self.lasting is None else self.lasting
 
 

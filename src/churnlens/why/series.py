@@ -74,7 +74,7 @@ def dose_points(settled: Settled, candidate: Candidate) -> tuple[DosePoint, ...]
     out = []
     for low, high in pairwise(edges):
         here = (dose >= low) & ((dose < high) | (high == edges[-1]))
-        clients = len(np.unique(rows[here & (weight > 0.5)]))
+        clients = panel.clients(rows[here & (weight > 0.5)])
         if clients < SMALLEST:
             continue
         a, b = move.before + low * move.shift, move.before + high * move.shift

@@ -152,7 +152,7 @@ def rule_out(
         said, text = "bystander", _BYSTANDER
     else:
         said, text = "no_effect", _CHANGED if candidates else _UNCHANGED
-    return RuledOut(driver, said, str(text), text, (), timing.points if timing else ())
+    return RuledOut(driver, said, str(text), text)
 
 
 _Aside = Literal["symptom", "bystander", "no_effect", "cannot_tell"]

@@ -85,29 +85,17 @@ def ruled_out(review: Review, language: Language) -> list[dict[str, Any]]:
 
 def _with_verdict(verdict: str, drivers: list[RuledOut], language: Language) -> dict[str, Any]:
     """Return the drivers of one verdict, those with the same reason together."""
-    reasons: dict[str, list[dict[str, Any]]] = {}
+    reasons: dict[str, list[str]] = {}
     for driver in drivers:
         why = language.sentence(driver.text) or language.name(driver.why, 400)
-        reasons.setdefault(why, []).append(_ruled_out(driver, language))
+        reasons.setdefault(why, []).append(language.capital(language.driver(driver.driver)))
     return {
         "verdict": verdict,
         "verdict_name": language.sentence(words.DRIVER_VERDICTS[verdict]),
         "meaning": language.say(words.DRIVER_VERDICTS_MEANING[verdict]),
         "reasons": [
-            {
-                "why": why,
-                "names": language.listed([driver["driver"] for driver in named]),
-                "checked": [driver for driver in named if driver["checks"]],
-            }
-            for why, named in reasons.items()
+            {"why": why, "names": language.listed(named)} for why, named in reasons.items()
         ],
-    }
-
-
-def _ruled_out(driver: RuledOut, language: Language) -> dict[str, Any]:
-    return {
-        "driver": language.capital(language.driver(driver.driver)),
-        "checks": [check(evidence, language) for evidence in driver.evidence],
     }
 
 
@@ -168,7 +156,6 @@ def _mark(mark: Association, language: Language) -> dict[str, Any]:
     stayers, leavers = language.pair(mark.stayers, mark.leavers)
     return {
         "sentence": language.sentence(mark.text),
-        "feature": language.driver(mark.feature),
         "checks": [check(evidence, language) for evidence in mark.evidence],
         "stayers": stayers,
         "leavers": leavers,
@@ -356,7 +343,7 @@ def _cell(
         state = entry.status or entry.event
         if entry.event == "seen" and entry.revenue_per_year is not None:
             lines.append(language.say(_COSTS, money=language.money(entry.revenue_per_year)))
-        if entry.event in ("remedy", "decision"):
+        if entry.event == "remedy":
             lines.append(language.name(entry.text, 80))
         known = words.STATUS.get(state) or words.REMEDY_VERDICTS.get(state)
         if known:
@@ -380,7 +367,6 @@ def data(review: Review, language: Language) -> list[dict[str, Any]]:
         {
             "severity": f.severity,
             "text": language.sentence(f.text),
-            "count": language.number(f.count) if f.count is not None else "",
         }
         for f in sorted(review.data_findings, key=lambda f: f.severity != "warning")
     ]
@@ -411,7 +397,6 @@ def method(review: Review, language: Language) -> list[dict[str, Any]]:
         {
             "definition": language.say(review.definition_text)
             or language.name(review.departure_definition.detail, 400),
-            "definition_name": language.driver(review.departure_definition.name),
             "definitions": [_definition(d, language) for d in book.definitions],
             "returns": figures.returns(book.returns, language),
             "no_returns": _no_returns(book.returns, language),

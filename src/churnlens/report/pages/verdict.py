@@ -6,7 +6,7 @@ from typing import Any
 
 from churnlens.report import charts, figures, words
 from churnlens.report.language import Language
-from churnlens.results import DateEstimate, Issue, Review, Text
+from churnlens.results import PERIODS_A_YEAR, DateEstimate, Issue, Review, Text
 
 _ALL_ALONG = Text("all along")
 _CLIENTS = Text("clients in the book")
@@ -18,7 +18,6 @@ _CHART_SINCE = Text("Of the whole book, {observed} left since {date}; {expected}
 _CHART_SPAN = Text(
     "Of the whole book, {observed} left from {date} to {end}; {expected} were expected"
 )
-_A_YEAR = {"week": 52, "month": 12, "quarter": 4}
 
 
 def verdict(review: Review, language: Language) -> list[dict[str, Any]]:
@@ -45,7 +44,7 @@ def _chart_title(review: Review, language: Language) -> str:
     onset, until = _marked(review)
     points = review.book.series
     if onset is None:
-        return language.say(_CHART_YEAR, **figures.totals(points[-_A_YEAR[review.period] :]))
+        return language.say(_CHART_YEAR, **figures.totals(points[-PERIODS_A_YEAR[review.period] :]))
     dates = {"date": language.within(onset.date)}
     if until:
         dates["end"] = language.within(until.date)
@@ -66,7 +65,7 @@ def _marked(review: Review) -> tuple[DateEstimate | None, DateEstimate | None]:
 
 def _key_figures(review: Review, language: Language) -> list[dict[str, str]]:
     """Return up to four figures: the number as written, and what it counts."""
-    last = review.book.series[-_A_YEAR[review.period] :]
+    last = review.book.series[-PERIODS_A_YEAR[review.period] :]
     book = review.book
     # who was set apart never was a client, and is in none of the other figures
     found = [(language.number(book.clients - book.set_apart), _CLIENTS)]

@@ -8,6 +8,7 @@ from typing import Any
 from churnlens.report import charts, figures, tenure
 from churnlens.report.language import Language
 from churnlens.results import (
+    PERIODS_A_YEAR,
     BookChange,
     CohortSplit,
     ExitCurve,
@@ -82,7 +83,7 @@ def _survival_title(whole: Sequence[SurvivalCurve], language: Language) -> str:
     """Say when half of the clients have left, or how many are still here at the end."""
     if not whole or not whole[0].tenure:
         return language.say(_SURVIVAL)
-    curve, a_year = whole[0], tenure.A_YEAR[language.period]
+    curve, a_year = whole[0], PERIODS_A_YEAR[language.period]
     gone = [at for at, here in zip(curve.tenure, curve.survival, strict=True) if here <= 0.5]
     at = gone[0] if gone else curve.tenure[-1]
     text, unit = (_YEARS_ABOUT, a_year) if at >= 2 * a_year else (_MONTHS, a_year / 12)
@@ -161,7 +162,7 @@ def _telling(rows: tuple[Lifetime, ...]) -> list[Lifetime]:
 
 
 def _lifetime(row: Lifetime, language: Language) -> dict[str, str]:
-    months = 12 / tenure.A_YEAR[language.period]
+    months = 12 / PERIODS_A_YEAR[language.period]
     return {
         "group": figures.group_name(row.attribute, row.value, language),
         "clients": language.number(row.clients),
