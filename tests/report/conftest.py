@@ -491,7 +491,7 @@ def book() -> Book:
             TenureRisk(12, 24, 1204, 160, Estimate(15.0, 12.7, 17.5)),
             TenureRisk(24, 48, 1530, 301, Estimate(13.1, 11.7, 14.7)),
             TenureRisk(48, None, 1410, 322, Estimate(12.2, 10.9, 13.6)),
-            TenureRisk(240, None, 3, 2, Estimate(66.6, 8.0, 240.0)),
+            TenureRisk(240, None, 3, 2, Estimate(48.6, 7.7, 90.9)),
         ),
         lifetimes=(
             lifetime("size", "key", 26.1, 30.1, 5_210),

@@ -325,9 +325,8 @@ class Language:
         return self.span(*self.pair(low, high))
 
     def of_hundred(self, rate: Estimate) -> str:
-        """Write the interval of a rate of 100 clients, whole and within the hundred."""
-        low, high = (self.number(min(max(v, 0.0), 100.0), 0) for v in (rate.low, rate.high))
-        return self.span(low, high)
+        """Write the interval of how many leave of 100 clients, in whole clients."""
+        return self.span(self.number(rate.low, 0), self.number(rate.high, 0))
 
     def pair(self, first: float, second: float) -> tuple[str, str]:
         """Write two numbers with as many decimals as show their difference: 2.1 and 5.7."""

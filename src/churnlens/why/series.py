@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy import special
 
-from churnlens.results import DosePoint, DriverPoint, Estimate, PeriodPoint
+from churnlens.results import DosePoint, DriverPoint, PeriodPoint
 from churnlens.when.calendar import period_points
+from churnlens.when.rates import left_within_a_year
 from churnlens.which.baseline import Baseline
 from churnlens.why.attribution import Settled
 from churnlens.why.candidates import Candidate
@@ -84,15 +84,11 @@ def dose_points(settled: Settled, candidate: Candidate) -> tuple[DosePoint, ...]
                 float(max(a, b)),
                 clients,
                 round(float(found[here].sum())),
-                _rate(float(found[here].sum()), float(weight[here].sum()), panel.calendar.per_year),
+                left_within_a_year(
+                    float(found[here].sum()),
+                    float(weight[here].sum()),
+                    periods_a_year=panel.calendar.per_year,
+                ),
             )
         )
     return tuple(sorted(out, key=lambda p: p.low))
-
-
-def _rate(found: float, active: float, per_year: int) -> Estimate:
-    """Of 100 clients, how many leave within a year at this rate; its gamma (Poisson) interval."""
-    years = max(active, 1e-9) / per_year
-    low = float(special.gammaincinv(found, 0.025)) if found > 0 else 0.0
-    counts = (found, low, float(special.gammaincinv(found + 1, 0.975)))
-    return Estimate(*(float(-100 * np.expm1(-count / years)) for count in counts))
