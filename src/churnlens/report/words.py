@@ -110,6 +110,7 @@ _HINT = Text("A hint")
 
 _CHECKS_PASSED = Text("{passed} of the {asked} checks that could be made passed.")
 _ALL_PASSED = Text("All {asked} checks that could be made passed.")
+_NO_CHANGE = Text("It was so all along: there is no change that could be checked.")
 _HOLDS = Text("Holds in {agree} of {of} ways to define leaving.")
 _RARE = Text(
     "Chance alone would show as much in fewer than 1 of 1,000 such searches, "
@@ -226,13 +227,15 @@ def how_sure(issue: Issue) -> Text:
 
     `Very sure` is a cause that failed no check and holds under every definition of leaving;
     one failed check or one definition against makes it `Sure`, more makes it `Fairly sure`. So does
-    a change of the whole book by whose dose nobody can be told apart: there is but the time before.
+    a change of the whole book by whose dose nobody can be told apart, as there is but the time
+    before, and a driver that costs clients all along, as nobody saw it change.
     """
     if issue.kind == "mix":
         return _MIX_SURE
     if issue.verdict != "cause":
         return _NOT_SURE if (issue.p_value or 0.0) <= 0.05 else _HINT
-    if not (issue.segment or _passed(issue, "dose_response")):
+    told_apart = issue.segment or _passed(issue, "dose_response")
+    if issue.kind == "standing" or not told_apart:
         return _FAIRLY_SURE
     against = _count(issue.evidence, "fail")
     against += issue.definitions_agreeing.of - issue.definitions_agreeing.agree
@@ -246,6 +249,8 @@ def grounds(issue: Issue) -> tuple[Text, ...]:
     if passed + failed:
         text = _CHECKS_PASSED if failed else _ALL_PASSED
         said.append(fill(text, passed=passed, asked=passed + failed))
+    elif issue.kind == "standing":
+        said.append(_NO_CHANGE)
     agreeing = issue.definitions_agreeing
     if agreeing.of:
         said.append(fill(_HOLDS, agree=agreeing.agree, of=agreeing.of))
