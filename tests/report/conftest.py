@@ -9,6 +9,7 @@ import math
 import pytest
 
 from churnlens.issues.catalogue import recommend
+from churnlens.issues.summary import verdict_sentences
 from churnlens.results import (
     Association,
     Bar,
@@ -202,7 +203,7 @@ def approval_issue() -> Issue:
         onset=DateEstimate("2023-09-01", "2023-08-01", "2023-10-01"),
         departures=Departures(214, 96.4, Estimate(102.0, 81.0, 121.0)),
         revenue_per_year=Estimate(4_240_000, 3_310_000, 5_020_000),
-        effect=Effect("risk_ratio", 1.38, 1.27, 1.51, "1 day"),
+        effect=Effect("risk_ratio", 1.38, 1.27, 1.51, "3.8 approval_days"),
         evidence=checks(),
         definitions_agreeing=DefinitionsAgreeing(2, 3),
         status="worse",
@@ -585,6 +586,7 @@ def book() -> Book:
 
 
 def model_case() -> Review:
+    issues = (approval_issue(), unexplained_issue(), standing_issue(), twin_issue(), mix_issue())
     return Review(
         as_of="2024-12-31",
         period="month",
@@ -597,7 +599,8 @@ def model_case() -> Review:
         departure_definition=DefinitionUsed(
             "cadence", "Silent for longer than its own rhythm allows, or shrunk by half."
         ),
-        issues=(approval_issue(), unexplained_issue(), standing_issue(), twin_issue(), mix_issue()),
+        issues=issues,
+        verdict=verdict_sentences(issues, 787, 1.18),
         book=book(),
         gone=(
             Gone("z1", "Stock-outs cost clients in the south since May 2023."),
@@ -791,7 +794,14 @@ def model_case() -> Review:
 def quiet_case() -> Review:
     calm = dataclasses.replace(book(), series=series(34, 0, 99, 3200), change=None, change_p=0.44)
     return dataclasses.replace(
-        model_case(), issues=(), book=calm, gone=(), remedies=(), previous_as_of=None, register=()
+        model_case(),
+        issues=(),
+        verdict=verdict_sentences((), 787, 1.18),
+        book=calm,
+        gone=(),
+        remedies=(),
+        previous_as_of=None,
+        register=(),
     )
 
 

@@ -97,7 +97,16 @@ def test_every_chart_has_words_and_a_table(shown):
 def test_a_quiet_book_has_no_issue_pages_and_says_so(quiet: Review):
     shown = context(masked(quiet), EN)
     assert not [p for p in shown["pages"] if p["section"] in ("issue", "past")]
-    assert "Nothing has got worse" in page(shown, "verdict")["sentences"][0]
+    assert "no group of clients leaves more" in page(shown, "verdict")["sentences"][0]
+
+
+def test_a_saved_review_without_sentences_of_its_own_shows_its_first_issue(
+    review: Review, quiet: Review
+):
+    older, calm = (dataclasses.replace(r, verdict=()) for r in (review, quiet))
+    shown = context(older, EN)
+    assert page(shown, "verdict")["sentences"] == [page(shown, "issue-1")["title"]]
+    assert page(context(calm, EN), "verdict")["sentences"] == ["No issue was found."]
 
 
 def test_a_bare_review_still_makes_a_report(quiet: Review):

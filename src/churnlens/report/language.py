@@ -21,6 +21,7 @@ from churnlens.results import Estimate, Segment, Text, singular
 
 LOCALES = {"en": "en_GB", "zh": "zh_Hans_CN"}
 LONGEST_NAME = 60  # characters of a user's own name shown inside a sentence
+LONGEST_TITLE = 300  # characters of a title that has no translation
 LEAST_SHARE = 0.001  # smaller shares are said to be below it
 TIER = "value_tier"  # the attribute whose values are tiers, not names from the data
 MOST_VALUES = 3  # values of one attribute spelt out before "and n more"
@@ -34,8 +35,8 @@ _LATIN_NEXT = re.compile("(?<=[\u4e00-\u9fff])(?=[A-Za-z])|(?<=[A-Za-z])(?=[\u4e
 _FIRST_ISOLATE, _POP_ISOLATE = "\u2068", "\u2069"
 
 _SPAN = {
-    "en": re.compile(r"[Ff]rom \{(?P<from>date|since)\} to \{end\}"),
-    "zh": re.compile(r"从?\{(?P<from>date|since)\}[至到]\{end\}"),
+    "en": re.compile(r"[Ff]rom \{date\} to \{end\}"),
+    "zh": re.compile(r"从?\{date\}[至到]\{end\}"),
 }
 _NO_NUMBER = "–"
 _ALL = Text("all clients")
@@ -103,12 +104,11 @@ class Language:
         `values` as written; the period of a week gets its name there.
         """
         span = _SPAN[self.code].search(template)
-        if span and values.get(span["from"]) == values.get("end"):
-            one = f"{{{span['from']}}}"
+        if span and values.get("date") == values.get("end"):
             if self.period == "week":
-                values[span["from"]] = self.say(_WEEK, day=values["end"])
+                values["date"] = self.say(_WEEK, day=values["end"])
             within = {"F": "In ", "f": "in "}.get(span[0][0], "")
-            template = template.replace(span[0], within + one)
+            template = template.replace(span[0], within + "{date}")
         return singular(template, values) if self.code == "en" else template
 
     def _spaced(self, written: str) -> str:
@@ -120,6 +120,10 @@ class Language:
     def sentence(self, text: Text | None, **more: Any) -> str:
         """Return a sentence that begins with a capital, also where it begins with a name."""
         return self.capital(self.say(text, **more))
+
+    def title(self, text: Text | None, plain: str) -> str:
+        """Return the sentence that an issue is called by; the plain one where it has no other."""
+        return self.sentence(text) or self.name(plain, LONGEST_TITLE)
 
     def capital(self, text: str) -> str:
         """Return the text with its first letter large, where the language has such."""

@@ -283,7 +283,7 @@ def _whole(estimate: Estimate, language: Language) -> str:
 def past(review: Review, language: Language) -> list[dict[str, Any]]:
     """Return the page on what became of the last review's issues; none without one."""
     titles: dict[str | None, str] = {
-        i.id: language.sentence(i.title_text) or language.name(i.title, 300) for i in review.issues
+        i.id: language.title(i.title_text, i.title) for i in review.issues
     }
     shown = timeline(review.register, titles, language)
     if review.previous_as_of is None and shown is None:

@@ -85,7 +85,7 @@ def issue_page(issue: Issue, review: Review, language: Language) -> dict[str, An
         **line,
         "anchor": line["id"],
         "nav": f"{issue.rank}  {language.name(line['who'], 34)}",
-        "title": language.sentence(issue.title_text) or language.name(issue.title, 300),
+        "title": language.title(issue.title_text, issue.title),
         "kind_name": language.say(words.KINDS[issue.kind]),
         "members": [
             {"attribute": language.driver(a), "values": [language.name(v, 200) for v in values]}
@@ -164,7 +164,8 @@ def _why_more(issue: Issue, language: Language) -> list[str]:
     if issue.rivals:
         rivals = language.listed([language.driver(name) for name in issue.rivals])
         found.append(language.say(_RIVALS, drivers=rivals))
-    return [*found, language.say(words.effect(issue))] if issue.effect else found
+    effect = words.effect(issue)
+    return [*found, language.say(effect)] if effect else found
 
 
 def _sure_more(issue: Issue) -> list[Text]:
