@@ -63,6 +63,14 @@ def test_every_check_has_its_question():
     assert set(checks.CHECKS) <= set(words.CHECKS)
 
 
+def test_only_a_rise_without_a_driver_is_looked_for_among_clients_left_out():
+    assert str(words.question("held_out", None)).startswith("Is it found again")
+    assert str(words.question("held_out", "visits")) == (
+        "Does each half of the clients show it by itself?"
+    )
+    assert words.question("same_in_both_plants", None) is None
+
+
 def test_the_side_of_a_driver_that_changed_is_named(review: Review):
     issue = review.issues[0]
     assert EN.say(words.measured(issue)) == "approval days"

@@ -78,9 +78,11 @@ CHECKS: Mapping[str, Text] = {
     "second_opinion": Text("Does another way of estimating come to as many departures?"),
     "leave_one_account_out": Text("Does it hold without the largest account?"),
     "definitions": Text("Does it hold however leaving is defined?"),
-    "held_out": Text("Is it found again on clients left out of the search?"),
+    "held_out": Text("Does each half of the clients show it by itself?"),
     "mix": Text("Did the make-up of the book change?"),
 }
+# A rise without a driver was searched for in one half of the clients and looked for in the other.
+_CHECKS_OF_A_SEARCH = {"held_out": Text("Is it found again on clients left out of the search?")}
 
 # The package's own ways to define leaving; an analyst's own shows its name.
 DEFINITIONS: Mapping[str, Text] = {
@@ -158,6 +160,12 @@ def why(issue: Issue) -> Text:
     if issue.driver is None:
         return _UNKNOWN
     return fill(_CAUSED if issue.verdict == "cause" else _GOES_WITH, driver=driver_phrase(issue))
+
+
+def question(check: str, driver: str | None) -> Text | None:
+    """Return what a check of an issue with such a driver asks; None for an analyst's own."""
+    of_a_search = None if driver else _CHECKS_OF_A_SEARCH.get(check)
+    return of_a_search or CHECKS.get(check)
 
 
 def driver_phrase(issue: Issue) -> Text:

@@ -107,7 +107,7 @@ def _with_verdict(verdict: str, drivers: list[RuledOut], language: Language) -> 
 def _ruled_out(driver: RuledOut, language: Language) -> dict[str, Any]:
     return {
         "driver": language.capital(language.driver(driver.driver)),
-        "checks": [check(evidence, language) for evidence in driver.evidence],
+        "checks": [check(evidence, language, driver.driver) for evidence in driver.evidence],
     }
 
 
@@ -169,7 +169,7 @@ def _mark(mark: Association, language: Language) -> dict[str, Any]:
     return {
         "sentence": language.sentence(mark.text),
         "feature": language.driver(mark.feature),
-        "checks": [check(evidence, language) for evidence in mark.evidence],
+        "checks": [check(evidence, language, mark.feature) for evidence in mark.evidence],
         "stayers": stayers,
         "leavers": leavers,
         "ratio": language.say(_TIMES, n=language.number(ratio.value, 1), low=low, high=high),

@@ -97,7 +97,7 @@ def issue_page(issue: Issue, review: Review, language: Language) -> dict[str, An
         "sure_more": [language.say(text) for text in _sure_more(issue)],
         "cost_more": _cost_more(issue, language),
         "charts": _charts(issue, language),
-        "checks": [check(evidence, language) for evidence in issue.evidence],
+        "checks": [check(evidence, language, issue.driver) for evidence in issue.evidence],
         "unknown": [language.sentence(text) for text in issue.unknown],
         "clients": [language.name(client, 200) for client in issue.named_clients],
         "remedies": [
@@ -108,9 +108,9 @@ def issue_page(issue: Issue, review: Review, language: Language) -> dict[str, An
     }
 
 
-def check(evidence: Evidence, language: Language) -> dict[str, str]:
-    """Return one check: its question, its answer in a word, its sentence."""
-    label = words.CHECKS.get(evidence.check)
+def check(evidence: Evidence, language: Language, driver: str | None) -> dict[str, str]:
+    """Return one check of a driver (or of a rise without): its question, answer and sentence."""
+    label = words.question(evidence.check, driver)
     name = language.driver(evidence.check)
     return {
         "outcome": evidence.outcome,
