@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 
 import numpy as np
 import pytest
@@ -57,6 +58,14 @@ def test_the_plan_states_effect_date_and_measure() -> None:
     assert "outside" in plan.measure
     for part in ("approval days", "size key", "60 %", plan.readable_from):
         assert part in str(plan.text)
+
+
+def test_a_remedy_that_is_to_begin_within_a_month_is_said_with_that_month() -> None:
+    panel = draw(np.random.default_rng(0), relative=step((18, 2.5)))
+    later = day(MONTHS) + dt.timedelta(days=16)
+    plan = plan_test(panel, issue(), as_of=later)
+    assert isinstance(plan, Plan)
+    assert f"begun in {later.isoformat()[:7]} would" in str(plan.text)
 
 
 def test_a_weaker_effect_takes_longer_to_read() -> None:

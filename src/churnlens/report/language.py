@@ -17,7 +17,7 @@ from babel.messages import pofile
 from churnlens.bands import limits
 from churnlens.naming import parted, thousands_of
 from churnlens.report.words import TIERS
-from churnlens.results import Estimate, Segment, Text, singular
+from churnlens.results import Estimate, Segment, Text, fitted
 
 LOCALES = {"en": "en_GB", "zh": "zh_Hans_CN"}
 LONGEST_NAME = 60  # characters of a user's own name shown inside a sentence
@@ -34,10 +34,7 @@ _RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]")
 _LATIN_NEXT = re.compile("(?<=[\u4e00-\u9fff])(?=[A-Za-z])|(?<=[A-Za-z])(?=[\u4e00-\u9fff])")
 _FIRST_ISOLATE, _POP_ISOLATE = "\u2068", "\u2069"
 
-_SPAN = {
-    "en": re.compile(r"[Ff]rom \{date\} to \{end\}"),
-    "zh": re.compile(r"从?\{date\}[至到]\{end\}"),
-}
+_SPAN = re.compile(r"从?\{date\}[至到]\{end\}")
 _NO_NUMBER = "–"
 _ALL = Text("all clients")
 _CLIENTS, _CLIENTS_WITH = Text("clients"), Text("clients with {segment}")
@@ -103,13 +100,14 @@ class Language:
 
         `values` as written; the period of a week gets its name there.
         """
-        span = _SPAN[self.code].search(template)
-        if span and values.get("date") == values.get("end"):
-            if self.period == "week":
-                values["date"] = self.say(_WEEK, day=values["end"])
-            within = {"F": "In ", "f": "in "}.get(span[0][0], "")
-            template = template.replace(span[0], within + "{date}")
-        return singular(template, values) if self.code == "en" else template
+        one = "end" in values and values.get("date") == values["end"]
+        if self.code == "en":
+            template = fitted(template, values)
+        elif one:
+            template = _SPAN.sub("{date}", template)
+        if one and self.period == "week":
+            values["date"] = self.say(_WEEK, day=values["end"])
+        return template
 
     def _spaced(self, written: str) -> str:
         """Part Latin words from Chinese ones by a space, as Chinese print does."""
