@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
-from issue_samples import issue, review
+from issue_samples import KEY, issue, review
 
 from churnlens.issues.identity import (
     Matched,
@@ -15,7 +15,7 @@ from churnlens.issues.identity import (
     overlap_of_values,
     sight_of_reviews,
 )
-from churnlens.results import Book, Issue, PeriodPoint, Segment
+from churnlens.results import Book, Issue, PeriodPoint, Segment, Text
 
 
 def sight(drivers: set[str] | None = None, expected: float | None = None) -> Sight:
@@ -110,6 +110,13 @@ def test_what_is_not_found_again_is_gone_or_can_no_longer_be_seen() -> None:
     assert matched(issue()).gone[0].reason == "gone"
     assert matched(issue(), view=sight(expected=3.0)).gone[0].reason == "cannot_be_seen"
     assert matched(issue(), view=sight({"late_days"})).gone[0].reason == "cannot_be_seen"
+
+
+def test_what_is_gone_keeps_its_sentence_as_it_can_be_translated() -> None:
+    sentence = Text("All along, {segment} leave.", {"segment": {"type": "clients", "value": KEY}})
+    gone = matched(issue(title_text=sentence, clients=12)).gone[0]
+    assert gone.title_text == sentence
+    assert gone.clients == 12
 
 
 def points(late: int) -> tuple[PeriodPoint, ...]:
