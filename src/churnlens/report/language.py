@@ -16,7 +16,7 @@ from babel.messages import pofile
 
 from churnlens.bands import limits
 from churnlens.naming import parted, thousands_of
-from churnlens.report.words import TIERS
+from churnlens.report.words import TIERS, TOO_SMALL
 from churnlens.results import Estimate, Segment, Text, fitted
 
 LOCALES = {"en": "en_GB", "zh": "zh_Hans_CN"}
@@ -36,7 +36,7 @@ _FIRST_ISOLATE, _POP_ISOLATE = "\u2068", "\u2069"
 
 _SPAN = re.compile(r"从?\{date\}[至到]\{end\}")
 _NO_NUMBER = "–"
-_ALL = Text("all clients")
+_ALL, _TOO_SMALL = Text("all clients"), Text("a group too small to show")
 _CLIENTS, _CLIENTS_WITH = Text("clients"), Text("clients with {segment}")
 _AMONG = Text("{clients} among {tiers}")
 _OR = Text("{first} or {last}")
@@ -174,6 +174,8 @@ class Language:
         """Return a segment in words: `size key, region north or south`; `all clients` for `{}`."""
         if not segment:
             return self.say(_ALL)
+        if segment == TOO_SMALL:
+            return self.say(_TOO_SMALL)
         return self.listed([self._part(a, tuple(v)) for a, v in sorted(segment.items())])
 
     def clients_of(self, segment: Segment) -> str:

@@ -8,10 +8,12 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from churnlens.results import Evidence, Issue, Skipped, Text
+from churnlens.results import Evidence, Issue, Segment, Skipped, Text
 
 SURE_P, OFTEN_P = 0.001, 0.3
 MOST_TIMES = 100  # risk ratios are written up to here
+
+TOO_SMALL: Segment = {"": ("",)}  # stands for a segment of too few clients to be shown
 
 KINDS: Mapping[str, Text] = {
     "shift": Text("A change"),

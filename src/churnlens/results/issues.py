@@ -68,6 +68,8 @@ class DriverPoint:
     period: Day
     inside: float | None
     outside: float | None
+    inside_clients: int | None = None  # behind each mean; None: not known
+    outside_clients: int | None = None
 
 
 @dataclass(frozen=True)

@@ -45,15 +45,16 @@ def driver_series(baseline: Baseline, candidate: Candidate) -> tuple[DriverPoint
     )
     there &= baseline.panel.before_onset
 
-    def mean(where: Array) -> Array:
+    def means(where: Array) -> zip[tuple[float, int]]:
         count = where.sum(axis=0)
         total = np.where(where, values, 0).sum(axis=0, dtype=np.float64)
-        return np.where(count >= SMALLEST, total / np.maximum(count, 1), np.nan)
+        mean = np.where(count >= SMALLEST, total / np.maximum(count, 1), np.nan)
+        return zip(mean, map(int, count), strict=True)
 
-    ins, outs = mean(there & inside), mean(there & ~inside)
+    sides = means(there & inside), means(there & ~inside)
     return tuple(
-        DriverPoint(day.isoformat(), _or_none(i), _or_none(o))
-        for day, i, o in zip(baseline.panel.periods, ins, outs, strict=True)
+        DriverPoint(day.isoformat(), _or_none(i), _or_none(o), n, rest)
+        for day, (i, n), (o, rest) in zip(baseline.panel.periods, *sides, strict=True)
     )
 
 

@@ -186,7 +186,9 @@ def _cost_more(issue: Issue, language: Language) -> list[str]:
             language.number(round(departures.attributable.high)),
         ),
     }
-    found = [language.say(_EXCESS_REACHED if issue.driver else _EXCESS, **values)]
+    found = []
+    if issue.segment != words.TOO_SMALL:
+        found.append(language.say(_EXCESS_REACHED if issue.driver else _EXCESS, **values))
     if issue.margin_per_year:
         money = language.money(issue.margin_per_year.value)
         interval = language.interval(issue.margin_per_year, "money")
