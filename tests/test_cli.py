@@ -538,3 +538,13 @@ def test_score_reads_a_review_and_its_truth(call, finished, world):
     code, said, _ = call("score", finished / "review.json", world / "truth.json")
     assert code == 0
     assert said.strip()
+
+
+@pytest.mark.parametrize("causes", [["x"], None, [{"driver": None, "scope": "x", "onset": None}]])
+def test_score_of_a_malformed_truth_is_one_message(call, finished, world, tmp_path, causes):
+    truth = json.loads((world / "truth.json").read_text(encoding="utf-8")) | {"causes": causes}
+    (tmp_path / "truth.json").write_text(json.dumps(truth), encoding="utf-8")
+    code, _, said = call("score", finished / "review.json", tmp_path / "truth.json")
+    assert code == 2
+    assert "truth.json: causes" in said
+    assert "Traceback" not in said

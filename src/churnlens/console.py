@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from churnlens.results import DataFinding, Review, RowCounts
     from churnlens.tables import Tables
 
-LONGEST_TITLE = 300  # characters of a title that has no translation
-
 Progress = Callable[[str, int, int], None]
 
 
@@ -68,14 +66,13 @@ def summary(review: Review, lang: str) -> str:
         ``"en"`` or ``"zh"``.
     """
     from churnlens.report.language import Language
-    from churnlens.report.words import verdict
 
     language = Language(lang, review.currency, review.period)
-    lines = [" ".join(language.sentence(sentence) for sentence in verdict(review))]
+    lines = [" ".join(language.sentence(sentence) for sentence in review.verdict)]
     for issue in review.issues:
         money = language.money(issue.revenue_per_year.value)
         interval = language.interval(issue.revenue_per_year, "money")
-        title = language.sentence(issue.title_text) or language.name(issue.title, LONGEST_TITLE)
+        title = language.title(issue.title_text, issue.title)
         cost = language.gettext("Cost a year")
         lines.append(f"{issue.rank}. {title}\n   {cost}: {money} ({interval})")
     return "\n".join(lines)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
-from issue_samples import issue, review
+from issue_samples import KEY, issue, review
 
 from churnlens.issues.identity import (
     Matched,
@@ -15,7 +15,7 @@ from churnlens.issues.identity import (
     overlap_of_values,
     sight_of_reviews,
 )
-from churnlens.results import Book, Issue, PeriodPoint, Segment
+from churnlens.results import Book, Issue, PeriodPoint, Segment, Text
 
 
 def sight(drivers: set[str] | None = None, expected: float | None = None) -> Sight:
@@ -116,6 +116,13 @@ def test_what_costs_clients_all_along_is_gone_only_where_it_would_have_been_seen
     standing = issue(kind="standing", onset=None)
     assert matched(standing).gone[0].reason == "gone"
     assert matched(standing, view=sight(expected=3.0)).gone[0].reason == "cannot_be_seen"
+
+
+def test_what_is_gone_keeps_its_sentence_as_it_can_be_translated() -> None:
+    sentence = Text("All along, {segment} leave.", {"segment": {"type": "clients", "value": KEY}})
+    gone = matched(issue(title_text=sentence, clients=12)).gone[0]
+    assert gone.title_text == sentence
+    assert gone.clients == 12
 
 
 def points(late: int) -> tuple[PeriodPoint, ...]:

@@ -16,7 +16,7 @@ import pytest
 
 from churnlens.errors import ReviewError
 from churnlens.issues.register import FILE, last_words, read, record
-from churnlens.results import RegisterEntry
+from churnlens.results import RegisterEntry, Text
 
 WRITER = """
 import sys
@@ -69,6 +69,19 @@ def test_entries_are_added_once_and_come_back_as_they_were(tmp_path: Path, kind:
     assert record(place, [first, second]) == (first, second)
     assert record(place, [first, second]) == (first, second)
     assert read(place) == (first, second)
+
+
+@pytest.mark.parametrize("kind", [0, 1], ids=["file", "table"])
+def test_a_title_that_can_be_translated_comes_back_and_makes_no_new_line(
+    tmp_path: Path, kind: int
+) -> None:
+    place = places(tmp_path)[kind]
+    sentence = Text("{who} leave.", {"who": {"type": "clients", "value": {"size": ("key",)}}})
+    told = entry("2024-03-31", title_text=sentence, clients=12)
+    record(place, [told, told])
+    assert str(read(place)[0].title_text) == "clients with size key leave."
+    assert record(place, [told, entry("2024-03-31")]) == read(place)
+    assert len(read(place)) == 1
 
 
 @pytest.mark.parametrize(("kind", "count"), [(0, 40), (1, 10)], ids=["file", "table"])

@@ -107,6 +107,14 @@ def test_five_years_are_five_years_whatever_the_period(period: str, days: int, r
         assert plan.code == "never_readable"
 
 
+def test_a_remedy_that_is_to_begin_within_a_month_is_said_with_that_month() -> None:
+    panel = draw(np.random.default_rng(0), relative=step((18, 2.5)))
+    later = day(MONTHS) + dt.timedelta(days=16)
+    plan = plan_test(panel, issue(), as_of=later, departures=by_tenure(panel))
+    assert isinstance(plan, Plan)
+    assert f"begun in {later.isoformat()[:7]} would" in str(plan.text)
+
+
 def test_a_weaker_effect_takes_longer_to_read() -> None:
     panel = draw(np.random.default_rng(0), relative=step((18, 2.5)))
     strong, weak = (planned(panel, issue(200, a)) for a in (140.0, 100.0))

@@ -9,6 +9,7 @@ import math
 import pytest
 
 from churnlens.issues.catalogue import recommend
+from churnlens.issues.summary import verdict_sentences
 from churnlens.results import (
     Association,
     Bar,
@@ -202,7 +203,7 @@ def approval_issue() -> Issue:
         onset=DateEstimate("2023-09-01", "2023-08-01", "2023-10-01"),
         departures=Departures(214, 96.4, Estimate(102.0, 81.0, 121.0)),
         revenue_per_year=Estimate(4_240_000, 3_310_000, 5_020_000),
-        effect=Effect("risk_ratio", 1.38, 1.27, 1.51, "1 day"),
+        effect=Effect("risk_ratio", 1.38, 1.27, 1.51, "3.8 approval_days"),
         evidence=checks(),
         definitions_agreeing=DefinitionsAgreeing(2, 3),
         status="worse",
@@ -313,7 +314,8 @@ def standing_issue() -> Issue:
         onset=None,
         departures=Departures(402, 351.0, Estimate(51.0, 22.0, 80.0)),
         revenue_per_year=Estimate(410_000, 180_000, 640_000),
-        effect=Effect("risk_ratio", 1.09, 1.04, 1.15, "1 day"),
+        effect=Effect("risk_ratio", 1.09, 1.04, 1.15, "1.2 delivery_delay_days"),
+        evidence=(),
         status="same",
         recommendation=recommend("delivery_delay_days", "more")[1],
         driver_onset=None,
@@ -324,6 +326,8 @@ def standing_issue() -> Issue:
         gradual=None,
         definitions_agreeing=DefinitionsAgreeing(3, 3),
         driver_series=(),
+        dose=(),
+        lead_lag=(),
         series=series(16, 0, 99, 3200),
         waterfall=(),
         unknown=(),
@@ -491,7 +495,7 @@ def book() -> Book:
             TenureRisk(12, 24, 1204, 160, Estimate(15.0, 12.7, 17.5)),
             TenureRisk(24, 48, 1530, 301, Estimate(13.1, 11.7, 14.7)),
             TenureRisk(48, None, 1410, 322, Estimate(12.2, 10.9, 13.6)),
-            TenureRisk(240, None, 3, 2, Estimate(66.6, 8.0, 240.0)),
+            TenureRisk(240, None, 3, 2, Estimate(48.6, 7.7, 90.9)),
         ),
         lifetimes=(
             lifetime("size", "key", 26.1, 30.1, 5_210),
@@ -582,6 +586,7 @@ def book() -> Book:
 
 
 def model_case() -> Review:
+    issues = (approval_issue(), unexplained_issue(), standing_issue(), twin_issue(), mix_issue())
     return Review(
         as_of="2024-12-31",
         period="month",
@@ -594,7 +599,8 @@ def model_case() -> Review:
         departure_definition=DefinitionUsed(
             "cadence", "Silent for longer than its own rhythm allows, or shrunk by half."
         ),
-        issues=(approval_issue(), unexplained_issue(), standing_issue(), twin_issue(), mix_issue()),
+        issues=issues,
+        verdict=verdict_sentences(issues, 787, 1.18),
         book=book(),
         gone=(
             Gone("z1", "Stock-outs cost clients in the south since May 2023."),
@@ -784,7 +790,14 @@ def model_case() -> Review:
 def quiet_case() -> Review:
     calm = dataclasses.replace(book(), series=series(34, 0, 99, 3200), change=None, change_p=0.44)
     return dataclasses.replace(
-        model_case(), issues=(), book=calm, gone=(), remedies=(), previous_as_of=None, register=()
+        model_case(),
+        issues=(),
+        verdict=verdict_sentences((), 787, 1.18),
+        book=calm,
+        gone=(),
+        remedies=(),
+        previous_as_of=None,
+        register=(),
     )
 
 

@@ -7,7 +7,16 @@ import pytest
 from churnlens.report.context import context
 from churnlens.report.language import Language
 from churnlens.report.privacy import masked
-from churnlens.results import DateEstimate, Estimate, Review, RuledOut, Skipped, Text
+from churnlens.results import (
+    DateEstimate,
+    Estimate,
+    Gone,
+    RegisterEntry,
+    Review,
+    RuledOut,
+    Skipped,
+    Text,
+)
 
 EN = Language("en", "EUR", "month")
 
@@ -97,7 +106,16 @@ def test_every_chart_has_words_and_a_table(shown):
 def test_a_quiet_book_has_no_issue_pages_and_says_so(quiet: Review):
     shown = context(masked(quiet), EN)
     assert not [p for p in shown["pages"] if p["section"] in ("issue", "past")]
-    assert "Nothing has got worse" in page(shown, "verdict")["sentences"][0]
+    assert "no group of clients leaves more" in page(shown, "verdict")["sentences"][0]
+
+
+def test_a_saved_review_without_sentences_of_its_own_shows_its_first_issue(
+    review: Review, quiet: Review
+):
+    older, calm = (dataclasses.replace(r, verdict=()) for r in (review, quiet))
+    shown = context(older, EN)
+    assert page(shown, "verdict")["sentences"] == [page(shown, "issue-1")["title"]]
+    assert page(context(calm, EN), "verdict")["sentences"] == ["No issue was found."]
 
 
 def test_a_bare_review_still_makes_a_report(quiet: Review):
@@ -221,6 +239,26 @@ def test_past_issues_are_called_by_their_name_of_today(shown, review: Review):
     rows = page(shown, "past")["timeline"]["rows"]
     titles = [row["title"] for row in rows]
     assert EN.sentence(review.issues[0].title_text) in titles
+
+
+def test_an_issue_no_longer_open_is_said_in_the_readers_language(review: Review):
+    values = {"segment": {"type": "clients", "value": {"size": ("key",)}}}
+    values |= {"date": {"type": "date", "value": "2023-05-01"}}
+    text = Text(
+        "Since {date}, {segment} leave more often, and nothing on record explains it.", values
+    )
+    told = {"title_text": text}
+    older = dataclasses.replace(
+        review,
+        gone=(Gone("z1", str(text), **told),),
+        register=(
+            RegisterEntry("2024-06-30", "seen", "z0", str(text), **told),
+            RegisterEntry("2024-09-30", "seen", "z1", str(text), **told),
+        ),
+    )
+    shown = page(context(older, Language("zh", "EUR", "month")), "past")
+    titles = [row["title"] for row in (*shown["rows"][-1:], *shown["timeline"]["rows"])]
+    assert titles == 3 * ["自2023年5月起，size 为 key 的客户更常流失，现有记录无法解释。"]
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,24 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 
+from churnlens.report import render
 from churnlens.report.privacy import masked, merged_bands
-from churnlens.results import DosePoint, Estimate, LagPoint, PeriodPoint, Review, TierRow
+from churnlens.results import (
+    Departures,
+    DosePoint,
+    DriverPoint,
+    Estimate,
+    Gone,
+    LagPoint,
+    Outlook,
+    PeriodPoint,
+    RegisterEntry,
+    Review,
+    Text,
+    TierRow,
+)
 
 
 def band(low: float, clients: int, rate: float = 10.0) -> DosePoint:
@@ -45,3 +60,48 @@ def test_no_group_under_five_is_left_anywhere(review: Review):
     groups = (*book.tenure_risk, *book.lifetimes, *book.exits, *book.lexis.cells)
     assert all(group.clients >= 5 for group in groups)
     assert len(book.lexis.cells) == len(review.book.lexis.cells) - 1
+
+
+def test_an_issue_of_too_few_clients_is_not_named_anywhere(review: Review):
+    group = {"district": ("Zwettl",)}
+    said = Text("Since 2023, {segment} leave.", {"segment": {"type": "clients", "value": group}})
+    few = dataclasses.replace(
+        review.issues[0],
+        segment=group,
+        title=str(said),
+        title_text=said,
+        clients=19,
+        departures=Departures(31_749, 1.0, Estimate(31_749, 31_000, 31_749)),
+        also_matches=({"district": ("Zwettl", "Horn")},),
+        named_clients=("Zwettl Paper",),
+    )
+    told = {"title_text": said, "clients": 19}
+    whole = dataclasses.replace(
+        review,
+        issues=(few, *review.issues[1:]),
+        verdict=(said, Text("It accounts for 31,749 departures in Zwettl.")),
+        gone=(Gone("z1", str(said), **told),),
+        register=tuple(
+            RegisterEntry(day, "seen", issue, str(said), **told)
+            for day, issue in (("2024-06-30", "z0"), ("2024-09-30", few.id))
+        ),
+        book=dataclasses.replace(
+            review.book,
+            outlook=(Outlook(few.id, Estimate(31_749, 31_000, 32_000), Estimate(1, 1, 1)),),
+        ),
+    )
+    assert {"Zwettl", "31,749"} <= set(re.findall(r"Zwettl|31,749", render(whole)))
+    for lang, who in (("en", "A group too small to show"), ("zh", "客户太少而不显示的群体")):
+        html = render(whole, lang=lang, smallest_group=20)
+        assert not re.findall(r"Zwettl|31,749", html)
+        assert who in html
+    shown = masked(whole, 20)
+    assert shown.issues[0].revenue_per_year == few.revenue_per_year
+    assert [e.outcome for e in shown.issues[0].evidence] == [e.outcome for e in few.evidence]
+
+
+def test_a_mean_of_too_few_clients_is_left_out(review: Review):
+    point = DriverPoint("2024-01-01", 1.5, 2.5, 12, 300)
+    issue = dataclasses.replace(review.issues[0], driver_series=(point,))
+    shown = masked(dataclasses.replace(review, issues=(issue,)), 20).issues[0].driver_series[0]
+    assert (shown.inside, shown.outside) == (None, 2.5)

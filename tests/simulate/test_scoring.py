@@ -20,7 +20,7 @@ from churnlens.results import (
     Review,
 )
 from churnlens.simulate import Score, Truth, score, score_files
-from churnlens.simulate.truth import TrueCause, TrueRemedy
+from churnlens.simulate.truth import TrueCause, TrueRemedy, from_json
 
 MEMBERS = {
     "size": np.array(["key"] * 4 + ["small"] * 6, dtype=object),
@@ -212,7 +212,23 @@ def test_files_with_the_contract_keys_alone(tmp_path) -> None:
     assert "first right: yes" in found.lines()
 
 
-@pytest.mark.parametrize("text", ["{", '{"scenario": "x"}', "[]"])
+NO_CAUSES = (
+    "x",
+    ["x"],
+    [None],
+    None,
+    [{"driver": None, "scope": "x", "onset": None}],
+    [{"driver": None, "scope": {}, "onset": "soon"}],
+)
+
+
+@pytest.mark.parametrize("causes", NO_CAUSES)
+def test_causes_that_are_none_are_named(causes) -> None:
+    with pytest.raises(ReviewError, match=r"^truth\.json: causes"):
+        from_json(json.dumps(json.loads(TRUTH.to_json()) | {"causes": causes}))
+
+
+@pytest.mark.parametrize("text", ["{", '{"scenario": "x"}', "[]", "null"])
 def test_a_broken_truth_says_so(tmp_path, text: str) -> None:
     (tmp_path / "truth.json").write_text(text)
     (tmp_path / "review.json").write_text(results.to_json(review()))

@@ -8,6 +8,7 @@ import pytest
 
 from churnlens.config import parse
 from churnlens.errors import ContractError
+from churnlens.panel.departures import DEFINITIONS
 from churnlens.tables import guess, open_source
 
 
@@ -20,6 +21,40 @@ def test_standard_names_are_kept(write):
     settings = guessed(folder)
     assert settings.orders.columns["client_id"] == "client_id"
     assert open_source(folder, settings).rows["events"].accepted == 1
+
+
+def test_every_definition_of_leaving_is_offered(write):
+    head = guess.first_config(write()).text.split("[orders]")[0]
+    assert all(name in head for name in (*DEFINITIONS, "my_module:name"))
+
+
+@pytest.mark.parametrize(
+    ("header", "mapped"),
+    [
+        (
+            "客户编号,订单号,下单日期,产品,数量,金额",
+            ("客户编号", "订单号", "下单日期", "产品", "数量", "金额"),
+        ),
+        (
+            "客户,订单编号,日期,产品,数量,单价",
+            ("客户", "订单编号", "日期", "产品", "数量", "数量 * 单价"),
+        ),
+        (
+            "客户ID,订单编号,下单时间,商品名称,数量,订单金额(元)",
+            ("客户ID", "订单编号", "下单时间", "商品名称", "数量", "订单金额(元)"),
+        ),
+    ],
+)
+def test_a_chinese_export_is_understood(tmp_path, header, mapped):
+    rows = [
+        f"K{i % 7},D{i},2024-03-{i % 28 + 1:02d},纸,{i % 3 + 1},{i % 5 + 1}.5\n" for i in range(99)
+    ]
+    source = tmp_path / "订单.csv"
+    source.write_text(header + "\n" + "".join(rows), encoding="utf-8")
+    columns = guessed(source).orders.columns
+    names = ("client_id", "order_id", "order_date", "category", "quantity", "amount")
+    assert tuple(columns[name] for name in names) == mapped
+    assert open_source(source, guessed(source)).rows["orders"].accepted == 99
 
 
 def test_an_invoice_export_is_understood(tmp_path):

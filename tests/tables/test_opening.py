@@ -355,6 +355,15 @@ def test_every_format_says_the_same(tmp_path):
     assert all(rows == seen[0] for rows in seen)
 
 
+@pytest.mark.parametrize("zone", ["Asia/Shanghai", "+08:00", "America/New_York", "UTC"])
+def test_a_moment_with_a_time_zone_is_of_the_day_there(tmp_path, zone):
+    written = pd.to_datetime(["2024-03-01 00:30", "2024-03-05 23:30"]).tz_localize(zone)
+    frame = pd.DataFrame({"client_id": ["a", "b"], "order_date": written, "amount": [1.0, 2.0]})
+    frame.to_parquet(tmp_path / "orders.parquet")
+    dates = column(open_source(tmp_path, Settings()).orders, "order_date")
+    assert sorted(map(str, dates)) == ["2024-03-01", "2024-03-05"]
+
+
 def test_parquet_types_are_taken_as_they_are(tmp_path):
     frame = pd.DataFrame(
         {

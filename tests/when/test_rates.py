@@ -2,7 +2,13 @@
 
 import pytest
 
-from churnlens.when.rates import departure_rate, informed_part, poisson_interval
+from churnlens.when.rates import (
+    departure_rate,
+    informed_part,
+    left_within_a_year,
+    poisson_interval,
+    within_a_year,
+)
 
 
 def test_interval_is_garwoods():
@@ -22,6 +28,13 @@ def test_what_the_data_do_not_tell_widens_the_interval():
     unsure = departure_rate(40, 1200, 0.5, periods_a_year=12)
     assert unsure.value == sure.value
     assert unsure.low < sure.low < sure.high < unsure.high
+
+
+def test_of_a_hundred_never_more_than_all_leave_within_a_year():
+    assert within_a_year([0, 36, 1000]) == pytest.approx([0, 30.23, 100], abs=0.01)
+    many = left_within_a_year(300, 1200, periods_a_year=12)
+    assert many.value == pytest.approx(95.02, abs=0.01)
+    assert many.low < many.value < many.high < 100
 
 
 def test_nothing_due_is_hardly_informed():

@@ -74,7 +74,7 @@ def test_the_risk_by_tenure_is_that_of_the_hazard():
     bands = describe_stay(panel(hazard, np.zeros(6000, int)), MONTHS).risk
     assert [(b.low, b.high) for b in bands] == [(0, 6), (6, 12), (12, 24), (24, None)]
     for band, monthly in zip(bands, (0.04, 0.04, 0.015, 0.015), strict=True):
-        assert band.rate.low <= 1200 * monthly <= band.rate.high
+        assert band.rate.low <= 100 * (1 - (1 - monthly) ** 12) <= band.rate.high
 
 
 def test_closings_compete_with_leaving():
@@ -112,7 +112,7 @@ def test_the_map_holds_every_departure_once_where_no_cell_is_hidden():
     assert all(cell.clients >= 5 for cell in found.cells)
     assert found.periods[-1] == drawn.periods[MONTHS - 3].isoformat()
     rates = [cell.rate for cell in found.cells if cell.clients > 200]
-    assert np.mean(rates) == pytest.approx(36, rel=0.1)
+    assert np.mean(rates) == pytest.approx(100 * (1 - 0.97**12), rel=0.1)
 
 
 def test_a_rise_of_the_times_is_a_drift_that_no_cohort_explains():

@@ -16,8 +16,8 @@ def test_rows_of_the_last_year(draw):
     assert sum(r.revenue_share for r in (top, middle, bottom)) == pytest.approx(1)
     assert top.revenue_share > 0.5
     assert top.margin_share is None
-    assert top.rate_per_year.low <= 36 <= top.rate_per_year.high  # 100 × 12 × 0.03
-    assert middle.rate_per_year.low <= 12 <= middle.rate_per_year.high
+    assert top.rate_per_year.low <= 100 * (1 - 0.97**12) <= top.rate_per_year.high
+    assert middle.rate_per_year.low <= 100 * (1 - 0.99**12) <= middle.rate_per_year.high
     in_year = base.panel.found[tier == 0, 24:].sum()
     assert top.departures == in_year
     assert top.clients == (base.panel.active[tier == 0, 24:].any(axis=1)).sum()

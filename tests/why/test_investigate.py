@@ -190,7 +190,9 @@ def test_small_groups_are_not_shown() -> None:
     assert all(p.clients >= SMALLEST for p in points)
     few = book.inside(drawn_books.KEY) & (np.cumsum(book.key) <= 4)[:, None]
     candidate = dataclasses.replace(book.candidate("cause"), inside=few)
-    assert {p.inside for p in driver_series(book.baseline, candidate)} == {None}
+    points = driver_series(book.baseline, candidate)
+    assert {p.inside for p in points} == {None}
+    assert max(p.inside_clients for p in points) < 5 <= min(p.outside_clients for p in points)
     assert dose_points(settled, candidate) == ()
 
 

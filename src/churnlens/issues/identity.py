@@ -220,7 +220,8 @@ def _farewell(issue: Issue, sight: Sight) -> Gone:
     size = np.log(max(seen.observed, 1) / max(seen.expected, 1e-9))
     enough = size * np.sqrt(max(sight.expected(issue), 0.0)) >= SEARCH
     lost = not _recorded(issue, sight) or (issue.kind != "mix" and not enough)
-    return Gone(issue.id, issue.title, "cannot_be_seen" if lost else "gone")
+    reason: Literal["gone", "cannot_be_seen"] = "cannot_be_seen" if lost else "gone"
+    return Gone(issue.id, issue.title, reason, issue.title_text, issue.clients)
 
 
 def _free(name: str, taken: set[str]) -> str:

@@ -39,10 +39,22 @@ def entries_of(review: Review) -> tuple[RegisterEntry, ...]:
             rank=issue.rank,
             departures=issue.departures.attributable.value,
             revenue_per_year=issue.revenue_per_year.value,
+            title_text=issue.title_text,
+            clients=issue.clients,
         )
         for issue in review.issues
     ]
-    gone = [RegisterEntry(review.as_of, g.reason, g.id, g.title) for g in review.gone]
+    gone = [
+        RegisterEntry(
+            as_of=review.as_of,
+            event=g.reason,
+            issue_id=g.id,
+            text=g.title,
+            title_text=g.title_text,
+            clients=g.clients,
+        )
+        for g in review.gone
+    ]
     remedies = [
         RegisterEntry(
             as_of=review.as_of,
@@ -137,16 +149,24 @@ def _news(
 ) -> list[RegisterEntry]:
     """Return the entries that say something else than the last word on their matter."""
     last = {_about(entry): entry for entry in history}
-    return [e for e in dict.fromkeys(entries) if not _says_the_same(last.get(_about(e)), e)]
+    said = tuple(entries)
+    once = (entry for number, entry in enumerate(said) if entry not in said[:number])
+    return [e for e in once if not _says_the_same(last.get(_about(e)), e)]
 
 
 def _says_the_same(before: RegisterEntry | None, now: RegisterEntry) -> bool:
     return (
         before is not None
-        and dataclasses.replace(now, departures=None, revenue_per_year=None)
-        == dataclasses.replace(before, departures=None, revenue_per_year=None)
+        and _in_words(now) == _in_words(before)
         and _alike(before.departures, now.departures)
         and _alike(before.revenue_per_year, now.revenue_per_year)
+    )
+
+
+def _in_words(entry: RegisterEntry) -> RegisterEntry:
+    """An entry without its figures, and without its title a second time."""
+    return dataclasses.replace(
+        entry, departures=None, revenue_per_year=None, title_text=None, clients=0
     )
 
 
@@ -259,4 +279,4 @@ def _read_table(connection: Any) -> tuple[RegisterEntry, ...]:
     if TABLE not in connection.list_tables():
         return ()
     rows = connection.table(TABLE).order_by("added").to_pandas()["entry"]
-    return tuple(dict.fromkeys(_entries(map(json.loads, rows), TABLE)))
+    return _entries(map(json.loads, dict.fromkeys(rows)), TABLE)

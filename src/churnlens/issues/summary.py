@@ -101,10 +101,7 @@ def _mended(remedy: RemedyResult) -> Text:
     return Text(
         "The remedy begun in {date} has worked: {fall} fewer of them leave than would have.",
         {
-            "date": {
-                "type": "date" if remedy.start_date.endswith("-01") else "month",
-                "value": remedy.start_date,
-            },
+            "date": {"type": "month", "value": remedy.start_date},
             "fall": {"type": "percent", "value": 1 - ratio},
         },
     )

@@ -144,7 +144,7 @@ def _text(issue: Issue, as_of: dt.date, readable: dt.date, ratio: float, now: fl
         "fall": {"type": "percent", "value": 1 - ratio},
         "now": round(now),
         "then": round(now * ratio),
-        "start": {"type": "date", "value": (as_of + dt.timedelta(days=1)).isoformat()},
+        "start": {"type": "month", "value": (as_of + dt.timedelta(days=1)).isoformat()},
         "date": {"type": "date", "value": readable.isoformat()},
     }
     if issue.driver is None:

@@ -31,8 +31,8 @@ GLOSSARY: tuple[tuple[Text, Text], ...] = (
     (
         Text("Cause"),
         Text(
-            "A driver that moved before they left, where they left, and the more "
-            "of it the more left."
+            "A driver that moved before they left and where they left, with nothing in the "
+            "records against it. Whether the more of it the more left, its page says."
         ),
     ),
     (

@@ -16,11 +16,12 @@ from babel.messages import pofile
 
 from churnlens.bands import limits
 from churnlens.naming import parted, thousands_of
-from churnlens.report.words import TIERS
-from churnlens.results import Estimate, Segment, Text, singular
+from churnlens.report.words import TIERS, TOO_SMALL
+from churnlens.results import Estimate, Segment, Text, fitted
 
 LOCALES = {"en": "en_GB", "zh": "zh_Hans_CN"}
 LONGEST_NAME = 60  # characters of a user's own name shown inside a sentence
+LONGEST_TITLE = 300  # characters of a title that has no translation
 LEAST_SHARE = 0.001  # smaller shares are said to be below it
 TIER = "value_tier"  # the attribute whose values are tiers, not names from the data
 MOST_VALUES = 3  # values of one attribute spelt out before "and n more"
@@ -33,12 +34,9 @@ _RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]")
 _LATIN_NEXT = re.compile("(?<=[\u4e00-\u9fff])(?=[A-Za-z])|(?<=[A-Za-z])(?=[\u4e00-\u9fff])")
 _FIRST_ISOLATE, _POP_ISOLATE = "\u2068", "\u2069"
 
-_SPAN = {
-    "en": re.compile(r"[Ff]rom \{(?P<from>date|since)\} to \{end\}"),
-    "zh": re.compile(r"从?\{(?P<from>date|since)\}[至到]\{end\}"),
-}
+_SPAN = re.compile(r"从?\{date\}[至到]\{end\}")
 _NO_NUMBER = "–"
-_ALL = Text("all clients")
+_ALL, _TOO_SMALL = Text("all clients"), Text("a group too small to show")
 _CLIENTS, _CLIENTS_WITH = Text("clients"), Text("clients with {segment}")
 _AMONG = Text("{clients} among {tiers}")
 _OR = Text("{first} or {last}")
@@ -102,14 +100,14 @@ class Language:
 
         `values` as written; the period of a week gets its name there.
         """
-        span = _SPAN[self.code].search(template)
-        if span and values.get(span["from"]) == values.get("end"):
-            one = f"{{{span['from']}}}"
-            if self.period == "week":
-                values[span["from"]] = self.say(_WEEK, day=values["end"])
-            within = {"F": "In ", "f": "in "}.get(span[0][0], "")
-            template = template.replace(span[0], within + one)
-        return singular(template, values) if self.code == "en" else template
+        one = "end" in values and values.get("date") == values["end"]
+        if self.code == "en":
+            template = fitted(template, values)
+        elif one:
+            template = _SPAN.sub("{date}", template)
+        if one and self.period == "week":
+            values["date"] = self.say(_WEEK, day=values["end"])
+        return template
 
     def _spaced(self, written: str) -> str:
         """Part Latin words from Chinese ones by a space, as Chinese print does."""
@@ -120,6 +118,10 @@ class Language:
     def sentence(self, text: Text | None, **more: Any) -> str:
         """Return a sentence that begins with a capital, also where it begins with a name."""
         return self.capital(self.say(text, **more))
+
+    def title(self, text: Text | None, plain: str) -> str:
+        """Return the sentence that an issue is called by; the plain one where it has no other."""
+        return self.sentence(text) or self.name(plain, LONGEST_TITLE)
 
     def capital(self, text: str) -> str:
         """Return the text with its first letter large, where the language has such."""
@@ -172,6 +174,8 @@ class Language:
         """Return a segment in words: `size key, region north or south`; `all clients` for `{}`."""
         if not segment:
             return self.say(_ALL)
+        if segment == TOO_SMALL:
+            return self.say(_TOO_SMALL)
         return self.listed([self._part(a, tuple(v)) for a, v in sorted(segment.items())])
 
     def clients_of(self, segment: Segment) -> str:
@@ -325,9 +329,8 @@ class Language:
         return self.span(*self.pair(low, high))
 
     def of_hundred(self, rate: Estimate) -> str:
-        """Write the interval of a rate of 100 clients, whole and within the hundred."""
-        low, high = (self.number(min(max(v, 0.0), 100.0), 0) for v in (rate.low, rate.high))
-        return self.span(low, high)
+        """Write the interval of how many leave of 100 clients, in whole clients."""
+        return self.span(self.number(rate.low, 0), self.number(rate.high, 0))
 
     def pair(self, first: float, second: float) -> tuple[str, str]:
         """Write two numbers with as many decimals as show their difference: 2.1 and 5.7."""

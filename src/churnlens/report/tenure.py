@@ -187,7 +187,7 @@ def lexis(found: LexisMap | None, language: Language) -> Figure | None:
     )
     return figure(
         drawn,
-        language.say(_MAP_SAID, least=round(rates[0]), most=round(min(rates[-1], 100))),
+        language.say(_MAP_SAID, least=round(rates[0]), most=round(rates[-1])),
         [language.say(t) for t in (_TENURE, _BAND_FROM, _MOST_CLIENTS, _LEFT, _RATE)],
         [
             [
@@ -195,7 +195,7 @@ def lexis(found: LexisMap | None, language: Language) -> Figure | None:
                 language.period_name(cell.period),
                 language.number(cell.clients),
                 language.number(cell.departures),
-                language.number(min(cell.rate, 100.0), 0),
+                language.number(cell.rate, 0),
             ]
             for cell in found.cells
         ],

@@ -8,10 +8,12 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from churnlens.results import Evidence, Issue, Review, Skipped, Text
+from churnlens.results import Evidence, Issue, Segment, Skipped, Text
 
 SURE_P, OFTEN_P = 0.001, 0.3
 MOST_TIMES = 100  # risk ratios are written up to here
+
+TOO_SMALL: Segment = {"": ("",)}  # stands for a segment of too few clients to be shown
 
 KINDS: Mapping[str, Text] = {
     "shift": Text("A change"),
@@ -78,9 +80,11 @@ CHECKS: Mapping[str, Text] = {
     "second_opinion": Text("Does another way of estimating come to as many departures?"),
     "leave_one_account_out": Text("Does it hold without the largest account?"),
     "definitions": Text("Does it hold however leaving is defined?"),
-    "held_out": Text("Is it found again on clients left out of the search?"),
+    "held_out": Text("Does each half of the clients show it by itself?"),
     "mix": Text("Did the make-up of the book change?"),
 }
+# A rise without a driver was searched for in one half of the clients and looked for in the other.
+_CHECKS_OF_A_SEARCH = {"held_out": Text("Is it found again on clients left out of the search?")}
 
 # The package's own ways to define leaving; an analyst's own shows its name.
 DEFINITIONS: Mapping[str, Text] = {
@@ -98,8 +102,8 @@ _MIX = Text("The book has changed, not how it is served")
 
 _RISE = Text("a rise in {driver}")
 _FALL = Text("a fall in {driver}")
-_MUCH = Text("too much {driver}")
-_LITTLE = Text("too little {driver}")
+_HIGH = Text("a high level of {driver}")
+_LOW = Text("a low level of {driver}")
 
 _VERY_SURE = Text("Very sure")
 _SURE = Text("Sure")
@@ -110,6 +114,7 @@ _HINT = Text("A hint")
 
 _CHECKS_PASSED = Text("{passed} of the {asked} checks that could be made passed.")
 _ALL_PASSED = Text("All {asked} checks that could be made passed.")
+_NO_CHANGE = Text("It was so all along: there is no change that could be checked.")
 _HOLDS = Text("Holds in {agree} of {of} ways to define leaving.")
 _RARE = Text(
     "Chance alone would show as much in fewer than 1 of 1,000 such searches, "
@@ -128,13 +133,6 @@ _SINCE_THEN = Text(
 _WHILE_IT_LASTED = Text(
     "While it lasted, a client was {times} times as likely to leave ({low} to {high} times)."
 )
-_EFFECT = Text(
-    "For each {per}, a client is {times} times as likely to leave ({low} to {high} times)."
-)
-_EFFECT_LESS = Text(
-    "For each {per}, a client is {times} times as likely to leave ({low} to {high} times): "
-    "it keeps clients."
-)
 _EFFECT_OF_MORE = Text(
     "With {step} more of {driver}, a client is {times} times as likely to leave ({low} to {high} "
     "times)."
@@ -145,41 +143,6 @@ _EFFECT_OF_LESS = Text(
 )
 
 _MORE_THAN = Text("more than {n}")
-
-_QUIET = Text(
-    "Nothing has got worse: departures up to {as_of} are what tenure, season and the make-up "
-    "of the book would lead one to expect."
-)
-_QUIET_POWER = Text("A rise of {rise} or more over the last year would have been seen.")
-_QUIET_NO_POWER = Text("How small a rise could have been seen is not known for this book.")
-_LEAVE_CAUSE = Text("{who} have left more than expected since {since}, because of {driver}.")
-_LEAVE_GOES = Text(
-    "{who} have left more than expected since {since}; it goes with {driver}, "
-    "but the cause cannot be told yet."
-)
-_LEAVE_UNKNOWN = Text(
-    "{who} have left more than expected since {since}, and no record that we keep says why."
-)
-_LEFT_FOR_A_TIME = Text(
-    "From {since} to {end}, {who} left more than expected, and no record that we keep says why; it "
-    "has passed."
-)
-_LEFT_FOR_A_TIME_CAUSE = Text(
-    "From {since} to {end}, {who} left more than expected, because of {driver}; it has passed."
-)
-_LEFT_FOR_A_TIME_GOES = Text(
-    "From {since} to {end}, {who} left more than expected; it went with {driver}, but the cause "
-    "cannot be told; it has passed."
-)
-_LEAVE_STANDING = Text("All along, {who} leave because of {driver}.")
-_LEAVE_MIX = Text(
-    "More clients leave because the book has changed, not because anyone is served worse."
-)
-_COST_ONE = Text("It costs about {money} a year.")
-_COST_ONE_WAIT = Text(
-    "It costs about {money} a year, and each month of waiting loses another {month} a year."
-)
-_COST_MANY = Text("Together, {count} issues cost about {money} a year.")
 
 
 def is_about(skipped: Skipped, issue: Issue) -> bool:
@@ -201,15 +164,21 @@ def why(issue: Issue) -> Text:
     return fill(_CAUSED if issue.verdict == "cause" else _GOES_WITH, driver=driver_phrase(issue))
 
 
+def question(check: str, driver: str | None) -> Text | None:
+    """Return what a check of an issue with such a driver asks; None for an analyst's own."""
+    of_a_search = None if driver else _CHECKS_OF_A_SEARCH.get(check)
+    return of_a_search or CHECKS.get(check)
+
+
 def driver_phrase(issue: Issue) -> Text:
-    """Return `a rise in approval days`, or all along `too much` of it; the bare name without one.
+    """Return `a rise in approval days`, or all along `a high level` of it; else the bare name.
 
     Forms that fit a name whether it is singular, plural or ends in a unit.
     """
     driver = {"type": "driver", "value": issue.driver or ""}
     if issue.direction is None:
         return fill(_PLAIN, driver=driver)
-    more, less = (_MUCH, _LITTLE) if issue.kind == "standing" else (_RISE, _FALL)
+    more, less = (_HIGH, _LOW) if issue.kind == "standing" else (_RISE, _FALL)
     return fill(more if issue.direction == "more" else less, driver=driver)
 
 
@@ -226,13 +195,15 @@ def how_sure(issue: Issue) -> Text:
 
     `Very sure` is a cause that failed no check and holds under every definition of leaving;
     one failed check or one definition against makes it `Sure`, more makes it `Fairly sure`. So does
-    a change of the whole book by whose dose nobody can be told apart: there is but the time before.
+    a change of the whole book by whose dose nobody can be told apart, as there is but the time
+    before, and a driver that costs clients all along, as nobody saw it change.
     """
     if issue.kind == "mix":
         return _MIX_SURE
     if issue.verdict != "cause":
         return _NOT_SURE if (issue.p_value or 0.0) <= 0.05 else _HINT
-    if not (issue.segment or _passed(issue, "dose_response")):
+    told_apart = issue.segment or _passed(issue, "dose_response")
+    if issue.kind == "standing" or not told_apart:
         return _FAIRLY_SURE
     against = _count(issue.evidence, "fail")
     against += issue.definitions_agreeing.of - issue.definitions_agreeing.agree
@@ -246,6 +217,8 @@ def grounds(issue: Issue) -> tuple[Text, ...]:
     if passed + failed:
         text = _CHECKS_PASSED if failed else _ALL_PASSED
         said.append(fill(text, passed=passed, asked=passed + failed))
+    elif issue.kind == "standing":
+        said.append(_NO_CHANGE)
     agreeing = issue.definitions_agreeing
     if agreeing.of:
         said.append(fill(_HOLDS, agree=agreeing.agree, of=agreeing.of))
@@ -272,7 +245,10 @@ def chance(p_value: float | None) -> Text | None:
 
 
 def effect(issue: Issue) -> Text | None:
-    """Say how much likelier a departure is since the change, or by a step of the driver."""
+    """Say how much likelier a departure is since the change, or by a step of the driver.
+
+    None without an effect, or of a step of something else.
+    """
     found = issue.effect
     if found is None:
         return None
@@ -283,8 +259,7 @@ def effect(issue: Issue) -> Text | None:
     if _of_the_change(issue, float(step[1]) if step else None):
         return fill(_SINCE_THEN if issue.until is None else _WHILE_IT_LASTED, **said)
     if step is None or step[2] != issue.driver:
-        per = found.per.replace("_", " ")
-        return fill(_EFFECT if found.value >= 1 else _EFFECT_LESS, per=per, **said)
+        return None
     driver = {"type": "driver", "value": step[2]}
     more = _EFFECT_OF_LESS if issue.direction == "less" else _EFFECT_OF_MORE
     return fill(more, step=_two_figures(float(step[1])), driver=driver, **said)
@@ -312,49 +287,3 @@ def _of_the_change(issue: Issue, step: float | None) -> bool:
 
 def _two_figures(value: float) -> float:
     return float(f"{value:.2g}")
-
-
-def verdict(review: Review) -> tuple[Text, ...]:
-    """Return the sentences of the first page: the review's own, or two made from its issues."""
-    if review.verdict:
-        return review.verdict
-    if not review.issues:
-        return _quiet(review)
-    return (_first_sentence(review.issues[0]), _cost(review))
-
-
-def _quiet(review: Review) -> tuple[Text, ...]:
-    rise = review.book.smallest_visible_rise
-    first = fill(_QUIET, as_of={"type": "date", "value": review.as_of})
-    if rise is None:
-        return first, _QUIET_NO_POWER
-    return first, fill(_QUIET_POWER, rise={"type": "percent", "value": rise - 1})
-
-
-def _first_sentence(issue: Issue) -> Text:
-    if issue.kind == "mix":
-        return _LEAVE_MIX
-    who = {"type": "clients", "value": issue.segment}
-    if issue.onset is None:
-        return fill(_LEAVE_STANDING, who=who, driver=driver_phrase(issue))
-    since = {"type": "date", "value": issue.onset.date}
-    passed = issue.until is not None
-    end = {"type": "date", "value": issue.until.date} if issue.until else ""
-    if issue.driver is None:
-        said = _LEFT_FOR_A_TIME if passed else _LEAVE_UNKNOWN
-    elif issue.verdict == "cause":
-        said = _LEFT_FOR_A_TIME_CAUSE if passed else _LEAVE_CAUSE
-    else:
-        said = _LEFT_FOR_A_TIME_GOES if passed else _LEAVE_GOES
-    return fill(said, who=who, since=since, end=end, driver=driver_phrase(issue))
-
-
-def _cost(review: Review) -> Text:
-    total = sum(issue.revenue_per_year.value for issue in review.issues)
-    money = {"type": "money", "value": total}
-    if len(review.issues) > 1:
-        return fill(_COST_MANY, money=money, count=len(review.issues))
-    waiting = review.issues[0].revenue_per_month_of_waiting
-    if waiting is None:
-        return fill(_COST_ONE, money=money)
-    return fill(_COST_ONE_WAIT, money=money, month={"type": "money", "value": waiting.value})

@@ -40,7 +40,7 @@ from churnlens.results.review import (
     Review,
     RowCounts,
 )
-from churnlens.results.text import Segment, Text, segment_label, singular
+from churnlens.results.text import Segment, Text, fitted, segment_label
 from churnlens.results.when import (
     BookChange,
     CohortSplit,
@@ -99,9 +99,9 @@ __all__ = [
     "Text",
     "TierRow",
     "Verdict",
+    "fitted",
     "from_json",
     "read_review",
     "segment_label",
-    "singular",
     "to_json",
 ]

@@ -30,7 +30,7 @@ class TierRow:
     revenue_share: float
     margin_share: float | None
     departures: int
-    rate_per_year: Estimate  # departures per 100 clients and year
+    rate_per_year: Estimate  # of 100 clients, how many leave within a year
     breadth: float | None = None  # categories that one of them bought in the year, on average
     trend: float | None = None  # what they brought in the year over the year before; None: unknown
 

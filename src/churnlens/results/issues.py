@@ -68,6 +68,8 @@ class DriverPoint:
     period: Day
     inside: float | None
     outside: float | None
+    inside_clients: int | None = None  # behind each mean; None: not known
+    outside_clients: int | None = None
 
 
 @dataclass(frozen=True)
@@ -177,3 +179,5 @@ class Gone:
     id: str
     title: str
     reason: Literal["gone", "cannot_be_seen"] = "gone"
+    title_text: Text | None = None
+    clients: int = 0  # at risk in its segment when it was last seen; 0: not known

@@ -49,6 +49,8 @@ class RegisterEntry:
     rank: int | None = None
     departures: float | None = None  # attributable to the issue; avoided by the remedy
     revenue_per_year: float | None = None
+    title_text: Text | None = None  # of an issue: `text` as it can be translated
+    clients: int = 0  # at risk in its segment; 0: not known
 
 
 @dataclass(frozen=True)

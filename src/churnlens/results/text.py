@@ -28,7 +28,7 @@ class Text:
 
     def __str__(self) -> str:
         written = {k: _plain(v) for k, v in self.values.items()}
-        return singular(self.template, written).format(**written)
+        return fitted(self.template, written).format(**written)
 
 
 _COUNTED = re.compile(
@@ -37,11 +37,18 @@ _COUNTED = re.compile(
 )
 
 
-def singular(template: str, written: Mapping[str, str]) -> str:
-    """Return an English template with what a field counts in the singular where it counts one.
+_SPAN = re.compile(r"([Ff])rom \{date\} to \{end\}")
 
-    `written` are the fields' values as they will stand. Names within values are left as they are.
+
+def fitted(template: str, written: Mapping[str, str]) -> str:
+    """Return an English template fitted to its values.
+
+    What a field counts is in the singular where it counts one; a span whose ends are one period is
+    that period ("In …"). `written` are the fields' values as they will stand. Names within values
+    are left as they are.
     """
+    if written.get("date") == written.get("end"):
+        template = _SPAN.sub(lambda span: f"{'I' if span[1] == 'F' else 'i'}n {{date}}", template)
 
     def fitting(counted: re.Match[str]) -> str:
         return counted[1] if written.get(counted[2]) == "1" else counted[0]
@@ -56,6 +63,8 @@ def _plain(value: Any) -> str:
             return f"{100 * inner:.0f} %"
         if kind == "money":
             return f"{inner:,.0f}"
+        if kind == "month":
+            return str(inner)[:7]
         if kind == "segment":
             return segment_label(inner)
         if kind == "clients":

@@ -11,6 +11,7 @@ from typing import Any
 
 from churnlens.errors import ReviewError, first_fault
 from churnlens.results import Segment
+from churnlens.results.checked import Day
 
 
 @dataclass(frozen=True)
@@ -19,7 +20,7 @@ class TrueCause:
 
     driver: str | None
     scope: Segment
-    onset: str | None  # when the driver moved (unrecorded: when departures rose); None: standing
+    onset: Day | None  # when the driver moved (unrecorded: when departures rose); None: standing
     direction: str | None = None  # more | less
     departures_onset: str | None = None  # when departures begin to rise
     kind: str = "shift"  # shift | standing | unexplained
@@ -35,7 +36,7 @@ class TrueRemedy:
 
     action: str
     scope: Segment
-    start: str
+    start: Day
     verdict: str  # worked | did_not
     risk_ratio: float
     kind: str = ""
@@ -85,17 +86,21 @@ def from_json(text: str, origin: str = "truth.json") -> Truth:
         raw: Any = json.loads(text)
     except json.JSONDecodeError as error:
         raise ReviewError(f"{origin} is not JSON (line {error.lineno}): {error.msg}.") from error
+    if not isinstance(raw, dict):
+        raise ReviewError(f"{origin} is no truth of a planted world: it must be a JSON object.")
     try:
         return TypeAdapter(Truth).validate_python(_as_lists(raw))
     except ValidationError as error:
         raise ReviewError(f"{origin}: {first_fault(error)}") from error
 
 
-def _as_lists(raw: Any) -> Any:
-    """Let a scope name a single value without a list."""
-    for cause in raw.get("causes", []) if isinstance(raw, dict) else []:
-        scope = cause.get("scope") or {}
-        cause["scope"] = {k: [v] if isinstance(v, str) else v for k, v in scope.items()}
+def _as_lists(raw: dict[str, Any]) -> dict[str, Any]:
+    """Let a scope name a single value without a list; what is no scope is left to be refused."""
+    causes = raw.get("causes")
+    for cause in causes if isinstance(causes, list) else ():
+        scope = (cause.get("scope") or {}) if isinstance(cause, dict) else None
+        if isinstance(scope, dict):
+            cause["scope"] = {k: [v] if isinstance(v, str) else v for k, v in scope.items()}
     return raw
 
 

@@ -73,7 +73,7 @@ def _gaps(days: np.ndarray, as_of: np.datetime64, ends_on: dt.date | None) -> It
 def _gap(first: np.datetime64, last: np.datetime64, days: int) -> DataFinding:
     text = Text(
         "There is no order for {days} days, from {first} to {last}. Was the business closed, or "
-        "do orders lack in the export? Clients may seem to have left.",
+        "are orders missing from the export? Clients may seem to have left.",
         {"days": days, "first": _date(first), "last": _date(last)},
     )
     return DataFinding("calendar_gap", "warning" if days >= _WHOLE_MONTH else "info", text, days)
@@ -81,8 +81,9 @@ def _gap(first: np.datetime64, last: np.datetime64, days: int) -> DataFinding:
 
 def _end(last: dt.date, days: int) -> DataFinding:
     text = Text(
-        "The last order is of {last}; in the {days} days since nobody ordered at all. Orders lack "
-        "in the export, or the business is closed: departures are read up to that day only.",
+        "The last order is of {last}; in the {days} days since nobody ordered at all. Orders are "
+        "missing from the export, or the business is closed: departures are read up to that day "
+        "only.",
         {"last": {"type": "day", "value": last.isoformat()}, "days": days},
     )
     return DataFinding("calendar_gap", "warning", text, days)
@@ -97,7 +98,7 @@ def _thin_months(lines: pd.Series[int]) -> Iterator[DataFinding]:
     for i in np.flatnonzero(thin):
         text = Text(
             "The month from {month} has {lines} order lines where about {usual} are usual: part "
-            "of it may lack in the export.",
+            "of it may be missing from the export.",
             {
                 "month": _date(months[i]),
                 "lines": int(monthly.iloc[i]),

@@ -32,7 +32,8 @@ _HEAD = """\
 period = "month"  # week, month or quarter: what departures are counted by
 currency = "EUR"  # only written beside amounts
 # price_cut = "…"  # the order column that says how far a price was cut; else the one named so
-# definition = "cadence"  # when a client counts as gone: cadence, silence or volume
+# When a client counts as gone: cadence, silence, volume, p_alive, basket or "my_module:name".
+# definition = "cadence"
 """
 
 
@@ -90,7 +91,8 @@ def _first_settings(source: Path | str) -> Settings:
 
 
 def _nearest_orders(names: tuple[str, ...] | list[str], where: str) -> str:
-    words = ("order", "sale", "invoice", "transaction", "purchase", "booking")
+    words = ("order", "sale", "invoice", "transaction", "purchase", "booking",
+             "订单", "销售", "发票")  # fmt: skip
     named = [name for word in words for name in names if word in name.lower()]
     if named:
         return named[0]

@@ -30,34 +30,43 @@ DATE_FORMATS = (
 _MARKED = r"[^\w]*([A-Z]{3})?\s*-?\d[\d.,'’\s]*([A-Z]{3})?[^\w]*"  # digits and a currency
 _ENOUGH = 0.9  # of a column's filled cells must fit
 
-# Words a column's name may hold, strongest first. English, with the commonest German ones.
+# Words a column's name may hold, strongest first. English, with the commonest German and Chinese
+# ones; Chinese names are not parted into words, so these are whole names.
 _WORDS: Mapping[str, tuple[str, ...]] = {
     "client_id": ("client", "customer", "cust", "account", "kunde", "kunden", "buyer", "debitor",
-                  "member", "user", "agent"),
+                  "member", "user", "agent", "客户编号", "客户编码", "客户代码", "客户号", "客户id",
+                  "会员编号", "会员号", "客户", "会员", "买家", "客户名称"),
     "order_date": ("orderdate", "invoicedate", "date", "datum", "ts", "timestamp", "at", "time",
-                   "day"),
+                   "day", "下单日期", "订单日期", "下单时间", "订单时间", "交易日期", "销售日期",
+                   "开票日期", "日期", "时间"),
     "order_id": ("order", "invoice", "receipt", "basket", "transaction", "auftrag", "rechnung",
-                 "document"),
+                 "document", "订单编号", "订单号", "订单id", "单据编号", "单据号", "单号", "发票号",
+                 "发票号码", "订单"),
     "amount": ("amount", "revenue", "turnover", "sales", "total", "net", "umsatz", "betrag",
-               "value"),
-    "quantity": ("quantity", "qty", "units", "menge", "anzahl", "pieces", "n"),
-    "margin": ("margin", "profit", "contribution", "marge"),
-    "category": ("category", "group", "product", "sku", "stock", "item", "article", "artikel"),
-    "signup_date": ("signup", "since", "joined", "created", "registered"),
-    "closed_on": ("closed", "exit", "ended", "terminated"),
-    "closed_reason": ("reason", "cause"),
-    "event_date": ("eventdate", "date", "datum", "ts", "timestamp", "at", "day"),
-    "event_type": ("type", "event", "kind", "category"),
-    "value": ("value", "amount", "score", "count"),
-    "level": ("level", "tier", "seniority"),
-    "action": ("action", "remedy", "measure", "what"),
-    "start_date": ("start", "from", "begin", "date"),
-    "end_date": ("end", "until", "to", "stop"),
-    "owner": ("owner", "responsible", "who"),
+               "value", "订单金额", "销售金额", "销售额", "总金额", "总额", "总价", "金额", "收入"),
+    "quantity": ("quantity", "qty", "units", "menge", "anzahl", "pieces", "n", "数量",
+                 "订购数量", "销售数量", "件数"),
+    "margin": ("margin", "profit", "contribution", "marge", "毛利", "毛利额", "利润"),
+    "category": ("category", "group", "product", "sku", "stock", "item", "article", "artikel",
+                 "产品类别", "商品类别", "品类", "类别", "产品", "产品名称", "商品", "商品名称",
+                 "品名"),
+    "signup_date": ("signup", "since", "joined", "created", "registered", "注册日期", "开户日期",
+                    "建档日期"),
+    "closed_on": ("closed", "exit", "ended", "terminated", "关闭日期", "销户日期", "终止日期"),
+    "closed_reason": ("reason", "cause", "原因", "关闭原因"),
+    "event_date": ("eventdate", "date", "datum", "ts", "timestamp", "at", "day", "事件日期", "日期",
+                   "时间"),
+    "event_type": ("type", "event", "kind", "category", "事件类型", "类型", "事件"),
+    "value": ("value", "amount", "score", "count", "数值", "分值"),
+    "level": ("level", "tier", "seniority", "级别", "层级"),
+    "action": ("action", "remedy", "measure", "what", "措施"),
+    "start_date": ("start", "from", "begin", "date", "开始日期", "日期"),
+    "end_date": ("end", "until", "to", "stop", "结束日期"),
+    "owner": ("owner", "responsible", "who", "负责人"),
     "issue_id": ("issue",),
 }  # fmt: skip
 _KINDS = ("type", "segment", "group", "kind", "channel", "name", "class", "status")  # no ids
-_PRICE_WORDS = ("price", "preis", "rate", "cost")
+_PRICE_WORDS = ("price", "preis", "rate", "cost", "单价", "价格")
 _DATES = ("order_date", "signup_date", "closed_on", "event_date", "start_date", "end_date")
 _NUMBERS = ("amount", "quantity", "margin", "value")
 
@@ -115,7 +124,7 @@ def _rank(name: str, key: str) -> int | None:
 
 def _split(name: str) -> list[str]:
     spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", name)
-    return [word for word in re.split(r"[^a-z0-9äöüß]+", spaced.lower()) if word]
+    return [word for word in re.split(r"[^a-z0-9äöüß\u4e00-\u9fff]+", spaced.lower()) if word]
 
 
 def _kind(key: str) -> str:

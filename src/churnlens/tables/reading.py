@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+import re
+import zoneinfo
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import ibis
+import ibis.expr.types as ir
 import pyarrow as pa
 
 from churnlens.config import Settings, TableSettings
@@ -103,10 +106,39 @@ def _from_parquet(connection: Any, path: Path, name: str) -> Raw:
         return Raw(path.name, table.mutate((ibis.row_number() + 2).name(ROW)))
     try:
         table = connection.read_parquet(str(path), table_name=f"raw_{name}", file_row_number=True)
-    except duckdb.Error as error:
+        table = _in_own_zones(table, path)
+    except (duckdb.Error, pa.ArrowInvalid) as error:
         raise ContractError(f"{path} cannot be read as Parquet: {first_line(error)}") from error
     numbered = table.mutate((table.file_row_number + 2).name(ROW)).drop("file_row_number")
     return Raw(path.name, numbered)
+
+
+def _in_own_zones(table: ibis.Table, path: Path) -> ibis.Table:
+    """Return a table whose moments are those of its columns' own zones, as a clerk reads them.
+
+    DuckDB reads all as UTC, so that an order after midnight in Shanghai would be of the day before.
+    """
+    import pyarrow.parquet as pq
+
+    if not any(kind.is_timestamp() and kind.timezone for kind in table.schema().values()):
+        return table
+    zones = {f.name: f.type.tz for f in pq.read_schema(path) if pa.types.is_timestamp(f.type)}
+    moved = {name: _local(table[name], zone) for name, zone in zones.items() if zone}
+    return table.mutate(**moved)
+
+
+def _local(moment: ir.Value, zone: str) -> ir.Value:
+    """Return a moment as the clocks of a zone show it; of a zone that nobody knows, as UTC."""
+    offset = re.fullmatch(r"([+-])(\d\d):?(\d\d)", zone)
+    if offset:
+        minutes = int(f"{offset[1]}1") * (60 * int(offset[2]) + int(offset[3]))
+        return moment.cast("timestamp") + ibis.interval(minutes=minutes)
+    return _timezone(zone, moment) if zone in zoneinfo.available_timezones() else moment
+
+
+@ibis.udf.scalar.builtin(name="timezone", signature=(("string", "timestamp('UTC')"), "timestamp"))  # type: ignore[untyped-decorator]
+def _timezone(zone: str, moment: object) -> None:
+    """DuckDB's moment as the clocks of a zone show it."""
 
 
 def _from_csv(connection: Any, path: Path, chosen: TableSettings, name: str) -> Raw:

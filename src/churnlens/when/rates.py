@@ -1,5 +1,8 @@
 """Say how often clients leave in a year, and how sure that is.
 
+A rate counts departures over the time that clients were there, and may exceed a hundred a year; how
+many of a hundred leave within a year follows from it and may not. Reports say the second.
+
 Departures are partly probable (a recent silence says little), so a rate rests on fewer departures
 than it counts. Its interval is the exact Poisson one (Garwood 1936) on the effective number.
 """
@@ -36,6 +39,23 @@ def departure_rate(
     return Estimate(
         float(scale * found), float(scale * low / informed), float(scale * high / informed)
     )
+
+
+def left_within_a_year(
+    found: float, active: float, informed: float = 1.0, *, periods_a_year: int
+) -> Estimate:
+    """Return of 100 clients how many leave within a year; parameters as of `departure_rate`."""
+    rate = departure_rate(found, active, informed, periods_a_year=periods_a_year)
+    return Estimate(*(float(within_a_year(v)) for v in (rate.value, rate.low, rate.high)))
+
+
+def within_a_year(rate: npt.ArrayLike) -> Array:
+    """Return of 100 clients how many leave within a year at a steady departure rate.
+
+    `rate` is per 100 clients and year, as `departure_rate` has it: one minus the chance to stay,
+    with the rate as the hazard.
+    """
+    return np.asarray(-100 * np.expm1(-np.asarray(rate, dtype=float) / 100))
 
 
 def poisson_interval(count: npt.ArrayLike) -> tuple[Array, Array]:

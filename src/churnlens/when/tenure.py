@@ -30,7 +30,7 @@ from churnlens.results import (
 )
 from churnlens.when.calendar import Lexis, age_period_cohort, lexis
 from churnlens.when.competing import cumulative_incidence
-from churnlens.when.rates import departure_rate
+from churnlens.when.rates import left_within_a_year, within_a_year
 from churnlens.when.survival import (
     GroupTest,
     RiskTable,
@@ -265,10 +265,9 @@ def risk_by_tenure(table: Lexis, panel: Panel, seen: Spells) -> tuple[TenureRisk
             high=None if high == tenures else high,
             clients=int(((seen.entry < high) & (seen.leaving > low)).sum()),
             departures=round(float(table.departures[low:high].sum())),
-            rate=departure_rate(
+            rate=left_within_a_year(
                 float(table.departures[low:high].sum()),
                 float(table.at_risk[low:high].sum()),
-                1.0,
                 periods_a_year=cal.per_year,
             ),
         )
@@ -278,7 +277,7 @@ def risk_by_tenure(table: Lexis, panel: Panel, seen: Spells) -> tuple[TenureRisk
 
 
 def lexis_map(panel: Panel, until: int) -> LexisMap | None:
-    """Return the rate of departures by bands of tenure and calendar, as a heat map shows it.
+    """Return how many leave within a year by bands of tenure and calendar, as a heat map shows it.
 
     Bands are a quarter wide, or wider where that would give more than twenty, or cells too empty to
     tell anything; all clients of more than twenty bands of tenure are taken together. Cells of
@@ -286,7 +285,7 @@ def lexis_map(panel: Panel, until: int) -> LexisMap | None:
     """
     width = band_width(panel, until)
     table = _folded(_lexis(panel, until, width))
-    rates = table.rates() * 100 * panel.calendar.per_year
+    rates = within_a_year(table.rates() * 100 * panel.calendar.per_year)
     bands = rates.shape[1]
     edges = np.maximum(until - width * np.arange(bands, 0, -1), 0)  # the last band is whole
     cells = tuple(

@@ -26,7 +26,7 @@ from churnlens.panel.cumulative import cumulative
 from churnlens.panel.exposures import Exposure
 from churnlens.panel.worth import MIDDLE, TOP
 from churnlens.results import Z95, Association, Estimate, Evidence, Skipped, Text
-from churnlens.when.rates import informed_part
+from churnlens.when.rates import informed_part, within_a_year
 from churnlens.when.survival import holm
 from churnlens.which.baseline import Baseline
 
@@ -201,16 +201,12 @@ _WITHOUT = (
 )
 
 
-def _within_a_year(rate: float) -> float:
-    """Of 100 clients, how many leave within a year at a rate per 100 clients and year."""
-    return round(float(-100 * np.expm1(-rate / 100)), 1)
-
-
 def _association(mark: _Mark, compared: _Comparison, elsewhere: Evidence) -> Association:
     less, fewer = compared.rate_with_less, compared.ratio.value < 1
+    rates = {"more": less * compared.ratio.value, "less": less}
     values: dict[str, Any] = {
-        "more": {"type": "number", "value": _within_a_year(less * compared.ratio.value)},
-        "less": {"type": "number", "value": _within_a_year(less)},
+        name: {"type": "number", "value": round(float(within_a_year(rate)), 1)}
+        for name, rate in rates.items()
     }
     halves = Text("Each half of the clients shows it by itself.")
     if mark.of is None:

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from churnlens.panel import Panel
 from churnlens.panel.worth import TIERS
 from churnlens.results import Estimate, Skipped, Text, TierRow
-from churnlens.when.rates import departure_rate, informed_part
+from churnlens.when.rates import informed_part, left_within_a_year
 from churnlens.which.baseline import Baseline
 
 Array = npt.NDArray[Any]
@@ -109,7 +109,7 @@ def _rate(baseline: Baseline, members: Array, first: int) -> Estimate:
     active = panel.active[members, first:]
     due = float((baseline.hazard[members, first:] * active).sum(dtype=np.float64))
     told = float(baseline.expected[members, first:].sum(dtype=np.float64))
-    return departure_rate(
+    return left_within_a_year(
         float(panel.found[members, first:].sum(dtype=np.float64)),
         float(active.sum(dtype=np.float64)),
         informed_part(told, due),

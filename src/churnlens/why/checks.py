@@ -264,7 +264,7 @@ def _under_other_definitions(term: Term, others: dict[str, Baseline]) -> Evidenc
 
 
 def held_out(case: Case) -> Evidence:
-    """It is found again in either half of the clients, however they are halved."""
+    """Each half of the clients shows it by itself, however they are halved."""
     seen, due = tally_by_client(case.baseline, case.term)
     rng = np.random.default_rng(case.seed)
     half = (rng.random((HALVINGS, len(seen))) < 0.5).astype(np.float32)

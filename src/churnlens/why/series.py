@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy import special
 
-from churnlens.results import DosePoint, DriverPoint, Estimate, PeriodPoint
+from churnlens.results import DosePoint, DriverPoint, PeriodPoint
 from churnlens.when.calendar import period_points
+from churnlens.when.rates import left_within_a_year
 from churnlens.which.baseline import Baseline
 from churnlens.why.attribution import Settled
 from churnlens.why.candidates import Candidate
@@ -45,15 +45,16 @@ def driver_series(baseline: Baseline, candidate: Candidate) -> tuple[DriverPoint
     )
     there &= baseline.panel.before_onset
 
-    def mean(where: Array) -> Array:
+    def means(where: Array) -> zip[tuple[float, int]]:
         count = where.sum(axis=0)
         total = np.where(where, values, 0).sum(axis=0, dtype=np.float64)
-        return np.where(count >= SMALLEST, total / np.maximum(count, 1), np.nan)
+        mean = np.where(count >= SMALLEST, total / np.maximum(count, 1), np.nan)
+        return zip(mean, map(int, count), strict=True)
 
-    ins, outs = mean(there & inside), mean(there & ~inside)
+    sides = means(there & inside), means(there & ~inside)
     return tuple(
-        DriverPoint(day.isoformat(), _or_none(i), _or_none(o))
-        for day, i, o in zip(baseline.panel.periods, ins, outs, strict=True)
+        DriverPoint(day.isoformat(), _or_none(i), _or_none(o), n, rest)
+        for day, (i, n), (o, rest) in zip(baseline.panel.periods, *sides, strict=True)
     )
 
 
@@ -84,15 +85,11 @@ def dose_points(settled: Settled, candidate: Candidate) -> tuple[DosePoint, ...]
                 float(max(a, b)),
                 clients,
                 round(float(found[here].sum())),
-                _rate(float(found[here].sum()), float(weight[here].sum()), panel.calendar.per_year),
+                left_within_a_year(
+                    float(found[here].sum()),
+                    float(weight[here].sum()),
+                    periods_a_year=panel.calendar.per_year,
+                ),
             )
         )
     return tuple(sorted(out, key=lambda p: p.low))
-
-
-def _rate(found: float, active: float, per_year: int) -> Estimate:
-    """Of 100 clients, how many leave within a year at this rate; its gamma (Poisson) interval."""
-    years = max(active, 1e-9) / per_year
-    low = float(special.gammaincinv(found, 0.025)) if found > 0 else 0.0
-    counts = (found, low, float(special.gammaincinv(found + 1, 0.975)))
-    return Estimate(*(float(-100 * np.expm1(-count / years)) for count in counts))

@@ -14,6 +14,7 @@ from churnlens.results import (
     Book,
     DefinitionSummary,
     Estimate,
+    Gone,
     Issue,
     RegisterEntry,
     RemedyResult,
@@ -156,7 +157,7 @@ def _mark(mark: Association, language: Language) -> dict[str, Any]:
     stayers, leavers = language.pair(mark.stayers, mark.leavers)
     return {
         "sentence": language.sentence(mark.text),
-        "checks": [check(evidence, language) for evidence in mark.evidence],
+        "checks": [check(evidence, language, mark.feature) for evidence in mark.evidence],
         "stayers": stayers,
         "leavers": leavers,
         "ratio": language.say(_TIMES, n=language.number(ratio.value, 1), low=low, high=high),
@@ -269,9 +270,8 @@ def _whole(estimate: Estimate, language: Language) -> str:
 
 def past(review: Review, language: Language) -> list[dict[str, Any]]:
     """Return the page on what became of the last review's issues; none without one."""
-    titles: dict[str | None, str] = {
-        i.id: language.sentence(i.title_text) or language.name(i.title, 300) for i in review.issues
-    }
+    known: tuple[Issue | Gone, ...] = (*review.issues, *review.gone)
+    titles: dict[str | None, str] = {i.id: language.title(i.title_text, i.title) for i in known}
     shown = timeline(review.register, titles, language)
     if review.previous_as_of is None and shown is None:
         return []
@@ -287,7 +287,7 @@ def past(review: Review, language: Language) -> list[dict[str, Any]]:
     ]
     gone = [
         {
-            "title": language.name(g.title, 300),
+            "title": titles[g.id],
             "href": "",
             "status": g.reason,
             "status_name": language.say(words.STATUS[g.reason]),
@@ -311,12 +311,11 @@ def timeline(
 ) -> dict[str, Any] | None:
     """Return the register as a table: a row an issue, a column a review, oldest first.
 
-    `titles` are those of today's issues by id, in the reader's language; the register keeps each
-    as it was first written.
+    `titles` are those of today's issues and of those gone since, by id, in the reader's language.
     """
     dates = sorted({entry.as_of for entry in register})[-_REVIEWS_SHOWN:]
     names = {
-        e.issue_id: titles.get(e.issue_id) or language.name(e.text, 200)
+        e.issue_id: titles.get(e.issue_id) or language.title(e.title_text, e.text)
         for e in register
         if e.event == "seen"
     }

@@ -85,7 +85,7 @@ def issue_page(issue: Issue, review: Review, language: Language) -> dict[str, An
         **line,
         "anchor": line["id"],
         "nav": f"{issue.rank}  {language.name(line['who'], 34)}",
-        "title": language.sentence(issue.title_text) or language.name(issue.title, 300),
+        "title": language.title(issue.title_text, issue.title),
         "kind_name": language.say(words.KINDS[issue.kind]),
         "members": [
             {"attribute": language.driver(a), "values": [language.name(v, 200) for v in values]}
@@ -97,7 +97,7 @@ def issue_page(issue: Issue, review: Review, language: Language) -> dict[str, An
         "sure_more": [language.say(text) for text in _sure_more(issue)],
         "cost_more": _cost_more(issue, language),
         "charts": _charts(issue, language),
-        "checks": [check(evidence, language) for evidence in issue.evidence],
+        "checks": [check(evidence, language, issue.driver) for evidence in issue.evidence],
         "unknown": [language.sentence(text) for text in issue.unknown],
         "clients": [language.name(client, 200) for client in issue.named_clients],
         "remedies": [
@@ -108,9 +108,9 @@ def issue_page(issue: Issue, review: Review, language: Language) -> dict[str, An
     }
 
 
-def check(evidence: Evidence, language: Language) -> dict[str, str]:
-    """Return one check: its question, its answer in a word, its sentence."""
-    label = words.CHECKS.get(evidence.check)
+def check(evidence: Evidence, language: Language, driver: str | None) -> dict[str, str]:
+    """Return one check of a driver (or of a rise without): its question, answer and sentence."""
+    label = words.question(evidence.check, driver)
     name = language.driver(evidence.check)
     return {
         "outcome": evidence.outcome,
@@ -164,7 +164,8 @@ def _why_more(issue: Issue, language: Language) -> list[str]:
     if issue.rivals:
         rivals = language.listed([language.driver(name) for name in issue.rivals])
         found.append(language.say(_RIVALS, drivers=rivals))
-    return [*found, language.say(words.effect(issue))] if issue.effect else found
+    effect = words.effect(issue)
+    return [*found, language.say(effect)] if effect else found
 
 
 def _sure_more(issue: Issue) -> list[Text]:
@@ -185,7 +186,9 @@ def _cost_more(issue: Issue, language: Language) -> list[str]:
             language.number(round(departures.attributable.high)),
         ),
     }
-    found = [language.say(_EXCESS_REACHED if issue.driver else _EXCESS, **values)]
+    found = []
+    if issue.segment != words.TOO_SMALL:
+        found.append(language.say(_EXCESS_REACHED if issue.driver else _EXCESS, **values))
     if issue.margin_per_year:
         money = language.money(issue.margin_per_year.value)
         interval = language.interval(issue.margin_per_year, "money")

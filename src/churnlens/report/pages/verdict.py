@@ -18,13 +18,14 @@ _CHART_SINCE = Text("Of the whole book, {observed} left since {date}; {expected}
 _CHART_SPAN = Text(
     "Of the whole book, {observed} left from {date} to {end}; {expected} were expected"
 )
+_NO_ISSUE = Text("No issue was found.")
 
 
 def verdict(review: Review, language: Language) -> list[dict[str, Any]]:
     """Return the page of verdict: its sentences, departures over time, issues by money."""
     return [
         {
-            "sentences": [language.sentence(text) for text in words.verdict(review)],
+            "sentences": _sentences(review, language),
             "figures": _key_figures(review, language),
             "chart_title": _chart_title(review, language),
             "chart": _chart(review, language, charts.WIDE),
@@ -32,6 +33,14 @@ def verdict(review: Review, language: Language) -> list[dict[str, Any]]:
             "issues": [issue_line(issue, review, language) for issue in review.issues],
         }
     ]
+
+
+def _sentences(review: Review, language: Language) -> list[str]:
+    """Return the review's own sentences; of one saved without any, its first issue's title."""
+    if review.verdict:
+        return [language.sentence(text) for text in review.verdict]
+    first = [language.title(issue.title_text, issue.title) for issue in review.issues[:1]]
+    return first or [language.say(_NO_ISSUE)]
 
 
 def _chart(review: Review, language: Language, size: tuple[int, int]) -> figures.Figure | None:
