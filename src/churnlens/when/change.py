@@ -183,6 +183,21 @@ def date_series(
     )
 
 
+def date_of(log_evidence: Floats, edge: int = 2) -> tuple[int, int, int, bool]:
+    """Return the start of a change, the 95 % interval of it, and whether it was gradual.
+
+    Parameters
+    ----------
+    log_evidence
+        By length of the change (the first: at once) and start, float[ramps, T]; −∞ where the start
+        cannot be. All starts are equally likely beforehand, and so are a step and a ramp.
+    edge
+        Fewest periods before and after the change.
+    """
+    start, ramp, _, chances = _choose(log_evidence, edge)
+    return start, *_shortest(chances, start), ramp > 0
+
+
 def date_changes(
     observed: npt.ArrayLike,
     expected: npt.ArrayLike,

@@ -23,10 +23,11 @@ from churnlens.results import (
     Segment,
     Text,
 )
-from churnlens.when.change import ChangeDate, date_counts
+from churnlens.when.change import ChangeDate, date_counts, date_of
 from churnlens.which.baseline import Baseline
 from churnlens.which.composition import MixIssue
 from churnlens.which.scan import Window
+from churnlens.which.since import log_evidence
 from churnlens.why import second_opinion
 from churnlens.why.attribution import Attribution, Settled
 from churnlens.why.case import Case
@@ -423,7 +424,9 @@ def _date_window(
     o = (baseline.observed * inside).sum(axis=0, dtype=np.float64).clip(0)
     e = (baseline.expected * inside).sum(axis=0, dtype=np.float64)
     end = len(o) if window.end is None else window.end
-    onset = _dated(o[:end], e[:end], window.start)
+    whole = np.broadcast_to(inside, baseline.expected.shape)
+    told = None if window.end is not None else log_evidence(baseline, whole, window.start)
+    onset = _dated(o[:end], e[:end], window.start) if told is None else date_of(told)
     start = DateEstimate(
         period_start(cal, onset[0]), period_start(cal, onset[1]), period_end(cal, onset[2])
     )

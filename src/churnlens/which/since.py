@@ -1,0 +1,90 @@
+"""Since when does a segment leave more, by all that its clients ordered?
+
+A departure can seldom be told to the month, so counts of what was found rise before the clients
+leave: a rise that came at once is dated too early by them, and looks gradual. Here each start, size
+and length of a rise is weighed by the likelihood of all orders, each client's possible onsets
+summed over (see `marginal`).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from churnlens.panel.threads import over_chunks
+from churnlens.when import shapes
+from churnlens.which.baseline import Baseline
+from churnlens.which.by_orders import LARGEST, MOST_CLIENTS
+from churnlens.which.windows import LEVEL_PRIOR
+
+Array = npt.NDArray[Any]
+
+RAMPS = (0, 3, 6)  # months that a rise takes to come in
+RISES = np.geomspace(1.25, 8.0, 6)
+LEVELS = np.exp(np.linspace(-1.0, 1.0, 9))  # of the segment before it, over the baseline's
+REACH = 8  # months around a start that is known roughly
+
+
+def log_evidence(baseline: Baseline, inside: Array, around: int) -> Array | None:
+    """Return how well each start and length of a rise foretells the orders of a segment.
+
+    Parameters
+    ----------
+    inside
+        Who is in the segment, bool[n, T].
+    around
+        Period near which the rise began.
+
+    Returns
+    -------
+    Log-likelihood, rises of every size alike likely beforehand, float[ramps, T], −∞ where a start
+    is farther than eight months off. None where departures are known for sure, or for more than
+    8,000 clients: there counts say enough.
+    """
+    likelihood, rows = baseline.panel.likelihood, np.flatnonzero(inside.any(axis=1))
+    if likelihood is None or not 0 < len(rows) <= MOST_CLIENTS:
+        return None
+    due = np.where(likelihood.log_ratio[rows] > -np.inf, baseline.hazard[rows], 0.0)
+    onset = np.exp(np.minimum(likelihood.log_ratio[rows], LARGEST), dtype=np.float64)
+    counted = likelihood.possible[rows] & inside[rows] & (baseline.expected[rows] > 0)
+    cal, periods = baseline.panel.calendar, due.shape[1]
+    share = shapes.shape(periods, tuple(cal.span(m) if m else 0 for m in RAMPS))
+    due = due * np.where(counted, _level(onset, due, counted, share[0, around]), 1)
+    reach = cal.span(REACH)
+    near = range(max(around - reach, 0), min(around + reach + 1, periods))
+    evidence = np.full(share.shape[:2], -np.inf)
+
+    def weigh(at: tuple[int, int]) -> None:
+        risen = [_foretold(onset, _raised(due, counted, rise, share[at])) for rise in RISES]
+        evidence[at] = np.logaddexp.reduce(risen)
+
+    over_chunks(weigh, [(ramp, start) for ramp in range(len(RAMPS)) for start in near])
+    return evidence
+
+
+def _level(onset: Array, due: Array, counted: Array, share: Array) -> float:
+    """The level before the rise that foretells the orders best, with the size of a rise it goes by.
+
+    It hardly hangs on when just the rise began.
+    """
+
+    def foretold(level: float) -> float:
+        held = float(LEVEL_PRIOR * (np.log(level) - level + 1))
+        before = due * np.where(counted, level, 1)
+        return held + max(_foretold(onset, _raised(before, counted, r, share)) for r in RISES)
+
+    return float(max(LEVELS, key=foretold))
+
+
+def _raised(due: Array, counted: Array, rise: float, share: Array) -> Array:
+    """Hazards raised to `rise` times by the share of it that is in at each period (float[T])."""
+    return np.asarray(due * np.where(counted, 1 + (rise - 1) * share, 1))
+
+
+def _foretold(onset: Array, hazard: Array) -> float:
+    """Log-likelihood of all orders under a hazard, float[n, T], over that of nobody leaving."""
+    lived = np.cumsum(hazard, axis=1)
+    leaves = (hazard * onset * np.exp(hazard - lived)).sum(axis=1)
+    return float(np.log(leaves + np.exp(-lived[:, -1])).sum())
