@@ -315,7 +315,12 @@ def standing_issue() -> Issue:
         departures=Departures(402, 351.0, Estimate(51.0, 22.0, 80.0)),
         revenue_per_year=Estimate(410_000, 180_000, 640_000),
         effect=Effect("risk_ratio", 1.09, 1.04, 1.15, "1.2 delivery_delay_days"),
-        evidence=(),
+        evidence=(
+            Evidence("lead_lag", "pass", "It stood out among leavers well before they left."),
+            Evidence("sensitivity", "pass", "Something unrecorded would have to be strong."),
+            Evidence("definitions", "pass", "It holds in 2 of 2 other definitions of leaving."),
+            Evidence("held_out", "pass", "Both halves show it by themselves."),
+        ),
         status="same",
         recommendation=recommend("delivery_delay_days", "more")[1],
         driver_onset=None,

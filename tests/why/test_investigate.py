@@ -37,8 +37,8 @@ def unrecorded() -> Answer:
     return answered(drawn_books.draw(excess=4.0, drivers=drivers, seed=5))
 
 
-@pytest.fixture(scope="module")
-def all_along() -> Answer:
+def level_book() -> drawn_books.Drawn:
+    """All clients mind a driver of which they always got different amounts."""
     level = np.random.default_rng(55).normal(0, 1, 1500)
 
     def drivers(rng, key, dose, onset):
@@ -46,7 +46,12 @@ def all_along() -> Answer:
         return {"level": 2 + 0.5 * level[:, None] + 0.4 * noise}
 
     rate = np.exp(0.6 * level)
-    return answered(drawn_books.draw(clients=1500, lasting_rate=rate, drivers=drivers, seed=5))
+    return drawn_books.draw(clients=1500, lasting_rate=rate, drivers=drivers, seed=5)
+
+
+@pytest.fixture(scope="module")
+def all_along() -> Answer:
+    return answered(level_book())
 
 
 def test_the_cause_is_named_with_its_clients_and_its_date(explained: Answer) -> None:
@@ -96,6 +101,23 @@ def test_a_rise_that_nothing_recorded_explains_is_called_so(unrecorded: Answer) 
 def test_a_standing_trouble_has_no_date(all_along: Answer) -> None:
     (issue,) = all_along.issues
     assert (issue.kind, issue.driver, issue.onset) == ("standing", "level", None)
+    assert issue.verdict == "cause"
+    said = {e.check: e.outcome for e in issue.evidence}
+    assert said.pop("definitions") in ("pass", "skip")
+    assert said == {
+        "lead_lag": "pass",
+        "sensitivity": "pass",
+        "leave_one_account_out": "pass",
+        "held_out": "pass",
+    }
+
+
+def test_a_standing_trouble_that_hangs_on_few_clients_is_no_cause(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("churnlens.why.checks.SHOWS", 1e9)  # no half shows it by itself
+    (issue,) = answered(level_book()).issues
+    assert (issue.kind, issue.verdict) == ("standing", "cannot_tell")
 
 
 def test_a_standing_trouble_of_a_segment_may_be_all_that_it_leaves_more() -> None:

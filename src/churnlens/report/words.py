@@ -114,7 +114,7 @@ _HINT = Text("A hint")
 
 _CHECKS_PASSED = Text("{passed} of the {asked} checks that could be made passed.")
 _ALL_PASSED = Text("All {asked} checks that could be made passed.")
-_NO_CHANGE = Text("It was so all along: there is no change that could be checked.")
+_NO_CHANGE = Text("It was so all along: nobody saw it change.")
 _HOLDS = Text("Holds in {agree} of {of} ways to define leaving.")
 _RARE = Text(
     "Chance alone would show as much in fewer than 1 of 1,000 such searches, "
@@ -217,7 +217,7 @@ def grounds(issue: Issue) -> tuple[Text, ...]:
     if passed + failed:
         text = _CHECKS_PASSED if failed else _ALL_PASSED
         said.append(fill(text, passed=passed, asked=passed + failed))
-    elif issue.kind == "standing":
+    if issue.kind == "standing":
         said.append(_NO_CHANGE)
     agreeing = issue.definitions_agreeing
     if agreeing.of:

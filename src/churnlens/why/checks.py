@@ -11,17 +11,21 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from churnlens.results import Evidence, Text
+from churnlens.results import Estimate, Evidence, Outcome, Text
 from churnlens.which.baseline import Baseline
 from churnlens.which.confirm import confirm
 from churnlens.which.segments import Attribute
+from churnlens.why.attribution import Attribution
 from churnlens.why.candidates import CLEARLY
 from churnlens.why.case import Case, Check, say
+from churnlens.why.lead_lag import LeadLag
+from churnlens.why.lead_lag import lead_lag as lead_lag_of
 from churnlens.why.model import DOSES, Term, agreeing, fit, gains_alone, tally_by_client
 from churnlens.why.placebo import MOST_BEATEN, beaten
 from churnlens.why.precedence import only_answers
 from churnlens.why.second_opinion import second_opinion
 from churnlens.why.selection import KEEP, driver_p, explained_risk
+from churnlens.why.standing import Standing
 
 Array = npt.NDArray[Any]
 # Ways of halving the clients, the gain from which a half shows a cause by itself, and the part of
@@ -32,6 +36,7 @@ SURE = 2.71  # log-likelihood gain that chance gives one time in a hundred, one-
 # that struck the same clients in the same month is itself a coincidence, and this must outweigh
 # it; where nearly all leave, the dose has little left to tell.
 NO_DOSE = 10.0
+CLEAR_AHEAD = 2.0  # standard errors by which a standing trouble stands out before clients leave
 
 
 def lead_lag(case: Case) -> Evidence:
@@ -203,17 +208,23 @@ def overlap(case: Case) -> Evidence:
 
 def sensitivity(case: Case) -> Evidence:
     """How strong would an unrecorded cause have to be to explain this away?"""
-    ratio = case.attribution.ratio
-    value, low = e_value(ratio.value), e_value(ratio.low)
+    shown, outcome = _explained_away(case.attribution.ratio)
     text = Text(
         "An unrecorded cause would have to make both the change and leaving {value} times as "
         "likely to explain this away ({low} times for the lower end).",
-        {
-            "value": {"type": "number", "value": round(value, 1)},
-            "low": {"type": "number", "value": round(low, 1)},
-        },
+        shown,
     )
-    return say("sensitivity", "pass" if low >= 1.25 else "fail", text)
+    return say("sensitivity", outcome, text)
+
+
+def _explained_away(ratio: Estimate) -> tuple[dict[str, Any], Outcome]:
+    """The E-values of a ratio and of its lower end, and whether the latter is large enough."""
+    value, low = (round(e_value(r), 1) for r in (ratio.value, ratio.low))
+    shown = {
+        "value": {"type": "number", "value": value},
+        "low": {"type": "number", "value": low},
+    }
+    return shown, "pass" if e_value(ratio.low) >= 1.25 else "fail"
 
 
 def e_value(ratio: float) -> float:
@@ -224,18 +235,22 @@ def e_value(ratio: float) -> float:
 
 def leave_one_account_out(case: Case) -> Evidence:
     """It does not hang on one account."""
-    panel = case.baseline.panel
-    due = (case.attribution.share * panel.found).sum(axis=1)
+    return _without_one_account(case.baseline, case.term, case.attribution)
+
+
+def _without_one_account(baseline: Baseline, term: Term, attribution: Attribution) -> Evidence:
+    panel = baseline.panel
+    due = (attribution.share * panel.found).sum(axis=1)
     whale = panel.client == panel.by_client(due).argmax()
-    without = case.term.dose.copy()
+    without = term.dose.copy()
     without[whale] = 0
-    inside = np.broadcast_to(case.term.inside, without.shape).copy()
+    inside = np.broadcast_to(term.inside, without.shape).copy()
     inside[whale] = False
-    left = fit(case.baseline, (Term("without", without, inside),)).gain
-    share = {"share": {"type": "percent", "value": case.attribution.largest_account}}
+    left = fit(baseline, (Term("without", without, inside),)).gain
+    share = {"share": {"type": "percent", "value": attribution.largest_account}}
     if left < KEEP:
         return say("leave_one_account_out", "fail", Text("Without one account nothing is left."))
-    if case.attribution.largest_account > 0.5:
+    if attribution.largest_account > 0.5:
         return say(
             "leave_one_account_out",
             "pass",
@@ -265,8 +280,12 @@ def _under_other_definitions(term: Term, others: dict[str, Baseline]) -> Evidenc
 
 def held_out(case: Case) -> Evidence:
     """Each half of the clients shows it by itself, however they are halved."""
-    seen, due = tally_by_client(case.baseline, case.term)
-    rng = np.random.default_rng(case.seed)
+    return _halved(case.baseline, case.term, case.seed)
+
+
+def _halved(baseline: Baseline, term: Term, seed: int) -> Evidence:
+    seen, due = tally_by_client(baseline, term)
+    rng = np.random.default_rng(seed)
     half = (rng.random((HALVINGS, len(seen))) < 0.5).astype(np.float32)
     one, other = (gains_alone(side @ seen, side @ due, DOSES) for side in (half, 1 - half))
     both = float(np.mean(np.minimum(one, other) > SHOWS))
@@ -307,6 +326,42 @@ def window_evidence(
         )
     )
     return held, _under_other_definitions(term, others)
+
+
+def standing_evidence(
+    baseline: Baseline,
+    standing: Standing,
+    attribution: Attribution,
+    others: dict[str, Baseline],
+    seed: int,
+) -> tuple[Evidence, ...]:
+    """Return what speaks for a driver that costs clients all along.
+
+    As nobody saw it change, peers, doses of a change and clients drawn at random say nothing.
+    """
+    inside = np.broadcast_to(standing.inside, baseline.expected.shape)
+    sign = 1 if standing.direction == "more" else -1
+    shown, outcome = _explained_away(attribution.ratio)
+    hidden = Text(
+        "Something unrecorded would have to make both having it and leaving {value} times as "
+        "likely to explain this away ({low} times for the lower end).",
+        shown,
+    )
+    return (
+        _ahead(lead_lag_of(baseline, standing.exposure, (inside,), sign)),
+        say("sensitivity", outcome, hidden),
+        _without_one_account(baseline, standing.term, attribution),
+        _under_other_definitions(standing.term, others),
+        _halved(baseline, standing.term, seed),
+    )
+
+
+def _ahead(timing: LeadLag) -> Evidence:
+    if len(timing.points) < 6 or timing.before_z < CLEAR_AHEAD:
+        text = Text("Whether it stood out among leavers before they began to leave cannot be seen.")
+        return say("lead_lag", "skip", text)
+    text = Text("It stood out among leavers well before they began to leave.")
+    return say("lead_lag", "pass", text)
 
 
 CHECKS: dict[str, Check] = {

@@ -20,7 +20,7 @@ from churnlens.which.segments import Attribute
 from churnlens.why.attribution import Settled, attribute
 from churnlens.why.candidates import Candidate, find_candidates
 from churnlens.why.case import Case, Check
-from churnlens.why.checks import CHECKS, window_evidence
+from churnlens.why.checks import CHECKS, standing_evidence, window_evidence
 from churnlens.why.findings import Finding, shift_issue, standing_issue, unexplained_issue
 from churnlens.why.model import fit
 from churnlens.why.nuisances import Maker
@@ -204,8 +204,10 @@ def _issue(
     case = cases.get(k)
     if case is not None:
         evidence = tuple(check(case) for check in checks(settings))
+    elif k in standing:
+        evidence = standing_evidence(baseline, standing[k], settled.parts[k], others, settings.seed)
     else:
-        evidence = window_evidence(baseline, part.term, attributes, others) if part.window else ()
+        evidence = window_evidence(baseline, part.term, attributes, others)
     drivers = _drivers(explained, standing)
     finding = Finding(part, part.term, settled.parts[k], evidence, others, drivers, k)
     if case is not None:
