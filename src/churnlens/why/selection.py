@@ -17,9 +17,11 @@ import numpy.typing as npt
 from scipy import special
 
 from churnlens.panel.threads import over_chunks
+from churnlens.when.change import date_of
 from churnlens.which.baseline import Baseline
 from churnlens.which.scan import Scan, Window, next_window, window_by_orders
 from churnlens.which.segments import Attribute, members
+from churnlens.which.since import log_evidence
 from churnlens.why.candidates import CLEARLY, Candidate
 from churnlens.why.model import Fit, Term, able_to_see, agreeing, fit, gain_of_orders
 from churnlens.why.placebo import MOST_BEATEN, beaten, chance
@@ -138,8 +140,17 @@ def _next(
         return Explanation(best, None, best.term, p, gain, best.lasting)
     if window is None:
         return None
+    window = _from_its_date(baseline, scan, window)
     term = _window_term(baseline, scan, window)
     return Explanation(None, window, term, window.p_value, window.gain)
+
+
+def _from_its_date(baseline: Baseline, scan: Scan, window: Window) -> Window:
+    """A rise that lasts, from the date on that its clients' orders give it (see `since`)."""
+    inside = members(window.segment, scan.attributes, baseline.expected.shape)
+    lasts = window.end is None
+    evidence = log_evidence(baseline, inside, window.start) if lasts else None
+    return window if evidence is None else replace(window, start=date_of(evidence)[0])
 
 
 def _fits_better(
