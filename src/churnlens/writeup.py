@@ -137,11 +137,16 @@ def _verdict(
     known: Known, issues: tuple[Issue, ...], view: BookView, judged: tuple[RemedyResult, ...]
 ) -> tuple[Text, ...]:
     """The first page's sentences, with what to bear in mind."""
-    tables, panel = known.tables, known.found.settled.panel
-    last_year = float(panel.found[:, -panel.calendar.per_year :].sum(dtype=np.float64))
+    tables = known.tables
     unplaced = unplaced_share(tables.findings, view.clients)
     said = verdict_sentences(
-        issues, last_year, view.smallest_visible_rise, judged, view.changes, unplaced
+        issues,
+        view.series,
+        view.smallest_visible_rise,
+        judged,
+        view.changes,
+        unplaced,
+        known.book.calendar.per_year,
     )
     return (*said, *caveats(tables.rows["orders"], unplaced))
 

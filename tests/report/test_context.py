@@ -67,10 +67,17 @@ def test_who_never_was_a_client_is_not_counted_in_the_book(review: Review, shown
 
 def test_changes_of_the_book_say_whether_they_came_at_once(shown):
     rise, fall = page(shown, "when")["changes"]
-    assert "rose in September\u00a02023 by 42%" in rise
-    assert "all at once" in rise
-    assert "by 19% against what was expected" in fall
-    assert "step by step" in fall
+    assert "rose in September\u00a02023, all at once" in rise
+    assert "fell from June\u00a02024 on, step by step" in fall
+    assert fall.endswith("about 1 of 33 such searches, with all the looking counted.")
+
+
+def test_a_change_of_the_book_is_counted_up_to_the_next_as_the_chart_shows_it(review, shown):
+    rise, fall = page(shown, "when")["changes"]
+    between = [p for p in review.book.series if "2023-09-01" <= p.period < "2024-06-01"]
+    left, due = round(sum(p.observed for p in between)), round(sum(p.expected for p in between))
+    assert f"then {left} where {due} were" in rise
+    assert f": {left} left before it where {due} were expected" in fall
 
 
 def test_shorter_stays_are_said_in_months_and_money(shown):

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from churnlens.results import BookChange, DataFinding, Issue, RemedyResult, RowCounts, Text
+from churnlens.results import (
+    BookChange,
+    DataFinding,
+    Issue,
+    PeriodPoint,
+    RemedyResult,
+    RowCounts,
+    Text,
+    totals,
+)
 
 TWOFOLD = 2.0  # a rise beyond it is said in times, not in percent
 MANY_REFUSED = 0.05  # of the order rows, from which the first page says so
 MANY_UNPLACED = 0.2  # of the clients, missing from the clients table, likewise
 MOST = 0.5  # beyond which nothing is said of groups of clients
-SURE = 0.01  # p-value up to which a rise of the whole book is put on the first page
 
 
 def ranked(issues: Sequence[Issue]) -> tuple[Issue, ...]:
@@ -24,21 +32,22 @@ def ranked(issues: Sequence[Issue]) -> tuple[Issue, ...]:
 
 def verdict_sentences(
     issues: Sequence[Issue],
-    departures_last_year: float,
+    series: Sequence[PeriodPoint],
     smallest_visible_rise: float | None,
     remedies: Sequence[RemedyResult] = (),
     changes: Sequence[BookChange] = (),
     unplaced: float = 0.0,
+    per_year: int = 12,
 ) -> tuple[Text, ...]:
     """Return the two sentences that a manager would say of the review.
 
-    `issues` are ranked; `smallest_visible_rise` is a risk ratio; `changes` are those of the whole
-    book, in the order of time; `unplaced` is the share of clients of whom no group is known.
+    `issues` are ranked; `series` are the departures of the whole book, as its chart shows them;
+    `smallest_visible_rise` is a risk ratio; `changes` are those of the whole book, in the order of
+    time; `unplaced` is the share of clients of whom no group is known; `per_year` is the number of
+    periods in a year.
     """
     if not issues:
-        rose = bool(changes) and changes[-1].ratio > 1 and changes[-1].p_value <= SURE
-        grouped = unplaced <= MOST
-        calm = _rose(changes[-1]) if rose else _nothing(departures_last_year, grouped)
+        calm = _whole_book(series, changes, unplaced <= MOST, per_year)
         return (calm, _power(smallest_visible_rise))
     first = issues[0]
     assert first.title_text is not None  # every issue is written with its title
@@ -107,30 +116,69 @@ def _mended(remedy: RemedyResult) -> Text:
     )
 
 
-def _rose(change: BookChange) -> Text:
-    return Text(
-        "Departures of the whole book rose in {date} by {share} against what was expected; neither "
-        "a driver nor a group of clients stands out.",
-        {
-            "date": {"type": "month", "value": change.date.date},
-            "share": {"type": "percent", "value": change.ratio - 1},
-        },
-    )
+def _whole_book(
+    series: Sequence[PeriodPoint], changes: Sequence[BookChange], grouped: bool, per_year: int
+) -> Text:
+    """Say how the whole book does: that more leave since a date, or fewer, or neither."""
+    year = totals(series[-per_year:])
+    last = changes[-1] if changes and changes[-1].sure else None
+    if last is None:
+        return _as_expected(year, grouped)
+    since = totals([point for point in series if point.period >= last.date.date])
+    if last.ratio > 1 and since["observed"] > since["expected"]:
+        return _rose(last, since)
+    if last.ratio < 1 and year["observed"] < year["expected"]:
+        return _fell(last, year, grouped)
+    return _as_expected(year, grouped)
 
 
-def _nothing(departures: float, grouped: bool) -> Text:
-    values = {"departures": {"type": "number", "value": round(departures)}}
-    if not grouped:
+def _rose(change: BookChange, since: Mapping[str, int]) -> Text:
+    values = {"date": {"type": "month", "value": change.date.date}, **_numbers(since)}
+    if change.gradual:
         return Text(
-            "About {departures} clients left in the last year, as many as one would expect of "
-            "this book.",
+            "Departures of the whole book rose step by step from {date} on: {observed} clients "
+            "have left since, where {expected} were expected; neither a driver nor a group of "
+            "clients stands out.",
             values,
         )
     return Text(
-        "About {departures} clients left in the last year, as many as one would expect of this "
-        "book; no group of clients leaves more than it used to.",
+        "Departures of the whole book rose in {date}: {observed} clients have left since, where "
+        "{expected} were expected; neither a driver nor a group of clients stands out.",
         values,
     )
+
+
+def _fell(change: BookChange, year: Mapping[str, int], grouped: bool) -> Text:
+    values = {"date": {"type": "month", "value": change.date.date}, **_numbers(year)}
+    if not grouped:
+        return Text(
+            "{observed} clients left in the last year, fewer than the {expected} expected: since "
+            "{date} fewer leave.",
+            values,
+        )
+    return Text(
+        "{observed} clients left in the last year, fewer than the {expected} expected: since "
+        "{date} fewer leave, and no group of clients leaves more than it used to.",
+        values,
+    )
+
+
+def _as_expected(year: Mapping[str, int], grouped: bool) -> Text:
+    if not grouped:
+        return Text(
+            "{observed} clients left in the last year and {expected} were expected, no further "
+            "apart than by chance.",
+            _numbers(year),
+        )
+    return Text(
+        "{observed} clients left in the last year and {expected} were expected, no further apart "
+        "than by chance; no group of clients leaves more than it used to.",
+        _numbers(year),
+    )
+
+
+def _numbers(counts: Mapping[str, int]) -> dict[str, dict[str, object]]:
+    return {name: {"type": "number", "value": count} for name, count in counts.items()}
 
 
 def _power(rise: float | None) -> Text:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -59,6 +60,17 @@ class PeriodPoint:
     at_risk: int
     low: float | None = None  # 95 % band of what chance alone would give around `expected`
     high: float | None = None
+
+
+def totals(points: Sequence[PeriodPoint]) -> dict[str, int]:
+    """Return departures `observed` and `expected` over all the points, whole as sentences say them.
+
+    Whoever says how many left says these, so that the chart and its table add up to them.
+    """
+    return {
+        "observed": round(sum(p.observed for p in points)),
+        "expected": round(sum(p.expected for p in points)),
+    }
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import Any
 from churnlens.report import charts, figures, words
 from churnlens.report.language import Language
 from churnlens.report.pages.verdict import issue_line
-from churnlens.results import Evidence, Issue, Review, Text
+from churnlens.results import Evidence, Issue, Review, Text, totals
 
 _BETWEEN = Text("It began between {low} and {high}.")
 _ALL_ALONG = Text("In every period looked at")
@@ -239,11 +239,11 @@ def _charts(issue: Issue, language: Language) -> list[dict[str, Any]]:
 def _departures_title(issue: Issue, language: Language) -> str:
     """Say how many left and were expected in the periods that the chart marks, as its table has."""
     if issue.onset is None:
-        return language.say(_DEPARTURES, **figures.totals(issue.series))
+        return language.say(_DEPARTURES, **totals(issue.series))
     dates = {"date": language.within(issue.onset.date)}
     if issue.until:
         dates["end"] = language.within(issue.until.date)
-    counts = figures.totals(figures.during(issue.series, issue.onset, issue.until))
+    counts = totals(figures.during(issue.series, issue.onset, issue.until))
     return language.say(_DEPARTURES_SPAN if issue.until else _DEPARTURES_SINCE, **counts, **dates)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from churnlens.report import charts, figures, words
 from churnlens.report.language import Language
-from churnlens.results import PERIODS_A_YEAR, DateEstimate, Issue, Review, Text
+from churnlens.results import PERIODS_A_YEAR, DateEstimate, Issue, Review, Text, totals
 
 _ALL_ALONG = Text("all along")
 _CLIENTS = Text("clients in the book")
@@ -53,23 +53,27 @@ def _chart_title(review: Review, language: Language) -> str:
     onset, until = _marked(review)
     points = review.book.series
     if onset is None:
-        return language.say(_CHART_YEAR, **figures.totals(points[-PERIODS_A_YEAR[review.period] :]))
+        return language.say(_CHART_YEAR, **totals(points[-PERIODS_A_YEAR[review.period] :]))
     dates = {"date": language.within(onset.date)}
     if until:
         dates["end"] = language.within(until.date)
-    counts = figures.totals(figures.during(points, onset, until))
+    counts = totals(figures.during(points, onset, until))
     return language.say(_CHART_SPAN if until else _CHART_SINCE, **counts, **dates)
 
 
 def _marked(review: Review) -> tuple[DateEstimate | None, DateEstimate | None]:
-    """Onset and end of the costliest issue that has a date, else the book's own change.
+    """Onset and end of the costliest issue that has a date, else the book's last change.
 
-    Where the book's make-up changed, what is expected rose with what was seen: nothing to mark.
+    One that is not sure is not marked. Where the book's make-up changed, what is expected rose with
+    what was seen: nothing to mark.
     """
     if review.issues and review.issues[0].kind == "mix":
         return None, None
     dated = [(issue.onset, issue.until) for issue in review.issues if issue.onset]
-    return dated[0] if dated else (review.book.change, None)
+    if dated:
+        return dated[0]
+    sure = [change.date for change in review.book.changes[-1:] if change.sure]
+    return (sure[0] if sure else None), None
 
 
 def _key_figures(review: Review, language: Language) -> list[dict[str, str]]:
@@ -79,7 +83,7 @@ def _key_figures(review: Review, language: Language) -> list[dict[str, str]]:
     # who was set apart never was a client, and is in none of the other figures
     found = [(language.number(book.clients - book.set_apart), _CLIENTS)]
     if last:
-        counts = figures.totals(last)
+        counts = totals(last)
         found.append((language.number(counts["observed"]), _LEFT_YEAR))
         found.append((language.number(counts["expected"]), _EXPECTED_YEAR))
     if review.issues:
