@@ -13,6 +13,7 @@ from churnlens.config import Settings
 from churnlens.errors import ContractError
 from churnlens.results import RowCounts
 from churnlens.tables import open_source
+from churnlens.tables.model import RETURN
 
 HEADER = "client_id,order_date,amount\n"
 
@@ -31,7 +32,7 @@ def test_a_clean_folder_opens_with_typed_columns(opened):
     assert tables.rows == {"orders": RowCounts(2, 2, 0, 0)}
     assert column(tables.orders, "client_id") == ["00042", "7"]
     assert column(tables.orders, "order_date") == [dt.date(2024, 1, 5), dt.date(2024, 2, 5)]
-    assert column(tables.orders, "is_return") == [False, False]
+    assert column(tables.orders, RETURN) == [False, False]
     assert (tables.first_date, tables.as_of) == (dt.date(2024, 1, 5), dt.date(2024, 2, 5))
     assert tables.clients is tables.events is tables.remedies is None
 
@@ -109,7 +110,7 @@ def test_returns_are_amounts_of_zero_or_below_and_rows_the_filter_names(opened):
         ]
     )
     sign = {"orders": {"returns": {"column": "invoice", "starts_with": "C"}}}
-    assert column(opened(sign, orders=text).orders, "is_return") == [False, True, True, True, False]
+    assert column(opened(sign, orders=text).orders, RETURN) == [False, True, True, True, False]
 
 
 def test_numeric_columns_are_measures_and_text_or_identifiers_are_not(opened):

@@ -10,7 +10,7 @@ import ibis.expr.types as ir
 
 from churnlens.results import DataFinding, Text
 from churnlens.tables import calendar, refusals, units
-from churnlens.tables.model import Tables
+from churnlens.tables.model import RETURN, Tables
 from churnlens.tables.refusals import percent
 
 _MOSTLY_MISSING = 0.5  # of a measure's cells
@@ -68,7 +68,7 @@ def _after_as_of(tables: Tables) -> Iterator[DataFinding]:
 def _returns_and_measures(tables: Tables) -> Iterator[DataFinding]:
     """One pass over the orders for everything that is counted row by row."""
     orders = tables.orders
-    asked = {"rows": orders.count(), "returns": orders.is_return.sum()}
+    asked = {"rows": orders.count(), "returns": orders[RETURN].sum()}
     for i, name in enumerate(tables.measures):
         column = orders[name]
         asked |= {f"filled{i}": column.count(), f"low{i}": column.min(), f"high{i}": column.max()}
@@ -153,7 +153,7 @@ def _repeated(rows: int, step: int) -> Text:
 
 def _bulk_buyers(tables: Tables) -> Iterator[DataFinding]:
     """Find who ordered on one day only, for more than nearly all others brought in all."""
-    sales = tables.orders.filter(~tables.orders.is_return)
+    sales = tables.orders.filter(~tables.orders[RETURN])
     clients = sales.group_by("client_id").aggregate(
         first=sales.order_date.min(), last=sales.order_date.max(), revenue=sales.amount.sum()
     )
@@ -281,8 +281,9 @@ def _exits(tables: Tables) -> Iterator[DataFinding]:
     if clients is None or "closed_on" not in clients.columns:
         return
     closed = clients.filter(clients.closed_on.notnull()).select("client_id", "closed_on")
-    later = tables.orders.join(closed, "client_id")
-    later = later.filter((later.order_date > later.closed_on) & ~later.is_return)
+    sales = tables.orders.filter(~tables.orders[RETURN]).select("client_id", "order_date")
+    later = sales.join(closed, "client_id")
+    later = later.filter(later.order_date > later.closed_on)
     if count := _count(later.select("client_id").distinct()):
         text = Text(
             "{clients} clients ordered after the day on which they are said to have closed.",
