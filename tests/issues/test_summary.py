@@ -11,6 +11,8 @@ from churnlens.results import (
     DataFinding,
     DateEstimate,
     Estimate,
+    Evidence,
+    Issue,
     PeriodPoint,
     RemedyResult,
     RowCounts,
@@ -52,6 +54,38 @@ def test_a_trouble_that_has_passed_is_not_said_to_go_on() -> None:
     cost = str(verdict_sentences(ranked((issue,)), YEAR, 1.3)[1])
     assert "so far" not in cost
     assert cost.endswith("it has passed.")
+
+
+def unexplained(p_value: float, found_again: bool) -> Issue:
+    """A rise that no driver explains, as the scan found it."""
+    return replace(
+        issue_samples.issue(None, title_text=TITLE),
+        kind="unexplained",
+        verdict=None,
+        onset=DateEstimate("2022-07-01", "2022-03-01", "2024-04-30"),
+        p_value=p_value,
+        evidence=(Evidence("held_out", "pass" if found_again else "fail", ""),),
+    )
+
+
+def test_a_rise_that_may_be_chance_is_hedged_on_the_first_page() -> None:
+    said = [str(t) for t in verdict_sentences((unexplained(0.03, False),), YEAR, 1.3)]
+    assert said[0] == "Since May, all may leave more often; nothing on record explains it."
+    assert said[2] == (
+        "It was not found again on clients left out of the search, and chance alone would show as "
+        "much in about 1 of 33 such searches; if it is none, it began between 2022-03-01 and "
+        "2024-04-30."
+    )
+
+
+@pytest.mark.parametrize(
+    ("p_value", "found_again", "title", "sentences"),
+    [(0.002, True, "leave", 2), (0.002, False, "leave", 3), (0.06, True, "may leave", 3)],
+)
+def test_a_clearer_rise_is_hedged_less(p_value, found_again, title, sentences) -> None:
+    said = verdict_sentences((unexplained(p_value, found_again),), YEAR, 1.3)
+    assert f"all {title} more often" in str(said[0])
+    assert len(said) == sentences
 
 
 def test_several_issues_are_added_up() -> None:

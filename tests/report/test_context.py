@@ -329,3 +329,12 @@ def test_what_a_remedy_did_to_its_driver_is_said_once(review: Review):
     (told,) = page(shown, "remedies")["results"]
     assert (told["not_carried_out"], told["moved"]) == ("", "")
     assert told["detail"].endswith("(from 3.8 to 3.7).")
+
+
+def test_beside_other_issues_it_is_said_without_which_of_them_fewer_would_have_left(review, shown):
+    first = page(shown, "issue-1")
+    assert first["charts"][0]["title"].endswith("without any issue")
+    assert "would have without it" in first["cost_more"][0]
+    alone = dataclasses.replace(review, issues=review.issues[:1])
+    said = page(context(alone, EN), "issue-1")["charts"][0]["title"]
+    assert said.endswith("were expected")

@@ -50,11 +50,57 @@ def verdict_sentences(
         calm = _whole_book(series, changes, unplaced <= MOST, per_year)
         return (calm, _power(smallest_visible_rise))
     first = issues[0]
-    assert first.title_text is not None  # every issue is written with its title
     mended = [
         r for r in remedies if r.issue_id == first.id and r.verdict == "worked" and r.risk_ratio
     ]
-    return (first.title_text, _mended(mended[-1]) if mended else _cost(issues))
+    cost = _mended(mended[-1]) if mended else _cost(issues)
+    return (_headline(first), cost, *_doubt(first))
+
+
+def _headline(issue: Issue) -> Text:
+    """Return the issue's title; of an unexplained rise that may be chance, one that says so."""
+    assert issue.title_text is not None  # every issue is written with its title
+    if not issue.hint or issue.kind != "unexplained":
+        return issue.title_text
+    if issue.until is not None:
+        return Text(
+            "From {date} to {end}, {segment} may have left more often than before and after; "
+            "nothing on record explains it, and it has passed.",
+            issue.title_text.values,
+        )
+    return Text(
+        "Since {date}, {segment} may leave more often; nothing on record explains it.",
+        issue.title_text.values,
+    )
+
+
+def _doubt(issue: Issue) -> tuple[Text, ...]:
+    """Say how sure a rise is that no driver explains, where it may be chance."""
+    if issue.kind != "unexplained" or issue.onset is None or not issue.p_value:
+        return ()
+    if issue.found_again and not issue.hint:
+        return ()
+    values = {
+        "n": {"type": "number", "value": round(1 / issue.p_value)},
+        "low": {"type": "date", "value": issue.onset.low},
+        "high": {"type": "date", "value": issue.onset.high},
+    }
+    if issue.found_again:
+        return (
+            Text(
+                "Chance alone would show as much in about 1 of {n} such searches; if it is none, "
+                "it began between {low} and {high}.",
+                values,
+            ),
+        )
+    return (
+        Text(
+            "It was not found again on clients left out of the search, and chance alone would "
+            "show as much in about 1 of {n} such searches; if it is none, it began between {low} "
+            "and {high}.",
+            values,
+        ),
+    )
 
 
 def unplaced_share(findings: Sequence[DataFinding], clients: int) -> float:
