@@ -34,7 +34,7 @@ from churnlens.results import (
     TierRow,
 )
 from churnlens.results import Book as BookView
-from churnlens.tables import Tables
+from churnlens.tables import Tables, orders_placed
 from churnlens.when.book import Described, describe
 from churnlens.which.baseline import Baseline
 from churnlens.which.composition import mix_issue
@@ -213,6 +213,7 @@ def _book_view(known: Known) -> Described:
     described = describe(
         book,
         found.settled.panel,
+        orders=orders_placed(known.tables),
         usual=found.settled.usual,
         observed=base.observed,
         expected=base.expected,

@@ -55,7 +55,7 @@ def book(tmp_path):
             settings = parse({"orders": {"attributes": list(names)}}, "churnlens.toml")
         if kind == "event":
             rows = [
-                (f"c{i}", "2022-06-01", name) for k, name in enumerate(names) for i in range(k + 1)
+                (f"c{i}", "2022-06-01", name) for k, name in enumerate(names) for i in range(k + 5)
             ]
             events = pd.DataFrame(rows, columns=["client_id", "event_date", "event_type"])
             events.to_csv(folder / "events.csv", index=False)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from churnlens.config import Settings
 from churnlens.errors import ContractError
 from churnlens.results import RowCounts
-from churnlens.tables import open_source
+from churnlens.tables import open_source, orders_placed
 from churnlens.tables.model import RETURN
 
 HEADER = "client_id,order_date,amount\n"
@@ -530,8 +530,22 @@ def test_where_nobody_at_all_orders_any_more_the_orders_end_there(opened):
     [
         ({"attributes": ["client_id"]}, "'client_id' of orders.csv, which has a meaning"),
         ({"ignore": ["notes"]}, r"no column 'notes' \(\[orders\] ignore names it\)"),
+        ({"ignore": ["amount"]}, r"ignore names 'amount' of orders.csv, which is needed as amount"),
     ],
 )
 def test_an_option_that_names_the_wrong_column_is_refused(opened, asked, said):
     with pytest.raises(ContractError, match=said):
         opened({"orders": asked}, orders=f"{HEADER}1,2024-01-05,3\n")
+
+
+def test_a_column_of_the_contract_may_be_left_out_where_it_is_not_needed(opened):
+    orders = "client_id,order_date,amount,margin\n1,2024-01-05,10,oops\n"
+    tables = opened({"orders": {"ignore": ["margin"]}}, orders=orders)
+    assert "margin" not in tables.orders.columns
+    assert tables.rows["orders"].accepted == 1
+
+
+def test_lines_of_one_order_are_one_order_and_returns_are_none(opened):
+    lines = "1,2024-01-05,10,a\n1,2024-01-05,5,a\n1,2024-01-05,7,b\n1,2024-01-06,-7,c\n"
+    tables = opened(orders=f"client_id,order_date,amount,order_id\n{lines}2,2024-01-07,9,\n")
+    assert orders_placed(tables) == 3

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 SMALLEST_RATIO = 0.05
 LARGEST_RATIO = 0.95
 FEWEST_OUTSIDE = 10.0
+FEW_A_QUARTER = 5.0
+SMALL_EFFECT = 0.7
 MEASURE = "departures per client and quarter in the scope, against clients outside it"
 MEASURE_ALONE = "departures per client and quarter in the scope, against the level before the start"
 
@@ -33,6 +35,15 @@ SMALL = Text("Too few departures are put down to this issue for a remedy to be t
 NEVER_READABLE = Text(
     "Too few clients leave here: even a remedy that undid all of it would not stand out from"
     " chance within five years. Judge it by what it was to change instead."
+)
+NEVER_COMPARABLE = Text(
+    "There are too few other clients to compare these with: even a remedy that undid all of it"
+    " could not be told within five years from what departures do by themselves. Judge it by what"
+    " it was to change instead, or begin with a part of the clients."
+)
+NEVER_LARGE = Text(
+    "Most who leave here would leave in any case: even a remedy that undid all of it would not"
+    " stand out from chance within five years. Judge it by what it was to change instead."
 )
 
 
@@ -81,11 +92,11 @@ def plan_test(
     ratio = max(ratio, SMALLEST_RATIO)
     counts = _counts(inside, departures)
     needed = _periods(panel, departures, counts, inside, issue, ratio)
-    if needed is None:
-        return _skipped("never_readable", NEVER_READABLE, issue)
-    readable = panel.calendar.last_day(len(panel.periods) + needed - 1)
     last = last_countable(counts.expected, rates.due(panel, departures, inside))
     usual = _per_quarter(counts, panel.calendar.span(3), last)
+    if needed is None:
+        return _skipped("never_readable", _why_never(usual, ratio), issue)
+    readable = panel.calendar.last_day(len(panel.periods) + needed - 1)
     return TestPlan(
         text=_text(issue, as_of, readable, ratio, usual),
         readable_from=readable.isoformat(),
@@ -96,6 +107,14 @@ def plan_test(
 
 def _skipped(code: str, text: Text, issue: Issue) -> Skipped:
     return Skipped(code, f"{issue.id}: {text}", text)
+
+
+def _why_never(usual: float, ratio: float) -> Text:
+    """Say why a risk ratio would not stand out where `usual` leave a quarter."""
+    if usual < FEW_A_QUARTER:
+        return NEVER_READABLE
+    # Of so many, a large effect is hidden only by what nobody else shows to go on by itself.
+    return NEVER_LARGE if ratio > SMALL_EFFECT else NEVER_COMPARABLE
 
 
 def _counts(inside: Booleans, departures: ByClient) -> Counts:

@@ -56,6 +56,12 @@ def open_source(source: Path | str, settings: Settings, as_of: dt.date | None = 
     return _checked(connection, raws, settings, as_of or settings.as_of)
 
 
+def orders_placed(tables: Tables) -> int:
+    """Return how many orders there are: lines of one order number are one, returns are none."""
+    sales = tables.orders.filter(~tables.orders[RETURN])
+    return int(sales.order_id.nunique().to_pyarrow().as_py())
+
+
 def connect(engine: str | None) -> Any:
     """Open the engine that computes: DuckDB in memory, or any Ibis connection URL.
 

@@ -201,11 +201,10 @@ def _count(table: ibis.Table) -> int:
 
 
 def _two_ids(tables: Tables) -> Iterator[DataFinding]:
+    """Look for ids that differ only in how they are written: in the orders, and beside them."""
     ids = tables.orders.select("client_id").distinct()
-    if tables.clients is not None:
-        ids = ids.union(tables.clients.select("client_id"), distinct=True)
-    plain = _plain_id(ids.client_id)
-    same = ids.group_by(plain=plain).aggregate(ids=ids.count())
+    ids = ids.mutate(plain=_plain_id(ids.client_id))
+    same = ids.group_by("plain").aggregate(ids=ids.count())
     same = same.filter(same.ids > 1)
     if count := _count(same):
         text = Text(
@@ -214,6 +213,18 @@ def _two_ids(tables: Tables) -> Iterator[DataFinding]:
             {"clients": count},
         )
         yield DataFinding("two_ids", "warning", text, count)
+    if tables.clients is None:
+        return
+    known = tables.clients.select("client_id", plain=_plain_id(tables.clients.client_id))
+    unlike = ids.anti_join(known, "client_id").semi_join(known, "plain")
+    if count := _count(unlike):
+        text = Text(
+            "{clients} clients stand in the clients table under an id that differs from that in "
+            "the orders in capitals, spaces or leading zeros alone, so what is said of them there "
+            "is not found. Write the ids alike in both.",
+            {"clients": count},
+        )
+        yield DataFinding("unlike_ids", "warning", text, count)
 
 
 def _plain_id(written: ir.StringValue) -> ir.StringValue:
@@ -258,8 +269,14 @@ def _attributes(tables: Tables) -> Iterator[DataFinding]:
             {"attribute": name.replace("_", " "), "values": values, "clients": seen["rows"]},
         )
         yield DataFinding("attribute_per_client", "info", text, values)
-        if values >= 0.9 * filled:
+        if values >= 0.9 * filled and _is_name(clients[name]):
             yield from _same_name(clients, name)
+
+
+def _is_name(column: ir.StringValue) -> bool:
+    """Whether most of a column's values are words: dates and numbers may be shared by chance."""
+    words = column.re_search(r"[^0-9TZ\s.,:/+-]").mean()
+    return bool((words.to_pyarrow().as_py() or 0) > 0.5)
 
 
 def _same_name(clients: ibis.Table, name: str) -> Iterator[DataFinding]:

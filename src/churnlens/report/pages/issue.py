@@ -42,7 +42,7 @@ _EXCESS_REACHED = Text(
     "come from this."
 )
 _CLIENTS = Text("{n} clients")
-_RIVALS = Text("Cannot be told apart from {drivers}: they moved together.")
+_RIVALS = Text("Cannot be told apart from {drivers}: both moved for these clients.")
 _ALSO = Text("Nearly the same: {segments}.")
 _MARGIN = Text("Margin: {money} a year ({interval}).")
 _NOT_WRITTEN = Text("No test has been written down: no record says yet what a remedy would undo.")
