@@ -146,7 +146,8 @@ def _verdict(
         judged,
         view.changes,
         unplaced,
-        known.book.calendar.per_year,
+        until=(tables.ends_on or tables.as_of).isoformat(),
+        per_year=known.book.calendar.per_year,
     )
     return (*said, *caveats(tables.rows["orders"], unplaced))
 

@@ -600,7 +600,7 @@ def model_case() -> Review:
             "cadence", "Silent for longer than its own rhythm allows, or shrunk by half."
         ),
         issues=issues,
-        verdict=verdict_sentences(issues, book().series, 1.18),
+        verdict=verdict_sentences(issues, book().series, 1.18, until="2024-12-31"),
         book=book(),
         gone=(
             Gone("z1", "Stock-outs cost clients in the south since May 2023."),
@@ -794,7 +794,7 @@ def quiet_case() -> Review:
     return dataclasses.replace(
         model_case(),
         issues=(),
-        verdict=verdict_sentences((), calm.series, 1.18),
+        verdict=verdict_sentences((), calm.series, 1.18, until="2024-12-31"),
         book=calm,
         gone=(),
         remedies=(),

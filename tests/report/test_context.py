@@ -338,3 +338,10 @@ def test_beside_other_issues_it_is_said_without_which_of_them_fewer_would_have_l
     alone = dataclasses.replace(review, issues=review.issues[:1])
     said = page(context(alone, EN), "issue-1")["charts"][0]["title"]
     assert said.endswith("were expected")
+
+
+def test_where_the_orders_end_early_the_last_year_is_that_of_the_orders(review):
+    later = dataclasses.replace(review, as_of="2030-01-01")
+    labels = [f["counts"] for f in page(context(later, EN), "verdict")["figures"]]
+    assert "left in the year to December\u00a02024" in labels
+    assert "left in the last year" not in labels

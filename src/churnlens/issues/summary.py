@@ -37,17 +37,19 @@ def verdict_sentences(
     remedies: Sequence[RemedyResult] = (),
     changes: Sequence[BookChange] = (),
     unplaced: float = 0.0,
+    *,
+    until: str,
     per_year: int = 12,
 ) -> tuple[Text, ...]:
     """Return the two sentences that a manager would say of the review.
 
     `issues` are ranked; `series` are the departures of the whole book, as its chart shows them;
     `smallest_visible_rise` is a risk ratio; `changes` are those of the whole book, in the order of
-    time; `unplaced` is the share of clients of whom no group is known; `per_year` is the number of
-    periods in a year.
+    time; `unplaced` is the share of clients of whom no group is known; `until` is the last day that
+    the orders cover, ISO; `per_year` is the number of periods in a year.
     """
     if not issues:
-        calm = _whole_book(series, changes, unplaced <= MOST, per_year)
+        calm = _whole_book(series, changes, unplaced <= MOST, per_year, until)
         return (calm, _power(smallest_visible_rise))
     first = issues[0]
     mended = [
@@ -163,19 +165,23 @@ def _mended(remedy: RemedyResult) -> Text:
 
 
 def _whole_book(
-    series: Sequence[PeriodPoint], changes: Sequence[BookChange], grouped: bool, per_year: int
+    series: Sequence[PeriodPoint],
+    changes: Sequence[BookChange],
+    grouped: bool,
+    per_year: int,
+    until: str,
 ) -> Text:
     """Say how the whole book does: that more leave since a date, or fewer, or neither."""
     year = totals(series[-per_year:])
     last = changes[-1] if changes and changes[-1].sure else None
     if last is None:
-        return _as_expected(year, grouped)
+        return _as_expected(year, until, grouped)
     since = totals([point for point in series if point.period >= last.date.date])
     if last.ratio > 1 and since["observed"] > since["expected"]:
         return _rose(last, since)
     if last.ratio < 1 and year["observed"] < year["expected"]:
-        return _fell(last, year, grouped)
-    return _as_expected(year, grouped)
+        return _fell(last, year, until, grouped)
+    return _as_expected(year, until, grouped)
 
 
 def _rose(change: BookChange, since: Mapping[str, int]) -> Text:
@@ -194,33 +200,38 @@ def _rose(change: BookChange, since: Mapping[str, int]) -> Text:
     )
 
 
-def _fell(change: BookChange, year: Mapping[str, int], grouped: bool) -> Text:
-    values = {"date": {"type": "month", "value": change.date.date}, **_numbers(year)}
+def _fell(change: BookChange, year: Mapping[str, int], until: str, grouped: bool) -> Text:
+    values = {"date": {"type": "month", "value": change.date.date}, **_year(year, until)}
     if not grouped:
         return Text(
-            "{observed} clients left in the last year, fewer than the {expected} expected: since "
-            "{date} fewer leave.",
+            "{observed} clients left in the year to {until}, fewer than the {expected} expected: "
+            "since {date} fewer leave.",
             values,
         )
     return Text(
-        "{observed} clients left in the last year, fewer than the {expected} expected: since "
-        "{date} fewer leave, and no group of clients leaves more than it used to.",
+        "{observed} clients left in the year to {until}, fewer than the {expected} expected: "
+        "since {date} fewer leave, and no group of clients leaves more than it used to.",
         values,
     )
 
 
-def _as_expected(year: Mapping[str, int], grouped: bool) -> Text:
+def _as_expected(year: Mapping[str, int], until: str, grouped: bool) -> Text:
+    values = _year(year, until)
     if not grouped:
         return Text(
-            "{observed} clients left in the last year and {expected} were expected, no further "
-            "apart than by chance.",
-            _numbers(year),
+            "{observed} clients left in the year to {until} and {expected} were expected, no "
+            "further apart than by chance.",
+            values,
         )
     return Text(
-        "{observed} clients left in the last year and {expected} were expected, no further apart "
-        "than by chance; no group of clients leaves more than it used to.",
-        _numbers(year),
+        "{observed} clients left in the year to {until} and {expected} were expected, no further "
+        "apart than by chance; no group of clients leaves more than it used to.",
+        values,
     )
+
+
+def _year(counts: Mapping[str, int], until: str) -> dict[str, dict[str, object]]:
+    return {"until": {"type": "month", "value": until}, **_numbers(counts)}
 
 
 def _numbers(counts: Mapping[str, int]) -> dict[str, dict[str, object]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 
 from churnlens.report import charts, figures, words
@@ -11,13 +12,18 @@ from churnlens.results import PERIODS_A_YEAR, DateEstimate, Issue, Review, Text,
 _ALL_ALONG = Text("all along")
 _CLIENTS = Text("clients in the book")
 _LEFT_YEAR = Text("left in the last year")
+_LEFT_YEAR_TO = Text("left in the year to {date}")
 _EXPECTED_YEAR = Text("were expected to")
 _AT_STAKE = Text("a year lost to issues")
 _CHART_YEAR = Text("Of the whole book, {observed} left in the last year; {expected} were expected")
+_CHART_YEAR_TO = Text(
+    "Of the whole book, {observed} left in the year to {date}; {expected} were expected"
+)
 _CHART_SINCE = Text("Of the whole book, {observed} left since {date}; {expected} were expected")
 _CHART_SPAN = Text(
     "Of the whole book, {observed} left from {date} to {end}; {expected} were expected"
 )
+_LONGEST = {"week": 7, "month": 31, "quarter": 92}  # days
 _NO_ISSUE = Text("No issue was found.")
 
 
@@ -53,7 +59,10 @@ def _chart_title(review: Review, language: Language) -> str:
     onset, until = _marked(review)
     points = review.book.series
     if onset is None:
-        return language.say(_CHART_YEAR, **totals(points[-PERIODS_A_YEAR[review.period] :]))
+        year = totals(points[-PERIODS_A_YEAR[review.period] :])
+        if _is_cut_off(review):
+            return language.say(_CHART_YEAR_TO, date=language.month(review.book.last_date), **year)
+        return language.say(_CHART_YEAR, **year)
     dates = {"date": language.within(onset.date)}
     if until:
         dates["end"] = language.within(until.date)
@@ -84,12 +93,26 @@ def _key_figures(review: Review, language: Language) -> list[dict[str, str]]:
     found = [(language.number(book.clients - book.set_apart), _CLIENTS)]
     if last:
         counts = totals(last)
-        found.append((language.number(counts["observed"]), _LEFT_YEAR))
+        to = words.fill(_LEFT_YEAR_TO, date={"type": "month", "value": book.last_date})
+        left = to if _is_cut_off(review) else _LEFT_YEAR
+        found.append((language.number(counts["observed"]), left))
         found.append((language.number(counts["expected"]), _EXPECTED_YEAR))
     if review.issues:
         lost = sum(issue.revenue_per_year.value for issue in review.issues)
         found.append((language.money(lost), _AT_STAKE))
     return [{"number": number, "counts": language.say(text)} for number, text in found]
+
+
+def _is_cut_off(review: Review) -> bool:
+    """Say whether the departures end a period or more before the day that the review is of.
+
+    Then the orders do, and the last year is not that of the heading.
+    """
+    points = review.book.series
+    if not points:
+        return False
+    day, start = (dt.date.fromisoformat(d) for d in (review.as_of, points[-1].period))
+    return (day - start).days > _LONGEST[review.period]
 
 
 def _since(issue: Issue, language: Language) -> str:
