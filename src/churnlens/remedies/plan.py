@@ -91,11 +91,11 @@ def plan_test(
         return _skipped("small_effect", SMALL, issue)
     ratio = max(ratio, SMALLEST_RATIO)
     counts = _counts(inside, departures)
-    needed = _periods(panel, departures, counts, inside, issue, ratio)
+    needed, compared = _periods(panel, departures, counts, inside, issue, ratio)
     last = last_countable(counts.expected, rates.due(panel, departures, inside))
     usual = _per_quarter(counts, panel.calendar.span(3), last)
     if needed is None:
-        return _skipped("never_readable", _why_never(usual, ratio), issue)
+        return _skipped("never_readable", _why_never(usual, ratio, compared), issue)
     readable = panel.calendar.last_day(len(panel.periods) + needed - 1)
     return TestPlan(
         text=_text(issue, as_of, readable, ratio, usual),
@@ -109,12 +109,16 @@ def _skipped(code: str, text: Text, issue: Issue) -> Skipped:
     return Skipped(code, f"{issue.id}: {text}", text)
 
 
-def _why_never(usual: float, ratio: float) -> Text:
-    """Say why a risk ratio would not stand out where `usual` leave a quarter."""
+def _why_never(usual: float, ratio: float, compared: int | None) -> Text:
+    """Say why a risk ratio would not stand out where `usual` leave a quarter.
+
+    `compared` is the number of periods it would take were it known what goes on by itself.
+    """
     if usual < FEW_A_QUARTER:
         return NEVER_READABLE
-    # Of so many, a large effect is hidden only by what nobody else shows to go on by itself.
-    return NEVER_LARGE if ratio > SMALL_EFFECT else NEVER_COMPARABLE
+    if compared is not None:
+        return NEVER_COMPARABLE
+    return NEVER_LARGE if ratio > SMALL_EFFECT else NEVER_READABLE
 
 
 def _counts(inside: Booleans, departures: ByClient) -> Counts:
@@ -131,7 +135,8 @@ def _periods(
     inside: Booleans,
     issue: Issue,
     ratio: float,
-) -> int | None:
+) -> tuple[int | None, int | None]:
+    """Periods until the effect can be read, and until it could were all else known; None: never."""
     span, quarter = np.arange(len(panel.periods)), panel.calendar.span(3)
     step = 0
     if issue.onset is not None:
@@ -140,14 +145,19 @@ def _periods(
     stretches = {"base": span >= step} | ({"calm": span < step} if step else {})
     compared = (inside,) if counts.outside_seen is None else (inside, ~inside)
     seen = [look(panel, departures, who, stretches, len(span)) for who in compared]
-    return periods_needed(
+    inflation = rates.quarterly_inflation(counts, tuple(stretches.values()), quarter)
+    needed = periods_needed(
         seen,
         ratio,
         settling=quarter,
         power=FIRST,
         fading=Fading.of(seen[0].levels, panel, inside, stretches, len(span)),
-        inflation=rates.quarterly_inflation(counts, tuple(stretches.values()), quarter),
+        inflation=inflation,
     )
+    known = periods_needed(
+        seen[:1], ratio, settling=quarter, power=FIRST, inflation=inflation, drift=0.0
+    )
+    return needed, known
 
 
 def _per_quarter(counts: Counts, quarter: int, last: int) -> float:
