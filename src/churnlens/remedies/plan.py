@@ -95,7 +95,7 @@ def plan_test(
     last = last_countable(counts.expected, rates.due(panel, departures, inside))
     usual = _per_quarter(counts, panel.calendar.span(3), last)
     if needed is None:
-        return _skipped("never_readable", _why_never(usual, ratio, compared), issue)
+        return _skipped("never_readable", _why_never(counts, usual, ratio, compared), issue)
     readable = panel.calendar.last_day(len(panel.periods) + needed - 1)
     return TestPlan(
         text=_text(issue, as_of, readable, ratio, usual),
@@ -109,14 +109,15 @@ def _skipped(code: str, text: Text, issue: Issue) -> Skipped:
     return Skipped(code, f"{issue.id}: {text}", text)
 
 
-def _why_never(usual: float, ratio: float, compared: int | None) -> Text:
+def _why_never(counts: Counts, usual: float, ratio: float, compared: int | None) -> Text:
     """Say why a risk ratio would not stand out where `usual` leave a quarter.
 
     `compared` is the number of periods it would take were it known what goes on by itself.
     """
     if usual < FEW_A_QUARTER:
         return NEVER_READABLE
-    if compared is not None:
+    others = counts.outside_seen
+    if compared is not None and (others is None or others.sum() < counts.seen.sum()):
         return NEVER_COMPARABLE
     return NEVER_LARGE if ratio > SMALL_EFFECT else NEVER_READABLE
 
