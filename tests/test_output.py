@@ -178,6 +178,12 @@ def test_nothing_is_made_by_looking(tmp_path):
     assert names(tmp_path) == []
 
 
+def test_a_folder_where_a_file_is_wanted_is_named(tmp_path):
+    with pytest.raises(OutputError, match=r"is a folder: name a file, such as .*report\.html\.$"):
+        output.write_file(tmp_path, "new")
+    assert names(tmp_path) == []
+
+
 def test_one_file_is_replaced_as_a_whole(tmp_path):
     path = tmp_path / "report.html"
     path.write_text("old")

@@ -170,6 +170,8 @@ def write_file(path: Path, text: str) -> None:
         When the file cannot be written for a reason the caller can mend.
     """
     with explaining(path):
+        if path.is_dir():
+            raise OutputError(f"{path} is a folder: name a file, such as {path / REPORT}.")
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor, fresh = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         try:

@@ -34,7 +34,7 @@ from churnlens.results import (
     TierRow,
 )
 from churnlens.results import Book as BookView
-from churnlens.tables import Tables
+from churnlens.tables import Tables, orders_placed
 from churnlens.when.book import Described, describe
 from churnlens.which.baseline import Baseline
 from churnlens.which.composition import mix_issue
@@ -137,11 +137,17 @@ def _verdict(
     known: Known, issues: tuple[Issue, ...], view: BookView, judged: tuple[RemedyResult, ...]
 ) -> tuple[Text, ...]:
     """The first page's sentences, with what to bear in mind."""
-    tables, panel = known.tables, known.found.settled.panel
-    last_year = float(panel.found[:, -panel.calendar.per_year :].sum(dtype=np.float64))
+    tables = known.tables
     unplaced = unplaced_share(tables.findings, view.clients)
     said = verdict_sentences(
-        issues, last_year, view.smallest_visible_rise, judged, view.changes, unplaced
+        issues,
+        view.series,
+        view.smallest_visible_rise,
+        judged,
+        view.changes,
+        unplaced,
+        until=(tables.ends_on or tables.as_of).isoformat(),
+        per_year=known.book.calendar.per_year,
     )
     return (*said, *caveats(tables.rows["orders"], unplaced))
 
@@ -208,6 +214,7 @@ def _book_view(known: Known) -> Described:
     described = describe(
         book,
         found.settled.panel,
+        orders=orders_placed(known.tables),
         usual=found.settled.usual,
         observed=base.observed,
         expected=base.expected,

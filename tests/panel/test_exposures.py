@@ -77,6 +77,21 @@ def test_a_negative_control_is_known_as_one(folder):
     assert roles(opened(folder, visit="negative_control"))["visit"] == "negative_control"
 
 
+def test_an_event_that_hardly_any_client_had_is_said_to_be_too_rare(tmp_path):
+    orders = as_source(order_days(np.full((20, MONTHS), 3.0), seed=5))
+    folder = write_source(tmp_path, orders)
+    ids = sorted(set(orders["client_id"]))
+    rows = [(c, "visit") for c in ids[:5]] + [(c, "fair") for c in ids[:4] * 3]
+    lines = "".join(f"{c},{orders['order_date'].max():%Y-%m-%d},{kind}\n" for c, kind in rows)
+    (folder / "events.csv").write_text("client_id,event_date,event_type\n" + lines)
+    book = opened(folder)
+    assert set(roles(book)) == {"visit"}
+    (why,) = (s for s in book.skipped if s.code == "rare_driver")
+    assert str(why.text) == (
+        "fair was recorded for fewer than 5 clients in all: too few to say what it does."
+    )
+
+
 # --- the far tail of an order measure -------------------------------------------------------------
 
 

@@ -128,9 +128,18 @@ def test_what_could_never_be_read_is_said_to_be_so() -> None:
     plan = planned(panel, issue(6, 3.0))
     assert isinstance(plan, Skipped)
     assert plan.code == "never_readable"
+    assert str(plan.text).startswith("Too few clients leave here")
     small = planned(panel, issue(200, 2.0))
     assert isinstance(small, Skipped)
     assert small.code == "small_effect"
+
+
+def test_where_many_leave_and_nobody_is_left_to_compare_with_that_is_the_reason() -> None:
+    panel = draw(np.random.default_rng(0), relative=step((18, 2.5)))
+    plan = planned(panel, dataclasses.replace(issue(400, 160.0), segment={}))
+    assert isinstance(plan, Skipped)
+    assert plan.code == "never_readable"
+    assert str(plan.text).startswith("There are too few other clients to compare these with")
 
 
 def test_no_new_test_is_written_where_a_remedy_is_under_way_for_all() -> None:

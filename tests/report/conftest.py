@@ -605,7 +605,7 @@ def model_case() -> Review:
             "cadence", "Silent for longer than its own rhythm allows, or shrunk by half."
         ),
         issues=issues,
-        verdict=verdict_sentences(issues, 787, 1.18),
+        verdict=verdict_sentences(issues, book().series, 1.18, until="2024-12-31"),
         book=book(),
         gone=(
             Gone("z1", "Stock-outs cost clients in the south since May 2023."),
@@ -793,11 +793,13 @@ def model_case() -> Review:
 
 
 def quiet_case() -> Review:
-    calm = dataclasses.replace(book(), series=series(34, 0, 99, 3200), change=None, change_p=0.44)
+    calm = dataclasses.replace(
+        book(), series=series(34, 0, 99, 3200), change=None, change_p=0.44, changes=()
+    )
     return dataclasses.replace(
         model_case(),
         issues=(),
-        verdict=verdict_sentences((), 787, 1.18),
+        verdict=verdict_sentences((), calm.series, 1.18, until="2024-12-31"),
         book=calm,
         gone=(),
         remedies=(),

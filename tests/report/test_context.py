@@ -67,10 +67,17 @@ def test_who_never_was_a_client_is_not_counted_in_the_book(review: Review, shown
 
 def test_changes_of_the_book_say_whether_they_came_at_once(shown):
     rise, fall = page(shown, "when")["changes"]
-    assert "rose in September\u00a02023 by 42%" in rise
-    assert "all at once" in rise
-    assert "by 19% against what was expected" in fall
-    assert "step by step" in fall
+    assert "rose in September\u00a02023, all at once" in rise
+    assert "fell from June\u00a02024 on, step by step" in fall
+    assert fall.endswith("about 1 of 33 such searches, with all the looking counted.")
+
+
+def test_a_change_of_the_book_is_counted_up_to_the_next_as_the_chart_shows_it(review, shown):
+    rise, fall = page(shown, "when")["changes"]
+    between = [p for p in review.book.series if "2023-09-01" <= p.period < "2024-06-01"]
+    left, due = round(sum(p.observed for p in between)), round(sum(p.expected for p in between))
+    assert f"then {left} where {due} were" in rise
+    assert f": {left} left before it where {due} were expected" in fall
 
 
 def test_shorter_stays_are_said_in_months_and_money(shown):
@@ -322,3 +329,19 @@ def test_what_a_remedy_did_to_its_driver_is_said_once(review: Review):
     (told,) = page(shown, "remedies")["results"]
     assert (told["not_carried_out"], told["moved"]) == ("", "")
     assert told["detail"].endswith("(from 3.8 to 3.7).")
+
+
+def test_beside_other_issues_it_is_said_without_which_of_them_fewer_would_have_left(review, shown):
+    first = page(shown, "issue-1")
+    assert first["charts"][0]["title"].endswith("without any issue")
+    assert "would have without it" in first["cost_more"][0]
+    alone = dataclasses.replace(review, issues=review.issues[:1])
+    said = page(context(alone, EN), "issue-1")["charts"][0]["title"]
+    assert said.endswith("were expected")
+
+
+def test_where_the_orders_end_early_the_last_year_is_that_of_the_orders(review):
+    later = dataclasses.replace(review, as_of="2030-01-01")
+    labels = [f["counts"] for f in page(context(later, EN), "verdict")["figures"]]
+    assert "left in the year to December\u00a02024" in labels
+    assert "left in the last year" not in labels

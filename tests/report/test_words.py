@@ -6,7 +6,7 @@ import pytest
 
 from churnlens.report import words
 from churnlens.report.language import Language
-from churnlens.results import DateEstimate, DefinitionsAgreeing, Effect, Evidence, Review
+from churnlens.results import DateEstimate, DefinitionsAgreeing, Effect, Estimate, Evidence, Review
 
 EN = Language("en", "EUR", "month")
 
@@ -31,6 +31,24 @@ def test_how_sure_falls_with_failed_checks_and_definitions(review: Review):
     assert str(words.how_sure(dataclasses.replace(issue, evidence=failed * 2))) == "Fairly sure"
     weak = dataclasses.replace(issue, verdict="cannot_tell", p_value=0.2)
     assert str(words.how_sure(weak)) == "A hint"
+
+
+def test_a_cause_to_which_no_departure_may_be_due_is_at_most_fairly_sure(review: Review):
+    issue = dataclasses.replace(review.issues[0], evidence=())
+    departures = dataclasses.replace(issue.departures, attributable=Estimate(26.0, 0.0, 53.0))
+    assert str(words.how_sure(dataclasses.replace(issue, departures=departures))) == "Fairly sure"
+
+
+def test_a_rise_not_found_again_is_a_hint_where_chance_may_have_made_it(review: Review):
+    rise = review.issues[1]
+    failed = (Evidence("held_out", "fail", ""),)
+    for p_value, evidence, said in (
+        (0.03, (), "The rise, not why"),
+        (0.03, failed, "A hint"),
+        (0.002, failed, "The rise, not why"),
+    ):
+        issue = dataclasses.replace(rise, p_value=p_value, evidence=evidence)
+        assert str(words.how_sure(issue)) == said
 
 
 def test_nothing_is_very_sure_where_there_is_nobody_to_compare_with(review: Review):

@@ -9,6 +9,7 @@ import pytest
 from churnlens.config import load, parse
 from churnlens.results import RowCounts
 from churnlens.tables import guess, open_source
+from churnlens.tables.model import RETURN
 
 ROOT = Path(__file__).parents[2]
 DATA = Path(os.environ.get("CHURNLENS_DATA", ROOT.parent / "shared" / "data"))
@@ -25,9 +26,9 @@ def check(tables):
     ]
     cancelled = tables.orders.filter(tables.orders.order_id.startswith("C"))
     assert cancelled.count().execute() == 8_905  # 9,288 in all, 383 of them without a customer
-    assert cancelled.is_return.all().execute()
+    assert cancelled[RETURN].all().execute()
     assert tables.orders.client_id.nunique().execute() == 4_372
-    ordering = tables.orders.filter(~tables.orders.is_return)
+    ordering = tables.orders.filter(~tables.orders[RETURN])
     assert ordering.client_id.nunique().execute() == 4_338
     assert tables.attributes == ("country",)
 

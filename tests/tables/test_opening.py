@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from churnlens.config import Settings
 from churnlens.errors import ContractError
 from churnlens.results import RowCounts
-from churnlens.tables import open_source
+from churnlens.tables import open_source, orders_placed
+from churnlens.tables.model import RETURN
 
 HEADER = "client_id,order_date,amount\n"
 
@@ -31,7 +32,7 @@ def test_a_clean_folder_opens_with_typed_columns(opened):
     assert tables.rows == {"orders": RowCounts(2, 2, 0, 0)}
     assert column(tables.orders, "client_id") == ["00042", "7"]
     assert column(tables.orders, "order_date") == [dt.date(2024, 1, 5), dt.date(2024, 2, 5)]
-    assert column(tables.orders, "is_return") == [False, False]
+    assert column(tables.orders, RETURN) == [False, False]
     assert (tables.first_date, tables.as_of) == (dt.date(2024, 1, 5), dt.date(2024, 2, 5))
     assert tables.clients is tables.events is tables.remedies is None
 
@@ -109,7 +110,7 @@ def test_returns_are_amounts_of_zero_or_below_and_rows_the_filter_names(opened):
         ]
     )
     sign = {"orders": {"returns": {"column": "invoice", "starts_with": "C"}}}
-    assert column(opened(sign, orders=text).orders, "is_return") == [False, True, True, True, False]
+    assert column(opened(sign, orders=text).orders, RETURN) == [False, True, True, True, False]
 
 
 def test_numeric_columns_are_measures_and_text_or_identifiers_are_not(opened):
@@ -529,8 +530,22 @@ def test_where_nobody_at_all_orders_any_more_the_orders_end_there(opened):
     [
         ({"attributes": ["client_id"]}, "'client_id' of orders.csv, which has a meaning"),
         ({"ignore": ["notes"]}, r"no column 'notes' \(\[orders\] ignore names it\)"),
+        ({"ignore": ["amount"]}, r"ignore names 'amount' of orders.csv, which is needed as amount"),
     ],
 )
 def test_an_option_that_names_the_wrong_column_is_refused(opened, asked, said):
     with pytest.raises(ContractError, match=said):
         opened({"orders": asked}, orders=f"{HEADER}1,2024-01-05,3\n")
+
+
+def test_a_column_of_the_contract_may_be_left_out_where_it_is_not_needed(opened):
+    orders = "client_id,order_date,amount,margin\n1,2024-01-05,10,oops\n"
+    tables = opened({"orders": {"ignore": ["margin"]}}, orders=orders)
+    assert "margin" not in tables.orders.columns
+    assert tables.rows["orders"].accepted == 1
+
+
+def test_lines_of_one_order_are_one_order_and_returns_are_none(opened):
+    lines = "1,2024-01-05,10,a\n1,2024-01-05,5,a\n1,2024-01-05,7,b\n1,2024-01-06,-7,c\n"
+    tables = opened(orders=f"client_id,order_date,amount,order_id\n{lines}2,2024-01-07,9,\n")
+    assert orders_placed(tables) == 3

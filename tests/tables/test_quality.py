@@ -144,6 +144,15 @@ def test_one_client_under_two_ids(opened, twin):
     assert found(opened(orders=HEADER + lines(30, ["42", twin])))["two_ids"].count == 1
 
 
+@pytest.mark.parametrize("twin", ["KEY 1", " key 1", "00key 1"])
+def test_ids_written_otherwise_in_the_clients_table_lose_what_is_said_there(opened, twin):
+    clients = f"client_id,size\n{twin},large\nb,small\n"
+    seen = found(opened(orders=HEADER + lines(30, ["key 1", "b"]), clients=clients))
+    assert seen["unlike_ids"].count == 1
+    assert "is not found" in str(seen["unlike_ids"].text)
+    assert "two_ids" not in seen
+
+
 def test_event_types_that_differ_in_capitals(opened):
     rows = "".join(f"a,2024-01-02,{kind}\n" for kind in ("visit", "VISIT", "call"))
     seen = found(
@@ -180,3 +189,11 @@ def test_a_scope_that_no_client_has(opened):
 def test_warnings_come_first(opened):
     tables = opened(orders=HEADER + lines(30) + "a,2024-01-05,-1\n,2024-01-05,1\n")
     assert [finding.severity for finding in tables.findings] == ["warning", "info"]
+
+
+@pytest.mark.parametrize("day", ["2019-03-{:02d}", "{:02d}.03.2019", "5550{:02d}"])
+def test_two_clients_with_one_date_are_not_taken_for_one(opened, day):
+    rows = "".join(f"c{i},{day.format(i + 1)},key\n" for i in range(28))
+    clients = f"client_id,contract_start,size\n{rows}c99,{day.format(3)},key\n"
+    seen = found(opened(orders=HEADER + lines(10, ["c1"]), clients=clients))
+    assert "same_name" not in seen

@@ -22,6 +22,7 @@ def described(tmp_path_factory):
     found = describe(
         book,
         base.panel,
+        orders=3210,
         usual=base.hazard,
         observed=base.observed,
         expected=base.expected,

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from churnlens.results import BookChange, DataFinding, Issue, RemedyResult, RowCounts, Text
+from churnlens.results import (
+    BookChange,
+    DataFinding,
+    Issue,
+    PeriodPoint,
+    RemedyResult,
+    RowCounts,
+    Text,
+    totals,
+)
 
 TWOFOLD = 2.0  # a rise beyond it is said in times, not in percent
 MANY_REFUSED = 0.05  # of the order rows, from which the first page says so
 MANY_UNPLACED = 0.2  # of the clients, missing from the clients table, likewise
 MOST = 0.5  # beyond which nothing is said of groups of clients
-SURE = 0.01  # p-value up to which a rise of the whole book is put on the first page
 
 
 def ranked(issues: Sequence[Issue]) -> tuple[Issue, ...]:
@@ -24,28 +32,77 @@ def ranked(issues: Sequence[Issue]) -> tuple[Issue, ...]:
 
 def verdict_sentences(
     issues: Sequence[Issue],
-    departures_last_year: float,
+    series: Sequence[PeriodPoint],
     smallest_visible_rise: float | None,
     remedies: Sequence[RemedyResult] = (),
     changes: Sequence[BookChange] = (),
     unplaced: float = 0.0,
+    *,
+    until: str,
+    per_year: int = 12,
 ) -> tuple[Text, ...]:
     """Return the two sentences that a manager would say of the review.
 
-    `issues` are ranked; `smallest_visible_rise` is a risk ratio; `changes` are those of the whole
-    book, in the order of time; `unplaced` is the share of clients of whom no group is known.
+    `issues` are ranked; `series` are the departures of the whole book, as its chart shows them;
+    `smallest_visible_rise` is a risk ratio; `changes` are those of the whole book, in the order of
+    time; `unplaced` is the share of clients of whom no group is known; `until` is the last day that
+    the orders cover, ISO; `per_year` is the number of periods in a year.
     """
     if not issues:
-        rose = bool(changes) and changes[-1].ratio > 1 and changes[-1].p_value <= SURE
-        grouped = unplaced <= MOST
-        calm = _rose(changes[-1]) if rose else _nothing(departures_last_year, grouped)
+        calm = _whole_book(series, changes, unplaced <= MOST, per_year, until)
         return (calm, _power(smallest_visible_rise))
     first = issues[0]
-    assert first.title_text is not None  # every issue is written with its title
     mended = [
         r for r in remedies if r.issue_id == first.id and r.verdict == "worked" and r.risk_ratio
     ]
-    return (first.title_text, _mended(mended[-1]) if mended else _cost(issues))
+    cost = _mended(mended[-1]) if mended else _cost(issues)
+    return (_headline(first), cost, *_doubt(first))
+
+
+def _headline(issue: Issue) -> Text:
+    """Return the issue's title; of an unexplained rise that may be chance, one that says so."""
+    assert issue.title_text is not None  # every issue is written with its title
+    if not issue.hint or issue.kind != "unexplained":
+        return issue.title_text
+    if issue.until is not None:
+        return Text(
+            "From {date} to {end}, {segment} may have left more often than before and after; "
+            "nothing on record explains it, and it has passed.",
+            issue.title_text.values,
+        )
+    return Text(
+        "Since {date}, {segment} may leave more often; nothing on record explains it.",
+        issue.title_text.values,
+    )
+
+
+def _doubt(issue: Issue) -> tuple[Text, ...]:
+    """Say how sure a rise is that no driver explains, where it may be chance."""
+    if issue.kind != "unexplained" or issue.onset is None or not issue.p_value:
+        return ()
+    if issue.found_again and not issue.hint:
+        return ()
+    values = {
+        "n": {"type": "number", "value": round(1 / issue.p_value)},
+        "low": {"type": "date", "value": issue.onset.low},
+        "high": {"type": "date", "value": issue.onset.high},
+    }
+    if issue.found_again:
+        return (
+            Text(
+                "Chance alone would show as much in about 1 of {n} such searches; if it is none, "
+                "it began between {low} and {high}.",
+                values,
+            ),
+        )
+    return (
+        Text(
+            "It was not found again on clients left out of the search, and chance alone would "
+            "show as much in about 1 of {n} such searches; if it is none, it began between {low} "
+            "and {high}.",
+            values,
+        ),
+    )
 
 
 def unplaced_share(findings: Sequence[DataFinding], clients: int) -> float:
@@ -107,30 +164,78 @@ def _mended(remedy: RemedyResult) -> Text:
     )
 
 
-def _rose(change: BookChange) -> Text:
-    return Text(
-        "Departures of the whole book rose in {date} by {share} against what was expected; neither "
-        "a driver nor a group of clients stands out.",
-        {
-            "date": {"type": "month", "value": change.date.date},
-            "share": {"type": "percent", "value": change.ratio - 1},
-        },
-    )
+def _whole_book(
+    series: Sequence[PeriodPoint],
+    changes: Sequence[BookChange],
+    grouped: bool,
+    per_year: int,
+    until: str,
+) -> Text:
+    """Say how the whole book does: that more leave since a date, or fewer, or neither."""
+    year = totals(series[-per_year:])
+    last = changes[-1] if changes and changes[-1].sure else None
+    if last is None:
+        return _as_expected(year, until, grouped)
+    since = totals([point for point in series if point.period >= last.date.date])
+    if last.ratio > 1 and since["observed"] > since["expected"]:
+        return _rose(last, since)
+    if last.ratio < 1 and year["observed"] < year["expected"]:
+        return _fell(last, year, until, grouped)
+    return _as_expected(year, until, grouped)
 
 
-def _nothing(departures: float, grouped: bool) -> Text:
-    values = {"departures": {"type": "number", "value": round(departures)}}
-    if not grouped:
+def _rose(change: BookChange, since: Mapping[str, int]) -> Text:
+    values = {"date": {"type": "month", "value": change.date.date}, **_numbers(since)}
+    if change.gradual:
         return Text(
-            "About {departures} clients left in the last year, as many as one would expect of "
-            "this book.",
+            "Departures of the whole book rose step by step from {date} on: {observed} clients "
+            "have left since, where {expected} were expected; neither a driver nor a group of "
+            "clients stands out.",
             values,
         )
     return Text(
-        "About {departures} clients left in the last year, as many as one would expect of this "
-        "book; no group of clients leaves more than it used to.",
+        "Departures of the whole book rose in {date}: {observed} clients have left since, where "
+        "{expected} were expected; neither a driver nor a group of clients stands out.",
         values,
     )
+
+
+def _fell(change: BookChange, year: Mapping[str, int], until: str, grouped: bool) -> Text:
+    values = {"date": {"type": "month", "value": change.date.date}, **_year(year, until)}
+    if not grouped:
+        return Text(
+            "{observed} clients left in the year to {until}, fewer than the {expected} expected: "
+            "since {date} fewer leave.",
+            values,
+        )
+    return Text(
+        "{observed} clients left in the year to {until}, fewer than the {expected} expected: "
+        "since {date} fewer leave, and no group of clients leaves more than it used to.",
+        values,
+    )
+
+
+def _as_expected(year: Mapping[str, int], until: str, grouped: bool) -> Text:
+    values = _year(year, until)
+    if not grouped:
+        return Text(
+            "{observed} clients left in the year to {until} and {expected} were expected, no "
+            "further apart than by chance.",
+            values,
+        )
+    return Text(
+        "{observed} clients left in the year to {until} and {expected} were expected, no further "
+        "apart than by chance; no group of clients leaves more than it used to.",
+        values,
+    )
+
+
+def _year(counts: Mapping[str, int], until: str) -> dict[str, dict[str, object]]:
+    return {"until": {"type": "month", "value": until}, **_numbers(counts)}
+
+
+def _numbers(counts: Mapping[str, int]) -> dict[str, dict[str, object]]:
+    return {name: {"type": "number", "value": count} for name, count in counts.items()}
 
 
 def _power(rise: float | None) -> Text:

@@ -55,14 +55,10 @@ def _raw(tables: Tables, clients: pd.DataFrame) -> pd.DataFrame:
         rows = tables.clients.select("client_id", *names).to_pandas()
         frame = frame.merge(rows, on="client_id", how="left")
     for name in tables.orders_attributes:
-        counts = (
-            tables.orders.drop_null(name)
-            .group_by("client_id", name)
-            .aggregate(n=lambda rows: rows.count())
-            .order_by("client_id", "n", name)
-            .to_pandas()
-        )
-        usual = counts.groupby("client_id")[name].last()  # the value of most of its orders
+        orders = tables.orders.select("client_id", value=name).drop_null("value")
+        counts = orders.group_by("client_id", "value").aggregate(lines=orders.count())
+        rows = counts.order_by("client_id", "lines", "value").to_pandas()
+        usual = rows.groupby("client_id")["value"].last()  # the value of most of its orders
         frame[name] = frame["client_id"].map(usual)
     return frame.drop(columns="client_id")
 

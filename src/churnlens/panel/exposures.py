@@ -26,6 +26,7 @@ from churnlens.results import Skipped, Text
 Array = npt.NDArray[Any]
 BEYOND = "share beyond"
 ROUNDING = 1e-6  # of a mean over orders that are all alike
+RARE = 5  # clients; an event that fewer ever had tells nothing
 LEAST_BEYOND, MOST_BEYOND = 0.005, 0.1  # share of orders beyond a limit that can tell anything
 
 
@@ -100,9 +101,23 @@ def recorded(
     A measure may stand on returns alone, which are no orders, or be the same in every order: then
     nobody had more of it, and to say that those with more left no more would be to say too much.
     """
-    silent = [_untold(e) for e in found]
-    kept = tuple(e for e, why in zip(found, silent, strict=True) if why is None)
-    return kept, tuple(why for why in silent if why is not None)
+    rare = [e for e in found if e.source == "events" and e.measure == "count" and _is_rare(e)]
+    common = [e for e in found if e.driver not in {r.driver for r in rare}]
+    silent = [_untold(e) for e in common]
+    kept = tuple(e for e, why in zip(common, silent, strict=True) if why is None)
+    return kept, (*map(_too_rare, rare), *(why for why in silent if why is not None))
+
+
+def _is_rare(events: Exposure) -> bool:
+    return int((events.values > 0).any(axis=1).sum()) < RARE
+
+
+def _too_rare(events: Exposure) -> Skipped:
+    text = Text(
+        "{driver} was recorded for fewer than {n} clients in all: too few to say what it does.",
+        {"driver": {"type": "driver", "value": events.driver}, "n": RARE},
+    )
+    return Skipped("rare_driver", str(text), text)
 
 
 def _untold(exposure: Exposure) -> Skipped | None:

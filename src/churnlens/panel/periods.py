@@ -18,6 +18,7 @@ import pandas as pd
 from churnlens.config import PeriodName
 from churnlens.results import PERIODS_A_YEAR
 from churnlens.tables import Tables
+from churnlens.tables.model import RETURN
 
 Array = npt.NDArray[Any]
 BASKET_DAYS = 6  # days with an order in a category from which a client can be said to give it up
@@ -205,10 +206,20 @@ def _dense(
 
 def _codes(tables: Tables) -> Any:
     """Return a number for every client that ever ordered, by its id."""
-    ordered = tables.orders.filter(~tables.orders.is_return)
+    ordered = tables.orders.filter(~tables.orders[RETURN])
     ids = ordered.select("client_id").distinct()
     number = ibis.row_number().over(ibis.window(order_by="client_id"))
     return ids.mutate(code=number.cast("int32"))
+
+
+def _lines(tables: Tables, codes: Any) -> Any:
+    """One row an order line: what a measure is called meets no name of ours, it is `v_0` … here."""
+    orders = tables.orders
+    fixed = ("client_id", "order_date", "amount", "margin", "category")
+    own = [name for name in fixed if name in orders.columns]
+    measures = {f"v_{i}": orders[name].cast("float64") for i, name in enumerate(tables.measures)}
+    lines = orders.select(*own, real=~orders[RETURN], **measures)
+    return lines.inner_join(codes, "client_id")
 
 
 def _limits(tables: Tables, codes: Any) -> dict[str, float]:
@@ -220,9 +231,9 @@ def _limits(tables: Tables, codes: Any) -> dict[str, float]:
     if not tables.measures:
         return {}
     every = -(-int(codes.count().execute()) // READ_FOR_LIMITS)
-    o = tables.orders.inner_join(codes.filter(codes.code % every == 0), "client_id")
-    o = o.filter(~o.is_return)
-    wanted = {f"v_{i}": o[name].cast("float64").mean() for i, name in enumerate(tables.measures)}
+    o = _lines(tables, codes.filter(codes.code % every == 0))
+    o = o.filter(o.real)
+    wanted = {f"v_{i}": o[f"v_{i}"].mean() for i in range(len(tables.measures))}
     days = o.group_by("code", "order_date").aggregate(**wanted).to_pandas()
     found = {name: _far(days[f"v_{i}"].to_numpy(float)) for i, name in enumerate(tables.measures)}
     return {name: limit for name, limit in found.items() if limit is not None}
@@ -239,17 +250,16 @@ def _far(values: Array) -> float | None:
 
 def _order_days(tables: Tables, codes: Any, limits: dict[str, float]) -> Any:
     """One row a client and day: gross, net, margin, and sum and count of every measure."""
-    o = tables.orders.inner_join(codes, "client_id")
-    real = ~o.is_return
+    o = _lines(tables, codes)
     sums = {
-        "occasion": real.cast("int32").max(),
-        "gross": ibis.ifelse(real, o.amount, 0.0).sum(),
+        "occasion": o.real.cast("int32").max(),
+        "gross": ibis.ifelse(o.real, o.amount, 0.0).sum(),
         "net": o.amount.sum(),
     }
     if "margin" in o.columns:
         sums["margin"] = o.margin.sum()
     for i, name in enumerate(tables.measures):
-        value = ibis.ifelse(real, o[name], None)
+        value = ibis.ifelse(o.real, o[f"v_{i}"], None)
         sums[f"s_{i}"], sums[f"n_{i}"] = value.sum(), value.count()
         if name in limits:
             sums[f"t_{i}"] = (value > limits[name]).cast("int32").sum()
@@ -303,8 +313,8 @@ def _bought(tables: Tables, codes: Any, cal: Calendar) -> Any:
 
     By day first: the engine takes twice as long to count distinct days by period.
     """
-    o = tables.orders.filter(~tables.orders.is_return).drop_null("category")
-    o = o.inner_join(codes, "client_id")
+    o = _lines(tables, codes).drop_null("category")
+    o = o.filter(o.real)
     days = o.group_by("code", "category", "order_date").aggregate(amount=o.amount.sum())
     of_period = days.group_by("code", "category", period=period_index(days.order_date, cal))
     sums = of_period.aggregate(days=days.count(), amount=days.amount.sum())

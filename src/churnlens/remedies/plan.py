@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 SMALLEST_RATIO = 0.05
 LARGEST_RATIO = 0.95
 FEWEST_OUTSIDE = 10.0
+FEW_A_QUARTER = 5.0
+SMALL_EFFECT = 0.7
 MEASURE = "departures per client and quarter in the scope, against clients outside it"
 MEASURE_ALONE = "departures per client and quarter in the scope, against the level before the start"
 
@@ -33,6 +35,15 @@ SMALL = Text("Too few departures are put down to this issue for a remedy to be t
 NEVER_READABLE = Text(
     "Too few clients leave here: even a remedy that undid all of it would not stand out from"
     " chance within five years. Judge it by what it was to change instead."
+)
+NEVER_COMPARABLE = Text(
+    "There are too few other clients to compare these with: even a remedy that undid all of it"
+    " could not be told within five years from what departures do by themselves. Judge it by what"
+    " it was to change instead, or begin with a part of the clients."
+)
+NEVER_LARGE = Text(
+    "Most who leave here would leave in any case: even a remedy that undid all of it would not"
+    " stand out from chance within five years. Judge it by what it was to change instead."
 )
 
 
@@ -80,12 +91,12 @@ def plan_test(
         return _skipped("small_effect", SMALL, issue)
     ratio = max(ratio, SMALLEST_RATIO)
     counts = _counts(inside, departures)
-    needed = _periods(panel, departures, counts, inside, issue, ratio)
-    if needed is None:
-        return _skipped("never_readable", NEVER_READABLE, issue)
-    readable = panel.calendar.last_day(len(panel.periods) + needed - 1)
+    needed, compared = _periods(panel, departures, counts, inside, issue, ratio)
     last = last_countable(counts.expected, rates.due(panel, departures, inside))
     usual = _per_quarter(counts, panel.calendar.span(3), last)
+    if needed is None:
+        return _skipped("never_readable", _why_never(counts, usual, ratio, compared), issue)
+    readable = panel.calendar.last_day(len(panel.periods) + needed - 1)
     return TestPlan(
         text=_text(issue, as_of, readable, ratio, usual),
         readable_from=readable.isoformat(),
@@ -96,6 +107,19 @@ def plan_test(
 
 def _skipped(code: str, text: Text, issue: Issue) -> Skipped:
     return Skipped(code, f"{issue.id}: {text}", text)
+
+
+def _why_never(counts: Counts, usual: float, ratio: float, compared: int | None) -> Text:
+    """Say why a risk ratio would not stand out where `usual` leave a quarter.
+
+    `compared` is the number of periods it would take were it known what goes on by itself.
+    """
+    if usual < FEW_A_QUARTER:
+        return NEVER_READABLE
+    others = counts.outside_seen
+    if compared is not None and (others is None or others.sum() < counts.seen.sum()):
+        return NEVER_COMPARABLE
+    return NEVER_LARGE if ratio > SMALL_EFFECT else NEVER_READABLE
 
 
 def _counts(inside: Booleans, departures: ByClient) -> Counts:
@@ -112,7 +136,8 @@ def _periods(
     inside: Booleans,
     issue: Issue,
     ratio: float,
-) -> int | None:
+) -> tuple[int | None, int | None]:
+    """Periods until the effect can be read, and until it could were all else known; None: never."""
     span, quarter = np.arange(len(panel.periods)), panel.calendar.span(3)
     step = 0
     if issue.onset is not None:
@@ -121,14 +146,19 @@ def _periods(
     stretches = {"base": span >= step} | ({"calm": span < step} if step else {})
     compared = (inside,) if counts.outside_seen is None else (inside, ~inside)
     seen = [look(panel, departures, who, stretches, len(span)) for who in compared]
-    return periods_needed(
+    inflation = rates.quarterly_inflation(counts, tuple(stretches.values()), quarter)
+    needed = periods_needed(
         seen,
         ratio,
         settling=quarter,
         power=FIRST,
         fading=Fading.of(seen[0].levels, panel, inside, stretches, len(span)),
-        inflation=rates.quarterly_inflation(counts, tuple(stretches.values()), quarter),
+        inflation=inflation,
     )
+    known = periods_needed(
+        seen[:1], ratio, settling=quarter, power=FIRST, inflation=inflation, drift=0.0
+    )
+    return needed, known
 
 
 def _per_quarter(counts: Counts, quarter: int, last: int) -> float:

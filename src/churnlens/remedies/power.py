@@ -91,6 +91,7 @@ def periods_needed(
     power: float,
     inflation: float = 1.0,
     fading: Fading | None = None,
+    drift: float = USUAL_DRIFT,
 ) -> int | None:
     """Return how many periods after the start a risk ratio can be seen with some power.
 
@@ -109,6 +110,8 @@ def periods_needed(
         Factor on the standard error.
     fading : Fading, optional
         How the scope's rise ebbs by itself, where the comparison does not show it.
+    drift : float
+        How far a level moves by itself, in log units, where there is no comparison.
 
     Returns
     -------
@@ -117,13 +120,13 @@ def periods_needed(
     """
     own, *outside = seen
     counted = own.counted(settling)
-    drift = np.full(len(counted), USUAL_DRIFT**2)
+    moved = np.full(len(counted), drift**2)
     for other in outside:
         theirs = 1 / np.maximum(other.counted(settling), 1e-9)
-        drift = drift_variance(other.variance + theirs)
+        moved = drift_variance(other.variance + theirs)
     if fading is not None:
-        drift = drift + fading.at((settling + np.arange(len(counted))) / 2)[1] ** 2
-    compared = 1 / (own.variance + drift)
+        moved = moved + fading.at((settling + np.arange(len(counted))) / 2)[1] ** 2
+    compared = 1 / (own.variance + moved)
     critical = one_test(sides=2)
     for k in range(settling, len(counted)):
         chance = chance_seen(

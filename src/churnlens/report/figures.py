@@ -16,6 +16,7 @@ from churnlens.results import (
     PeriodPoint,
     ReturnCurve,
     Text,
+    totals,
 )
 
 Figure = dict[str, Any]
@@ -173,17 +174,6 @@ def departures(
         [_period_row(p, banded, language) for p in points],
         legend=legend + [("band", say(_BAND))] * banded + [("onset", say(_BEGAN))] * bool(onset),
     )
-
-
-def totals(points: Sequence[PeriodPoint]) -> dict[str, int]:
-    """Return departures `observed` and `expected` over all the points, whole as sentences say them.
-
-    Whoever says how many left beside a chart says these, so that its table adds up to them.
-    """
-    return {
-        "observed": round(sum(p.observed for p in points)),
-        "expected": round(sum(p.expected for p in points)),
-    }
 
 
 def during(

@@ -196,14 +196,16 @@ def how_sure(issue: Issue) -> Text:
     `Very sure` is a cause that failed no check and holds under every definition of leaving;
     one failed check or one definition against makes it `Sure`, more makes it `Fairly sure`. So does
     a change of the whole book by whose dose nobody can be told apart, as there is but the time
-    before, and a driver that costs clients all along, as nobody saw it change.
+    before, a driver that costs clients all along, as nobody saw it change, and one to which no
+    departure at all may be due, by the interval. A rise without a cause is a hint where chance may
+    have made it.
     """
     if issue.kind == "mix":
         return _MIX_SURE
     if issue.verdict != "cause":
-        return _NOT_SURE if (issue.p_value or 0.0) <= 0.05 else _HINT
+        return _HINT if issue.hint else _NOT_SURE
     told_apart = issue.segment or _passed(issue, "dose_response")
-    if issue.kind == "standing" or not told_apart:
+    if issue.kind == "standing" or not told_apart or issue.departures.attributable.low <= 0:
         return _FAIRLY_SURE
     against = _count(issue.evidence, "fail")
     against += issue.definitions_agreeing.of - issue.definitions_agreeing.agree

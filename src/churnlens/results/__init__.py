@@ -30,6 +30,7 @@ from churnlens.results.issues import (
     RuledOut,
     TestPlan,
     Verdict,
+    totals,
 )
 from churnlens.results.remedies import Outlook, OutlookCheck, OutlookMethod, RemedyResult
 from churnlens.results.review import (
@@ -104,4 +105,5 @@ __all__ = [
     "read_review",
     "segment_label",
     "to_json",
+    "totals",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -45,6 +46,10 @@ class DefinitionsAgreeing:
             raise ValueError(f"{self.agree} of {self.of} cannot be")
 
 
+# p-value of a search above which a rise may well be chance: one found again on others, or not
+LIKELY_CHANCE, SURE_RISE = 0.05, 0.01
+
+
 @dataclass(frozen=True)
 class PeriodPoint:
     """One calendar period: departures seen, departures expected, clients at risk.
@@ -59,6 +64,17 @@ class PeriodPoint:
     at_risk: int
     low: float | None = None  # 95 % band of what chance alone would give around `expected`
     high: float | None = None
+
+
+def totals(points: Sequence[PeriodPoint]) -> dict[str, int]:
+    """Return departures `observed` and `expected` over all the points, whole as sentences say them.
+
+    Whoever says how many left says these, so that the chart and its table add up to them.
+    """
+    return {
+        "observed": round(sum(p.observed for p in points)),
+        "expected": round(sum(p.expected for p in points)),
+    }
 
 
 @dataclass(frozen=True)
@@ -160,6 +176,18 @@ class Issue:
     test_plan: TestPlan | None = None
     also_matches: tuple[Segment, ...] = ()  # near-equal segments that were set aside
     named_clients: tuple[str, ...] = ()  # only with --name-clients: behind the departures
+
+    @property
+    def found_again(self) -> bool:
+        """Not denied by clients left out of the search, or by half of all."""
+        return all(e.outcome != "fail" for e in self.evidence if e.check == "held_out")
+
+    @property
+    def hint(self) -> bool:
+        """A rise whose cause is not shown, and that chance alone may have made."""
+        if self.verdict == "cause" or self.kind == "mix":
+            return False
+        return (self.p_value or 0.0) > (LIKELY_CHANCE if self.found_again else SURE_RISE)
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,8 @@ from churnlens.results.checked import Day, of_one_length
 from churnlens.results.estimates import DateEstimate, Estimate
 from churnlens.results.text import Text
 
+SURE_CHANGE = 0.01  # p-value up to which a change of the whole book is put on the first page
+
 
 @dataclass(frozen=True)
 class SurvivalCurve:
@@ -122,3 +124,8 @@ class BookChange:
     ratio: float  # level after over level before
     gradual: bool  # it came in over several periods
     p_value: float
+
+    @property
+    def sure(self) -> bool:
+        """Sure enough to be said on the first page and marked in its chart."""
+        return self.p_value <= SURE_CHANGE

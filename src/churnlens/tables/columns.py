@@ -73,7 +73,8 @@ def match(raw: Raw, name: str, chosen: TableSettings) -> Mapped:
             f"The contract's columns are {known}."
         )
     fixed = {key: _sources(raw, name, key, chosen) for key in FIXED[name]}
-    fixed = {key: sources for key, sources in fixed.items() if sources}
+    _refuse_ignored(raw, name, fixed, chosen)
+    fixed = {k: found for k, found in fixed.items() if found and not {*found} & {*chosen.ignore}}
     _check_needed(raw, name, fixed, chosen)
     # a price that is only a factor of the amount stays a measure: a price rise is a driver
     used = {s for k, found in fixed.items() for s in found if len(found) == 1 or k not in _NUMBERS}
@@ -104,6 +105,19 @@ def require_column(raw: Raw, column: str, why: str) -> None:
         raise ContractError(
             f"{_place(raw)} has no column '{column}' ({why}).{hint} Its columns are {listed}."
         )
+
+
+def _refuse_ignored(
+    raw: Raw, name: str, fixed: Mapping[str, tuple[str, ...]], chosen: TableSettings
+) -> None:
+    """Refuse to leave out a column that the table cannot be used without."""
+    for key in NEEDED[name]:
+        ignored = next((source for source in fixed[key] if source in chosen.ignore), None)
+        if ignored is not None:
+            raise ContractError(
+                f"[{name}] ignore names '{ignored}' of {raw.label}, which is needed as {key}: take "
+                f"it out of ignore, or say in [{name}.columns] which other column is {key}."
+            )
 
 
 def _check_needed(raw: Raw, name: str, fixed: Mapping[str, object], chosen: TableSettings) -> None:

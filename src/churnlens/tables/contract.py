@@ -149,7 +149,8 @@ def stage(
 ) -> Staged:
     """Tag every row and keep the result as a temporary table of the engine.
 
-    `derived` adds columns computed from the others. `unique` names a column whose first kept row
+    `derived` adds columns computed from the others, of which those that begin with two underscores
+    are left out afterwards. `unique` names a column whose first kept row
     stands and whose later rows are refused. The expression has layers (read, tag, show) so that
     every cell is parsed once.
     """
@@ -160,8 +161,8 @@ def stage(
         tagged = _without_repeats(tagged, unique, len(checks))
         checks = (*checks, Check(unique, f"{unique} stands in an earlier row already"))
         sources = (*sources, unique)
-    wanted = dict.fromkeys([*(column.name for column in columns), *(derived or {})])
-    names = tuple(column for column in wanted if not column.startswith("__"))
+    own = (column.name for column in columns if not column.name.startswith("__"))
+    names = tuple(dict.fromkeys([*own, *(derived or {})]))
     shown = tagged.select(ROW, *names, FAILED, _found(tagged, sources).name(FOUND))
     if unique is not None:
         shown = shown.order_by(ROW)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from churnlens.tables.renumbering import Renumbering
 
 TABLE_NAMES = ("orders", "clients", "events", "remedies")
+RETURN = "__return"  # whether an order line is a return; no column of a source begins so
 VALUE_TIER = "value_tier"  # the one attribute that no table holds: the panel works it out
 
 
@@ -29,7 +30,7 @@ class Tables:
         The Ibis backend that computes (DuckDB unless another engine was asked for).
     orders
         Accepted rows dated on or before `as_of`: client_id (string), order_date (date), order_id
-        (string), amount (float64, currency), is_return (boolean), where the source has them
+        (string), amount (float64, currency), `RETURN` (boolean), where the source has them
         margin (float64), category (string), quantity (float64), then one float64 column a measure
         and one string column for each of `orders_attributes`.
     clients

@@ -18,7 +18,7 @@ from churnlens.tables import calendar, companions, quality, renumbering, roles
 from churnlens.tables import columns as cols
 from churnlens.tables.contract import Column, Reading, Split, Staged, stage
 from churnlens.tables.delimited import ROW
-from churnlens.tables.model import VALUE_TIER, Tables
+from churnlens.tables.model import RETURN, VALUE_TIER, Tables
 from churnlens.tables.reading import Raw, read_all
 from churnlens.tables.sources import locate
 
@@ -54,6 +54,12 @@ def open_source(source: Path | str, settings: Settings, as_of: dt.date | None = 
     connection = connect(settings.engine)
     raws = read_all(connection, located, settings)
     return _checked(connection, raws, settings, as_of or settings.as_of)
+
+
+def orders_placed(tables: Tables) -> int:
+    """Return how many orders there are: lines of one order number are one, returns are none."""
+    sales = tables.orders.filter(~tables.orders[RETURN])
+    return int(sales.order_id.nunique().to_pyarrow().as_py())
 
 
 def connect(engine: str | None) -> Any:
@@ -143,7 +149,7 @@ def _stage_orders(connection: Any, raw: Raw, settings: Settings) -> tuple[Staged
         if name not in mapped.fixed:  # `category` may be an attribute too
             cols.require_column(raw, name, "[orders] attributes names it")
             columns.append(cols.text_column(raw, name))
-    derived = {"order_id": _order_number, "is_return": _is_return}
+    derived = {"order_id": _order_number, RETURN: _is_return}
     hidden = _return_sign(raw, chosen.returns)
     return stage(connection, raw, "orders", [*columns, *hidden], derived), measures
 
@@ -194,7 +200,7 @@ def _span(orders: Staged, as_of: dt.date | None) -> tuple[dt.date, dt.date]:
     span = kept.aggregate(
         first=kept.order_date.min(),
         last=kept.order_date.max(),
-        first_sale=kept.order_date.min(where=~kept.is_return),
+        first_sale=kept.order_date.min(where=~kept[RETURN]),
     )
     seen = span.to_pyarrow().to_pylist()[0]
     if seen["first"] is None:

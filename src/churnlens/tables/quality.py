@@ -10,7 +10,7 @@ import ibis.expr.types as ir
 
 from churnlens.results import DataFinding, Text
 from churnlens.tables import calendar, refusals, units
-from churnlens.tables.model import Tables
+from churnlens.tables.model import RETURN, Tables
 from churnlens.tables.refusals import percent
 
 _MOSTLY_MISSING = 0.5  # of a measure's cells
@@ -68,7 +68,7 @@ def _after_as_of(tables: Tables) -> Iterator[DataFinding]:
 def _returns_and_measures(tables: Tables) -> Iterator[DataFinding]:
     """One pass over the orders for everything that is counted row by row."""
     orders = tables.orders
-    asked = {"rows": orders.count(), "returns": orders.is_return.sum()}
+    asked = {"rows": orders.count(), "returns": orders[RETURN].sum()}
     for i, name in enumerate(tables.measures):
         column = orders[name]
         asked |= {f"filled{i}": column.count(), f"low{i}": column.min(), f"high{i}": column.max()}
@@ -153,7 +153,7 @@ def _repeated(rows: int, step: int) -> Text:
 
 def _bulk_buyers(tables: Tables) -> Iterator[DataFinding]:
     """Find who ordered on one day only, for more than nearly all others brought in all."""
-    sales = tables.orders.filter(~tables.orders.is_return)
+    sales = tables.orders.filter(~tables.orders[RETURN])
     clients = sales.group_by("client_id").aggregate(
         first=sales.order_date.min(), last=sales.order_date.max(), revenue=sales.amount.sum()
     )
@@ -201,11 +201,10 @@ def _count(table: ibis.Table) -> int:
 
 
 def _two_ids(tables: Tables) -> Iterator[DataFinding]:
+    """Look for ids that differ only in how they are written: in the orders, and beside them."""
     ids = tables.orders.select("client_id").distinct()
-    if tables.clients is not None:
-        ids = ids.union(tables.clients.select("client_id"), distinct=True)
-    plain = _plain_id(ids.client_id)
-    same = ids.group_by(plain=plain).aggregate(ids=ids.count())
+    ids = ids.mutate(plain=_plain_id(ids.client_id))
+    same = ids.group_by("plain").aggregate(ids=ids.count())
     same = same.filter(same.ids > 1)
     if count := _count(same):
         text = Text(
@@ -214,6 +213,18 @@ def _two_ids(tables: Tables) -> Iterator[DataFinding]:
             {"clients": count},
         )
         yield DataFinding("two_ids", "warning", text, count)
+    if tables.clients is None:
+        return
+    known = tables.clients.select("client_id", plain=_plain_id(tables.clients.client_id))
+    unlike = ids.anti_join(known, "client_id").semi_join(known, "plain")
+    if count := _count(unlike):
+        text = Text(
+            "{clients} clients stand in the clients table under an id that differs from that in "
+            "the orders in capitals, spaces or leading zeros alone, so what is said of them there "
+            "is not found. Write the ids alike in both.",
+            {"clients": count},
+        )
+        yield DataFinding("unlike_ids", "warning", text, count)
 
 
 def _plain_id(written: ir.StringValue) -> ir.StringValue:
@@ -258,8 +269,14 @@ def _attributes(tables: Tables) -> Iterator[DataFinding]:
             {"attribute": name.replace("_", " "), "values": values, "clients": seen["rows"]},
         )
         yield DataFinding("attribute_per_client", "info", text, values)
-        if values >= 0.9 * filled:
+        if values >= 0.9 * filled and _is_name(clients[name]):
             yield from _same_name(clients, name)
+
+
+def _is_name(column: ir.StringValue) -> bool:
+    """Whether most of a column's values are words: dates and numbers may be shared by chance."""
+    words = column.re_search(r"[^0-9TZ\s.,:/+-]").mean()
+    return bool((words.to_pyarrow().as_py() or 0) > 0.5)
 
 
 def _same_name(clients: ibis.Table, name: str) -> Iterator[DataFinding]:
@@ -281,8 +298,9 @@ def _exits(tables: Tables) -> Iterator[DataFinding]:
     if clients is None or "closed_on" not in clients.columns:
         return
     closed = clients.filter(clients.closed_on.notnull()).select("client_id", "closed_on")
-    later = tables.orders.join(closed, "client_id")
-    later = later.filter((later.order_date > later.closed_on) & ~later.is_return)
+    sales = tables.orders.filter(~tables.orders[RETURN]).select("client_id", "order_date")
+    later = sales.join(closed, "client_id")
+    later = later.filter(later.order_date > later.closed_on)
     if count := _count(later.select("client_id").distinct()):
         text = Text(
             "{clients} clients ordered after the day on which they are said to have closed.",

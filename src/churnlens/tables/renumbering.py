@@ -17,7 +17,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from churnlens.results import DataFinding, Text
-from churnlens.tables.model import Tables
+from churnlens.tables.model import RETURN, Tables
 
 Array = npt.NDArray[Any]
 FEWEST = 20  # ids beyond the usual that end, and that begin
@@ -27,6 +27,8 @@ MOST = 0.3  # least part of the ids then in use that end
 ALIKE = 0.35  # most difference of the median log order size between those that end and begin
 WITHIN = 3  # months in which an old id has its last order, and a new one its first
 FEW_VALUES = 24  # an attribute with more is not looked through
+# Columns beside the attributes, which may have any name but one that begins so.
+_FIRST, _LAST, _SIZE, _ORIGIN = "__first", "__last", "__size", "__origin"
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,7 @@ def renumbered(tables: Tables) -> Renumbering | None:
             continue
         for value, rows in frame.groupby(column):
             name = None if attribute is None else str(value)
-            found = _in_group(rows, int(frame["last"].max()), attribute, name)
+            found = _in_group(rows, int(frame[_LAST].max()), attribute, name)
             if found is not None and (best is None or found[0] > best[0]):
                 best = found
     return None if best is None else best[1]
@@ -66,10 +68,13 @@ def _lives(tables: Tables) -> pd.DataFrame:
 
     Ids seen for one month are left out: whoever orders once begins and ends.
     """
-    sales = tables.orders.filter(~tables.orders.is_return)
+    sales = tables.orders.filter(~tables.orders[RETURN])
     asked = {n: sales[n].mode() for n in tables.orders_attributes}
     lives = sales.group_by("client_id").aggregate(
-        first=sales.order_date.min(), last=sales.order_date.max(), size=sales.amount.mean(), **asked
+        sales.order_date.min().name(_FIRST),
+        sales.order_date.max().name(_LAST),
+        sales.amount.mean().name(_SIZE),
+        **asked,
     )
     if tables.clients is not None:
         own = [n for n in tables.attributes if n in tables.clients.columns and n not in asked]
@@ -77,20 +82,20 @@ def _lives(tables: Tables) -> pd.DataFrame:
             "client_id_right"
         )
     frame: pd.DataFrame = lives.to_pandas().sort_values("client_id", ignore_index=True)
-    for end in ("first", "last"):
+    for end in (_FIRST, _LAST):
         days = pd.to_datetime(frame[end])
         frame[end] = days.dt.year * 12 + days.dt.month - 1
-    frame["origin"] = frame["first"].min()
-    for end in ("first", "last"):
-        frame[end] -= frame["origin"]
-    return frame[frame["last"] > frame["first"]]
+    frame[_ORIGIN] = frame[_FIRST].min()
+    for end in (_FIRST, _LAST):
+        frame[end] -= frame[_ORIGIN]
+    return frame[frame[_LAST] > frame[_FIRST]]
 
 
 def _in_group(
     rows: pd.DataFrame, months: int, attribute: str | None, value: str | None
 ) -> tuple[tuple[float, float], Renumbering] | None:
     """Renumbering among these ids, with how clear it is and how many of those in use it took."""
-    first, last = rows["first"].to_numpy(), rows["last"].to_numpy()
+    first, last = rows[_FIRST].to_numpy(), rows[_LAST].to_numpy()
     periods = months + 1
     if periods < 4 * WITHIN or len(rows) < 2 * FEWEST:
         return None
@@ -109,9 +114,9 @@ def _in_group(
         return None
     gone = (last > month - WITHIN) & (last <= month)
     new = (first >= month) & (first < month + WITHIN)
-    if not _same_size(rows["size"].to_numpy(float), gone, new):
+    if not _same_size(rows[_SIZE].to_numpy(float), gone, new):
         return None
-    begins = int(rows["origin"].iloc[0]) + month
+    begins = int(rows[_ORIGIN].iloc[0]) + month
     moved_on = pd.Timestamp(begins // 12, begins % 12 + 1, 1)
     ids = tuple(rows["client_id"].to_numpy()[gone].tolist())
     found = Renumbering(attribute, value, moved_on, int(new.sum()), ids)

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from churnlens.results import DataFinding, Text
-from churnlens.tables.model import Tables
+from churnlens.tables.model import RETURN, Tables
 
 FACTOR = 5.0  # least jump of the typical value, up or down, that no business makes in a month
 SUDDEN = 0.8  # of the jump lies between the month before it and the month after
@@ -71,7 +71,7 @@ def _sums(tables: Tables, attributes: tuple[str, ...]) -> ibis.Table:
     The one pass over the orders; its few rows are then added up by one attribute after the other.
     `a0` … are the attributes.
     """
-    lines = tables.orders.filter(~tables.orders.is_return)
+    lines = tables.orders.filter(~tables.orders[RETURN])
     asked: dict[str, Any] = {"month": lines.order_date.truncate("M")}
     for i, name in enumerate(tables.measures):
         asked[f"log{i}"] = ibis.ifelse(lines[name] > 0, lines[name], ibis.null("float64")).ln()

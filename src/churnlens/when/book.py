@@ -40,6 +40,7 @@ def describe(
     book: Book,
     panel: Panel,
     *,
+    orders: int,
     usual: Array,
     observed: Array,
     expected: Array,
@@ -57,6 +58,8 @@ def describe(
     ----------
     book, panel
         Everything known of every client, and its panel under the definition used.
+    orders
+        How many there are in all.
     usual
         Chance of a departure per client and period had nothing changed, float[n, T].
     observed, expected
@@ -72,7 +75,7 @@ def describe(
     rise = visible_rise(panel, expected, dated)
     view = results.Book(
         clients=len(clients),
-        orders=int(clients["days"].sum()),
+        orders=orders,
         first_date=str(clients["first"].min())[:10],
         last_date=str(clients["last"].max())[:10],
         set_apart=panel.set_apart,

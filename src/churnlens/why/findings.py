@@ -30,6 +30,7 @@ from churnlens.which.scan import Window
 from churnlens.which.since import log_evidence
 from churnlens.why import second_opinion
 from churnlens.why.attribution import Attribution, Settled
+from churnlens.why.candidates import Candidate
 from churnlens.why.case import Case
 from churnlens.why.checks import came_first, dose_refuted, only_after
 from churnlens.why.model import Term, agreeing
@@ -78,7 +79,7 @@ def shift_issue(
     driver = case.candidate.driver
     direction: Literal["more", "less"] = "more" if move.shift > 0 else "less"
     subject = move.exposure.subject
-    apart = (r.candidate for r in case.rivals if r.relation == "inseparable")
+    apart = tuple(r.candidate for r in case.rivals if r.relation == "inseparable")
     rivals = tuple(c.move.exposure.subject for c in apart)
     until = _last_period(move, cal)
     title = shift_title(subject, direction, move.segment, (onset, until), verdict, rivals)
@@ -108,7 +109,7 @@ def shift_issue(
             "driver_series": driver_series(case.baseline, case.candidate),
             "dose": dose_points(settled, case.candidate),
             "lead_lag": case.timing.points,
-            "unknown": _unknown(case, verdict, rivals, finding.evidence),
+            "unknown": _unknown(case, verdict, apart, finding.evidence),
         },
     )
 
@@ -354,7 +355,7 @@ def _issue(
 
 
 def _unknown(
-    case: Case, verdict: str, rivals: tuple[str, ...], evidence: tuple[Evidence, ...]
+    case: Case, verdict: str, apart: tuple[Candidate, ...], evidence: tuple[Evidence, ...]
 ) -> tuple[Text, ...]:
     out = []
     if any((e.check, e.outcome) == (second_opinion.NAME, "fail") for e in evidence):
@@ -365,14 +366,8 @@ def _unknown(
                 "compare after a quarter."
             )
         )
-    if rivals:
-        out.append(
-            Text(
-                "{driver} moved in the same clients at the same time. What would decide: change "
-                "only one of the two for a part of these clients, and compare after a quarter.",
-                {"driver": {"type": "driver", "value": rivals[0]}},
-            )
-        )
+    if apart:
+        out.append(_moved_too(case, apart[0]))
     elif verdict == "cannot_tell":
         out.append(_doubt(case, {e.check for e in evidence if e.outcome == "fail"}))
     if case.candidate.shape == "flat":
@@ -389,6 +384,26 @@ def _unknown(
         )
     )
     return tuple(out)
+
+
+def _moved_too(case: Case, rival: Candidate) -> Text:
+    """Say of a driver that cannot be told apart when it moved in the same clients."""
+    start = rival.move.start
+    values = {
+        "driver": {"type": "driver", "value": rival.move.exposure.subject},
+        "date": {"type": "date", "value": period_start(case.baseline.panel.calendar, start)},
+    }
+    if start != case.candidate.move.start:
+        return Text(
+            "{driver} moved in the same clients too, in {date}. What would decide: change only one "
+            "of the two for a part of these clients, and compare after a quarter.",
+            values,
+        )
+    return Text(
+        "{driver} moved in the same clients at the same time. What would decide: change only one "
+        "of the two for a part of these clients, and compare after a quarter.",
+        values,
+    )
 
 
 def _doubt(case: Case, failed: set[str]) -> Text:

@@ -159,7 +159,10 @@ _Aside = Literal["symptom", "bystander", "no_effect", "cannot_tell"]
 _BESIDE: dict[str | None, tuple[_Aside, Text]] = {
     "inseparable": (
         "cannot_tell",
-        Text("It moved together with {cause}; the records cannot tell which of the two it is."),
+        Text(
+            "It moved for the same clients as {cause}; the records cannot tell which of the two it "
+            "is."
+        ),
     ),
     "channel": (
         "symptom",

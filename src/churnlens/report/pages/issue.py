@@ -8,7 +8,7 @@ from typing import Any
 from churnlens.report import charts, figures, words
 from churnlens.report.language import Language
 from churnlens.report.pages.verdict import issue_line
-from churnlens.results import Evidence, Issue, Review, Text
+from churnlens.results import Evidence, Issue, Review, Text, totals
 
 _BETWEEN = Text("It began between {low} and {high}.")
 _ALL_ALONG = Text("In every period looked at")
@@ -34,15 +34,15 @@ _AT_ONCE = {
     "quarter": Text("Departures followed within a quarter."),
 }
 _EXCESS = Text(
-    "{observed} left where {expected} were expected; {excess} ({interval}) come from this."
+    "{observed} left, {expected} would have without it; {excess} ({interval}) come from this."
 )
 # A driver need not reach all of its segment, nor at once; the chart beside it counts everyone.
 _EXCESS_REACHED = Text(
-    "Of those it reached, {observed} left where {expected} were expected; {excess} ({interval}) "
+    "Of those it reached, {observed} left, {expected} would have without it; {excess} ({interval}) "
     "come from this."
 )
 _CLIENTS = Text("{n} clients")
-_RIVALS = Text("Cannot be told apart from {drivers}: they moved together.")
+_RIVALS = Text("Cannot be told apart from {drivers}: both moved for these clients.")
 _ALSO = Text("Nearly the same: {segments}.")
 _MARGIN = Text("Margin: {money} a year ({interval}).")
 _NOT_WRITTEN = Text("No test has been written down: no record says yet what a remedy would undo.")
@@ -51,6 +51,14 @@ _DEPARTURES = Text("{observed} of these clients left where {expected} were expec
 _DEPARTURES_SINCE = Text("{observed} of these clients left since {date}; {expected} were expected")
 _DEPARTURES_SPAN = Text(
     "{observed} of these clients left from {date} to {end}; {expected} were expected"
+)
+# What is expected in a chart is what would be without any of the issues.
+_WITHOUT_ISSUES = Text("{observed} of these clients left; {expected} without any issue")
+_WITHOUT_ISSUES_SINCE = Text(
+    "{observed} of these clients left since {date}; {expected} without any issue"
+)
+_WITHOUT_ISSUES_SPAN = Text(
+    "{observed} of these clients left from {date} to {end}; {expected} without any issue"
 )
 _DRIVER = Text("{driver}, on average")
 _DRIVER_WENT = Text("{driver} went from {before} to {after} on average")
@@ -96,7 +104,7 @@ def issue_page(issue: Issue, review: Review, language: Language) -> dict[str, An
         "why_more": _why_more(issue, language),
         "sure_more": [language.say(text) for text in _sure_more(issue)],
         "cost_more": _cost_more(issue, language),
-        "charts": _charts(issue, language),
+        "charts": _charts(issue, language, several=len(review.issues) > 1),
         "checks": [check(evidence, language, issue.driver) for evidence in issue.evidence],
         "unknown": [language.sentence(text) for text in issue.unknown],
         "clients": [language.name(client, 200) for client in issue.named_clients],
@@ -196,14 +204,14 @@ def _cost_more(issue: Issue, language: Language) -> list[str]:
     return found
 
 
-def _charts(issue: Issue, language: Language) -> list[dict[str, Any]]:
+def _charts(issue: Issue, language: Language, several: bool) -> list[dict[str, Any]]:
     """Return the charts that the issue has data for, in reading order, sized to fill rows."""
     name = language.name(language.say(words.measured(issue)), 80) if issue.driver else ""
     moved = issue.driver_onset or issue.onset
     draw: list[tuple[bool, str, Callable[[tuple[int, int]], figures.Figure | None]]] = [
         (
             len(issue.series) > 1,
-            _departures_title(issue, language),
+            _departures_title(issue, language, several),
             lambda size: figures.departures(issue.series, issue.onset, language, size, issue.until),
         ),
         (
@@ -236,15 +244,23 @@ def _charts(issue: Issue, language: Language) -> list[dict[str, Any]]:
     ]
 
 
-def _departures_title(issue: Issue, language: Language) -> str:
-    """Say how many left and were expected in the periods that the chart marks, as its table has."""
+def _departures_title(issue: Issue, language: Language, several: bool) -> str:
+    """Say how many left and were expected in the periods that the chart marks, as its table has.
+
+    Beside `several` issues, that what was expected is without any of them.
+    """
     if issue.onset is None:
-        return language.say(_DEPARTURES, **figures.totals(issue.series))
+        text = _WITHOUT_ISSUES if several else _DEPARTURES
+        return language.say(text, **totals(issue.series))
     dates = {"date": language.within(issue.onset.date)}
     if issue.until:
         dates["end"] = language.within(issue.until.date)
-    counts = figures.totals(figures.during(issue.series, issue.onset, issue.until))
-    return language.say(_DEPARTURES_SPAN if issue.until else _DEPARTURES_SINCE, **counts, **dates)
+    counts = totals(figures.during(issue.series, issue.onset, issue.until))
+    if several:
+        text = _WITHOUT_ISSUES_SPAN if issue.until else _WITHOUT_ISSUES_SINCE
+    else:
+        text = _DEPARTURES_SPAN if issue.until else _DEPARTURES_SINCE
+    return language.say(text, **counts, **dates)
 
 
 def _driver_title(issue: Issue, name: str, language: Language) -> str:

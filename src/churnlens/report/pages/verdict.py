@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 
 from churnlens.report import charts, figures, words
 from churnlens.report.language import Language
-from churnlens.results import PERIODS_A_YEAR, DateEstimate, Issue, Review, Text
+from churnlens.results import PERIODS_A_YEAR, DateEstimate, Issue, Review, Text, totals
 
 _ALL_ALONG = Text("all along")
 _CLIENTS = Text("clients in the book")
 _LEFT_YEAR = Text("left in the last year")
+_LEFT_YEAR_TO = Text("left in the year to {date}")
 _EXPECTED_YEAR = Text("were expected to")
 _AT_STAKE = Text("a year lost to issues")
 _CHART_YEAR = Text("Of the whole book, {observed} left in the last year; {expected} were expected")
+_CHART_YEAR_TO = Text(
+    "Of the whole book, {observed} left in the year to {date}; {expected} were expected"
+)
 _CHART_SINCE = Text("Of the whole book, {observed} left since {date}; {expected} were expected")
 _CHART_SPAN = Text(
     "Of the whole book, {observed} left from {date} to {end}; {expected} were expected"
 )
+_LONGEST = {"week": 7, "month": 31, "quarter": 92}  # days
 _NO_ISSUE = Text("No issue was found.")
 
 
@@ -53,23 +59,30 @@ def _chart_title(review: Review, language: Language) -> str:
     onset, until = _marked(review)
     points = review.book.series
     if onset is None:
-        return language.say(_CHART_YEAR, **figures.totals(points[-PERIODS_A_YEAR[review.period] :]))
+        year = totals(points[-PERIODS_A_YEAR[review.period] :])
+        if _is_cut_off(review):
+            return language.say(_CHART_YEAR_TO, date=language.month(review.book.last_date), **year)
+        return language.say(_CHART_YEAR, **year)
     dates = {"date": language.within(onset.date)}
     if until:
         dates["end"] = language.within(until.date)
-    counts = figures.totals(figures.during(points, onset, until))
+    counts = totals(figures.during(points, onset, until))
     return language.say(_CHART_SPAN if until else _CHART_SINCE, **counts, **dates)
 
 
 def _marked(review: Review) -> tuple[DateEstimate | None, DateEstimate | None]:
-    """Onset and end of the costliest issue that has a date, else the book's own change.
+    """Onset and end of the costliest issue that has a date, else the book's last change.
 
-    Where the book's make-up changed, what is expected rose with what was seen: nothing to mark.
+    One that is not sure is not marked. Where the book's make-up changed, what is expected rose with
+    what was seen: nothing to mark.
     """
     if review.issues and review.issues[0].kind == "mix":
         return None, None
     dated = [(issue.onset, issue.until) for issue in review.issues if issue.onset]
-    return dated[0] if dated else (review.book.change, None)
+    if dated:
+        return dated[0]
+    sure = [change.date for change in review.book.changes[-1:] if change.sure]
+    return (sure[0] if sure else None), None
 
 
 def _key_figures(review: Review, language: Language) -> list[dict[str, str]]:
@@ -79,13 +92,27 @@ def _key_figures(review: Review, language: Language) -> list[dict[str, str]]:
     # who was set apart never was a client, and is in none of the other figures
     found = [(language.number(book.clients - book.set_apart), _CLIENTS)]
     if last:
-        counts = figures.totals(last)
-        found.append((language.number(counts["observed"]), _LEFT_YEAR))
+        counts = totals(last)
+        to = words.fill(_LEFT_YEAR_TO, date={"type": "month", "value": book.last_date})
+        left = to if _is_cut_off(review) else _LEFT_YEAR
+        found.append((language.number(counts["observed"]), left))
         found.append((language.number(counts["expected"]), _EXPECTED_YEAR))
     if review.issues:
         lost = sum(issue.revenue_per_year.value for issue in review.issues)
         found.append((language.money(lost), _AT_STAKE))
     return [{"number": number, "counts": language.say(text)} for number, text in found]
+
+
+def _is_cut_off(review: Review) -> bool:
+    """Say whether the departures end a period or more before the day that the review is of.
+
+    Then the orders do, and the last year is not that of the heading.
+    """
+    points = review.book.series
+    if not points:
+        return False
+    day, start = (dt.date.fromisoformat(d) for d in (review.as_of, points[-1].period))
+    return (day - start).days > _LONGEST[review.period]
 
 
 def _since(issue: Issue, language: Language) -> str:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from churnlens.report import charts, figures, tenure
+from churnlens.report import charts, figures, tenure, words
 from churnlens.report.language import Language
 from churnlens.results import (
     PERIODS_A_YEAR,
+    Book,
     BookChange,
     CohortSplit,
     ExitCurve,
@@ -17,23 +18,28 @@ from churnlens.results import (
     SurvivalCurve,
     TenureRisk,
     Text,
+    totals,
 )
 
 _ROSE = Text(
-    "Departures of the whole book rose in {date} by {share} against what was expected, all at once "
-    "(the date lies between {low} and {high})."
+    "Departures of the whole book rose in {date}, all at once (the "
+    "date lies between {low} and {high}): {seen} left before it "
+    "where {due} were expected, then {observed} where {expected} were."
 )
 _ROSE_SLOWLY = Text(
-    "Departures of the whole book rose from {date} on by {share} against what was expected, step "
-    "by step (the start lies between {low} and {high})."
+    "Departures of the whole book rose from {date} on, step by step "
+    "(the start lies between {low} and {high}): {seen} left before it "
+    "where {due} were expected, then {observed} where {expected} were."
 )
 _FELL = Text(
-    "Departures of the whole book fell in {date} by {share} against what was expected, all at once "
-    "(the date lies between {low} and {high})."
+    "Departures of the whole book fell in {date}, all at once (the "
+    "date lies between {low} and {high}): {seen} left before it "
+    "where {due} were expected, then {observed} where {expected} were."
 )
 _FELL_SLOWLY = Text(
-    "Departures of the whole book fell from {date} on by {share} against what was expected, step "
-    "by step (the start lies between {low} and {high})."
+    "Departures of the whole book fell from {date} on, step by step "
+    "(the start lies between {low} and {high}): {seen} left before it "
+    "where {due} were expected, then {observed} where {expected} were."
 )
 _UNCHANGED = Text("No change in the departures of the whole book stands out from chance.")
 _POWER = Text(
@@ -73,7 +79,7 @@ def when(review: Review, language: Language) -> list[dict[str, Any]]:
         "risk_title": _risk_title(book.tenure_risk, language),
         "exits_title": _exits_title(book.exits, language),
     }
-    said = [_change(change, language) for change in book.changes]
+    said = [_change(change, book, language) for change in book.changes]
     return [
         {**drawn, **titles, "changes": said or _unchanged(book.smallest_visible_rise, language)}
     ]
@@ -135,15 +141,27 @@ def _unchanged(rise: float | None, language: Language) -> list[str]:
     return [*said, language.say(_POWER, rise=language.percent(rise - 1))]
 
 
-def _change(change: BookChange, language: Language) -> str:
+def _change(change: BookChange, book: Book, language: Language) -> str:
+    """Say when and how a change came, and how many left before and after it.
+
+    Before it: since the change before; after it: up to the next.
+    """
     rose = change.ratio >= 1
     text = (_ROSE_SLOWLY if rose else _FELL_SLOWLY) if change.gradual else _ROSE if rose else _FELL
-    return language.say(
+    day, dates = change.date.date, [other.date.date for other in book.changes]
+    start = max((other for other in dates if other < day), default="")
+    end = min((other for other in dates if other > day), default="9999")
+    before = totals([point for point in book.series if start <= point.period < day])
+    said = language.say(
         text,
-        share=language.percent(abs(change.ratio - 1)),
-        date=language.period_name(change.date.date),
+        seen=before["observed"],
+        due=before["expected"],
+        **totals([point for point in book.series if day <= point.period < end]),
+        date=language.period_name(day),
         **{k: language.within(getattr(change.date, k)) for k in ("low", "high")},
     )
+    chance = None if change.sure else words.chance(change.p_value)
+    return f"{said} {language.say(chance)}" if chance else said
 
 
 def _cohorts(split: CohortSplit | None, language: Language) -> list[str]:
