@@ -53,5 +53,5 @@ def test_where_counts_say_enough_orders_are_not_asked(draw_blurred, monkeypatch)
     sure = dataclasses.replace(base, panel=dataclasses.replace(base.panel, likelihood=None))
     assert log_evidence(sure, half(base), START) is None
     assert log_evidence(base, np.zeros_like(half(base)), START) is None
-    monkeypatch.setattr(since, "MOST_CLIENTS", 100)
+    monkeypatch.setattr(since, "MOST_WEIGHED", 100)
     assert log_evidence(base, half(base), START) is None

@@ -57,9 +57,9 @@ def strongest(
 ) -> Rise | None:
     """Return the segment that rose most, of one or two attributes that do not change by period.
 
-    Clients are shuffled until ten shuffles show as much, at most 399 times (Besag & Clifford 1991).
-    Each kind of segment, by the number of attributes and whether one value of each is named, pays
-    what it gains in half of the first shuffles.
+    Starts are a month apart. Clients are shuffled until ten shuffles show as much, at most 399
+    times (Besag & Clifford 1991). Each kind of segment, by the number of attributes and whether one
+    value of each is named, pays what it gains in half of the first shuffles.
 
     Returns
     -------
@@ -72,7 +72,8 @@ def strongest(
         return None
     cells = collapse(lasting, n)
     looked = tuple(g for g in groups(cells.attributes) if g.order)
-    table = _table(baseline, when)
+    starts = np.arange(when.first, when.last, baseline.panel.calendar.span(1))
+    table = _table(baseline, starts)
     own = _gains(looked, cells, table, cells.at)
     rng = np.random.default_rng(seed)
     first = _shuffled(looked, cells, table, rng)
@@ -86,12 +87,12 @@ def strongest(
         shuffles += len(gains)
         if as_much >= ENOUGH:
             break
-    group, index, start = _simplest(looked, cells, own, prices)
+    group, index, at = _simplest(looked, cells, own, prices)
     p = (1 + as_much) / (1 + shuffles)
-    return Rise(group.segment(index), bool(group.plain[index]), start + when.first, p)
+    return Rise(group.segment(index), bool(group.plain[index]), int(starts[at]), p)
 
 
-def _table(baseline: Baseline, when: Times) -> Array:
+def _table(baseline: Baseline, starts: Array) -> Array:
     """Log-likelihoods by client, level, raise and start, over those at no raise and level 1.
 
     float32[n, levels, raises, starts].
@@ -101,8 +102,7 @@ def _table(baseline: Baseline, when: Times) -> Array:
     counted = likelihood.possible & (baseline.expected > 0)
     due = np.where(likelihood.log_ratio > -np.inf, baseline.hazard, 0).astype(np.float64)
     onset = np.exp(np.minimum(likelihood.log_ratio, LARGEST), dtype=np.float64)
-    starts = slice(when.first, when.last)
-    table = np.empty((len(due), len(LEVELS), len(RAISES), when.starts), np.float32)
+    table = np.empty((len(due), len(LEVELS), len(RAISES), len(starts)), np.float32)
 
     def fill(at: tuple[int, int]) -> None:
         level, more = LEVELS[at[0]], RAISES[at[1]]

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from churnlens.panel.threads import over_chunks
 from churnlens.when import shapes
 from churnlens.which.baseline import Baseline
-from churnlens.which.by_orders import LARGEST, MOST_CLIENTS
+from churnlens.which.by_orders import LARGEST
 from churnlens.which.windows import LEVEL_PRIOR
 
 Array = npt.NDArray[Any]
@@ -25,6 +25,7 @@ RAMPS = (0, 3, 6)  # months that a rise takes to come in
 RISES = np.geomspace(1.25, 8.0, 6)
 LEVELS = np.exp(np.linspace(-1.0, 1.0, 9))  # of the segment before it, over the baseline's
 REACH = 8  # months around a start that is known roughly
+MOST_WEIGHED = 100_000_000  # client-periods in all rises tried: some 8,000 clients for four years
 
 
 def log_evidence(baseline: Baseline, inside: Array, around: int) -> Array | None:
@@ -40,20 +41,21 @@ def log_evidence(baseline: Baseline, inside: Array, around: int) -> Array | None
     Returns
     -------
     Log-likelihood, rises of every size alike likely beforehand, float[ramps, T], −∞ where a start
-    is farther than eight months off. None where departures are known for sure, or for more than
-    8,000 clients: there counts say enough.
+    is farther than eight months off. None where departures are known for sure, nobody is in the
+    segment, or more than some thousands: there counts say enough.
     """
     likelihood, rows = baseline.panel.likelihood, np.flatnonzero(inside.any(axis=1))
-    if likelihood is None or not 0 < len(rows) <= MOST_CLIENTS:
+    cal, periods = baseline.panel.calendar, inside.shape[1]
+    reach = cal.span(REACH)
+    near = range(max(around - reach, 0), min(around + reach + 1, periods))
+    weighed = len(rows) * periods * len(near) * len(RAMPS) * len(RISES)
+    if likelihood is None or not 0 < weighed <= MOST_WEIGHED:
         return None
     due = np.where(likelihood.log_ratio[rows] > -np.inf, baseline.hazard[rows], 0.0)
     onset = np.exp(np.minimum(likelihood.log_ratio[rows], LARGEST), dtype=np.float64)
     counted = likelihood.possible[rows] & inside[rows] & (baseline.expected[rows] > 0)
-    cal, periods = baseline.panel.calendar, due.shape[1]
     share = shapes.shape(periods, tuple(cal.span(m) if m else 0 for m in RAMPS))
     due = due * np.where(counted, _level(onset, due, counted, share[0, around]), 1)
-    reach = cal.span(REACH)
-    near = range(max(around - reach, 0), min(around + reach + 1, periods))
     evidence = np.full(share.shape[:2], -np.inf)
 
     def weigh(at: tuple[int, int]) -> None:

@@ -403,7 +403,8 @@ def method(review: Review, language: Language) -> list[dict[str, Any]]:
             "starts": language.number(book.starts_looked_at),
             "looked": bool(book.segments_looked_at),
             "rise": language.percent(rise - 1) if rise is not None else "",
-            "change": language.say(words.chance(book.change_p)),
+            # The page "When" says it of a change that is sure.
+            "change": "" if book.changes else language.say(words.chance(book.change_p)),
         }
     ]
 
