@@ -39,7 +39,7 @@ from churnlens.why.selection import Explanation
 from churnlens.why.series import dose_points, driver_series, segment_series
 from churnlens.why.standing import Standing
 from churnlens.why.titles import shift_title
-from churnlens.why.verdicts import DECISIVE, FEW
+from churnlens.why.verdicts import FEW
 from churnlens.why.waterfall import waterfall
 
 Array = npt.NDArray[Any]
@@ -205,8 +205,6 @@ def standing_issue(finding: Finding, standing: Standing, settled: Settled) -> Is
         if direction == "more"
         else Text("All along, {segment} leave more often the lower their {driver}.", values)
     )
-    failed = {e.check for e in finding.evidence if e.outcome == "fail"}
-    verdict = "cannot_tell" if failed & DECISIVE else "cause"
     ratio = finding.attribution.ratio
     inside = np.broadcast_to(standing.inside, settled.panel.active.shape)
     return _issue(
@@ -219,7 +217,7 @@ def standing_issue(finding: Finding, standing: Standing, settled: Settled) -> Is
         onset=None,
         driver=standing.driver,
         direction=direction,
-        verdict=verdict,
+        verdict="cause",
         effect=Effect(
             "risk_ratio",
             ratio.value,

@@ -27,7 +27,7 @@ from churnlens.why.nuisances import Maker
 from churnlens.why.precedence import head_start, timing_of
 from churnlens.why.selection import Explained, Explanation, explained_risk, select
 from churnlens.why.standing import Standing, find_standing
-from churnlens.why.verdicts import Resolved, resolve, rule_out, verdict
+from churnlens.why.verdicts import DECISIVE, Resolved, resolve, rule_out, verdict
 from churnlens.why.waterfall import waterfall
 from churnlens.why.within import Within
 
@@ -79,6 +79,11 @@ def answer(
         import_ahead("sklearn.ensemble")  # for the second opinion on them
     explained, standing, unsure = _with_standing(baseline, explained, attributes)
     explained, standing, settled = _that_account(baseline, explained, standing)
+    doubtful = _doubtful(baseline, standing, settled, others, settings)
+    if doubtful:
+        kept = [k for k in range(len(explained.parts)) if k not in doubtful]
+        explained, standing = _only(baseline, explained, standing, kept)
+        explained, standing, settled = _that_account(baseline, explained, standing)
     cases = _cases(baseline, explained, named, settled, others, controls, settings)
 
     def issue(k: int) -> Issue:
@@ -90,7 +95,9 @@ def answer(
     everyone = np.ones((1, 1), bool)
     return Answer(
         issues,
-        _ruled_out(baseline, issues, candidates, named, explained, unsure),
+        _ruled_out(
+            baseline, issues, candidates, named, explained, unsure, frozenset(doubtful.values())
+        ),
         settled,
         waterfall(settled, _drivers(explained, standing), everyone),
     )
@@ -145,12 +152,37 @@ def _that_account(
     ]
     if len(kept) == len(explained.parts):
         return explained, standing, settled
+    return _that_account(baseline, *_only(baseline, explained, standing, kept))
+
+
+def _only(
+    baseline: Baseline, explained: Explained, standing: dict[int, Standing], kept: list[int]
+) -> tuple[Explained, dict[int, Standing]]:
+    """Some parts of the explanation, weighed anew; the candidates of the others are left aside."""
     parts = tuple(explained.parts[k] for k in kept)
     idle = (p.candidate for k, p in enumerate(explained.parts) if k not in kept)
     left = (*explained.left, *(c for c in idle if c is not None))
     at = {place: standing[k] for place, k in enumerate(kept) if k in standing}
-    fewer = Explained(parts, fit(baseline, tuple(p.term for p in parts)), left)
-    return _that_account(baseline, fewer, at)
+    return Explained(parts, fit(baseline, tuple(p.term for p in parts)), left), at
+
+
+def _doubtful(
+    baseline: Baseline,
+    standing: dict[int, Standing],
+    settled: Settled,
+    others: dict[str, Baseline],
+    settings: Settings,
+) -> dict[int, str]:
+    """The drivers of standing causes that fail a check that no cause may, by their place.
+
+    Where a rise fails one it is still a rise; where clients left so all along, nothing remains.
+    """
+
+    def fails(k: int) -> bool:
+        found = standing_evidence(baseline, standing[k], settled.parts[k], others, settings.seed)
+        return any(e.outcome == "fail" and e.check in DECISIVE for e in found)
+
+    return {k: found.driver for k, found in standing.items() if fails(k)}
 
 
 def _cases(
@@ -280,6 +312,7 @@ def _ruled_out(
     named: tuple[Resolved, ...],
     explained: Explained,
     unsure: tuple[Within, ...],
+    doubtful: frozenset[str],
 ) -> tuple[RuledOut, ...]:
     taken = {i.driver for i in issues}
     drivers = sorted({e.driver for e in baseline.panel.exposures} - taken)
@@ -287,6 +320,6 @@ def _ruled_out(
     def what(driver: str) -> RuledOut:
         own = tuple(c for c in candidates if c.driver == driver)
         higher = tuple(w for w in unsure if w.exposure.driver == driver)
-        return rule_out(baseline, driver, own, named, explained, higher)
+        return rule_out(baseline, driver, own, named, explained, higher, driver in doubtful)
 
     return tuple(over_chunks(what, drivers))

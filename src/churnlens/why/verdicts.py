@@ -128,11 +128,12 @@ def rule_out(
     named: tuple[Resolved, ...],
     explained: Explained,
     higher: tuple[Within, ...] = (),
+    doubtful: bool = False,
 ) -> RuledOut:
     """Say what a driver is that is in no issue.
 
     `candidates` are its own changes, `higher` the segments that leave more all along in which it is
-    higher and may be why.
+    higher and may be why; `doubtful` whether it goes with leaving all along but failed a check.
     """
     timing = symptom_timing(baseline, driver, _scopes(candidates, named))
     relation = {r.candidate.driver: (r.relation, n) for n in named for r in n.rivals}
@@ -142,6 +143,8 @@ def rule_out(
         said, text = _BESIDE[kind][0], replace(_BESIDE[kind][1], values=shown)
     elif timing is not None and timing.is_symptom:
         said, text = "symptom", _FOLLOWS
+    elif doubtful:
+        said, text = "cannot_tell", _DOUBTFUL
     elif _follows_a_dose(candidates):
         said, text = "cannot_tell", _BY_DOSE
     elif _adds(baseline, candidates, explained):
@@ -171,6 +174,10 @@ _BESIDE: dict[str | None, tuple[_Aside, Text]] = {
 }
 _FOLLOWS = Text(
     "It follows the decline: it stands out among leavers only after they began to leave."
+)
+_DOUBTFUL = Text(
+    "It goes with leaving all along, but that hangs on few clients, or something slight and "
+    "unrecorded would explain it."
 )
 _ADDS = Text("It may cost clients besides what is named; the records cannot part the two.")
 _BY_DOSE = Text(
