@@ -6,6 +6,7 @@ import pandas as pd
 
 from churnlens.panel.departures import DEFINITIONS
 from churnlens.report import render
+from churnlens.report.language import Language
 from churnlens.results import to_json
 from sample_book import MARK, QUICK, SAMPLE, codes, tables, told, write
 
@@ -70,8 +71,11 @@ def test_where_too_few_left_the_review_before_is_carried_on(tmp_path, sample):
         (r.action, "cannot_tell") for r in sample.remedies
     ]
     assert {e.event for e in review.register} == {"cannot_be_seen", "remedy"}
+    assert [g.title_text for g in review.gone] == [i.title_text for i in sample.issues]
     for lang in ("en", "zh"):
-        assert sample.issues[0].title in render(review, lang=lang)
+        language = Language(lang, sample.currency, sample.period)
+        assert language.sentence(sample.issues[0].title_text) in render(review, lang=lang)
+    assert "leave more often" not in render(review, lang="zh")
 
 
 def test_one_year_says_what_a_year_cannot_show():

@@ -14,6 +14,7 @@ from churnlens.issues.identity import (
     match,
     overlap_of_values,
     sight_of_reviews,
+    unseen,
 )
 from churnlens.results import Book, Issue, PeriodPoint, Segment, Text
 
@@ -120,9 +121,10 @@ def test_what_costs_clients_all_along_is_gone_only_where_it_would_have_been_seen
 
 def test_what_is_gone_keeps_its_sentence_as_it_can_be_translated() -> None:
     sentence = Text("All along, {segment} leave.", {"segment": {"type": "clients", "value": KEY}})
-    gone = matched(issue(title_text=sentence, clients=12)).gone[0]
-    assert gone.title_text == sentence
-    assert gone.clients == 12
+    last = issue(title_text=sentence, clients=12)
+    for gone in (*matched(last).gone, *unseen(review(last))):
+        assert gone.title_text == sentence
+        assert gone.clients == 12
 
 
 def points(late: int) -> tuple[PeriodPoint, ...]:

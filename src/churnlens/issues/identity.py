@@ -102,7 +102,7 @@ def match(previous: Review | None, issues: Sequence[Issue], sight: Sight) -> Mat
 def unseen(previous: Review | None) -> tuple[Gone, ...]:
     """Say of every issue of the last review that too little is left in the data to see it."""
     issues = previous.issues if previous else ()
-    return tuple(Gone(issue.id, issue.title, "cannot_be_seen") for issue in issues)
+    return tuple(_gone(issue, "cannot_be_seen") for issue in issues)
 
 
 def compare_sizes(old: Issue, new: Issue, until: str) -> Literal["worse", "same", "better"]:
@@ -220,7 +220,10 @@ def _farewell(issue: Issue, sight: Sight) -> Gone:
     size = np.log(max(seen.observed, 1) / max(seen.expected, 1e-9))
     enough = size * np.sqrt(max(sight.expected(issue), 0.0)) >= SEARCH
     lost = not _recorded(issue, sight) or (issue.kind != "mix" and not enough)
-    reason: Literal["gone", "cannot_be_seen"] = "cannot_be_seen" if lost else "gone"
+    return _gone(issue, "cannot_be_seen" if lost else "gone")
+
+
+def _gone(issue: Issue, reason: Literal["gone", "cannot_be_seen"]) -> Gone:
     return Gone(issue.id, issue.title, reason, issue.title_text, issue.clients)
 
 

@@ -19,7 +19,17 @@ import numpy.typing as npt
 
 from churnlens.panel.threads import over_chunks
 from churnlens.which.baseline import Baseline
-from churnlens.which.segments import Attribute, Cells, Group, collapse, groups, indicator
+from churnlens.which.segments import (
+    ALIKE,
+    NEAR,
+    Attribute,
+    Cells,
+    Group,
+    collapse,
+    groups,
+    indicator,
+    members,
+)
 from churnlens.which.windows import LEVEL_PRIOR, Times
 
 Array = npt.NDArray[Any]
@@ -27,10 +37,8 @@ Array = npt.NDArray[Any]
 RAISES = np.array([1.0, 1.5, 2.5, 5.0])
 LEVELS = np.exp([-1.0, -0.5, 0.0, 0.5, 1.0])  # of a segment and of all others, over the baseline's
 MOST_CLIENTS = 8_000  # where there are more, counts are plenty
-SHUFFLES, AT_A_TIME = 399, 20
+SHUFFLES, AT_A_TIME = 400, 20
 ENOUGH = 10  # shuffles that show as much, from which it is clear that chance does
-NEAR = 1.0  # gain by which a segment must beat a simpler one that is much the same
-ALIKE = 0.5  # part of the clients of either that are in both, from which it is
 LARGEST = 60.0  # log-likelihood ratio of an onset, above which it is sure
 
 
@@ -57,7 +65,7 @@ def strongest(
 ) -> Rise | None:
     """Return the segment that rose most, of one or two attributes that do not change by period.
 
-    Starts are a month apart. Clients are shuffled until ten shuffles show as much, at most 399
+    Starts are a month apart. Clients are shuffled until ten shuffles show as much, at most 400
     times (Besag & Clifford 1991). Each kind of segment, by the number of attributes and whether one
     value of each is named, pays what it gains in half of the first shuffles.
 
@@ -204,10 +212,7 @@ def _simplest(
 
 def _inside(group: Group, index: int, cells: Cells) -> Array:
     """Which cells are in a segment, bool[cells]."""
-    inside = np.ones(cells.count, bool)
-    for attribute, mask in group.sides(index):
-        inside &= mask[attribute.codes]
-    return inside
+    return members(group.segment(index), cells.attributes, (cells.count, 1))[:, 0]
 
 
 def _overlap(a: Array, b: Array, clients: Array) -> float:

@@ -23,7 +23,7 @@ from churnlens.which import by_orders
 from churnlens.which import draws as drawing
 from churnlens.which.baseline import Baseline, season_of
 from churnlens.which.search import Drawn, Hit, Observed, Plan, plan, search
-from churnlens.which.segments import Attribute, Cells, Group, collapse, groups, members
+from churnlens.which.segments import ALIKE, NEAR, Attribute, Cells, Group, collapse, groups, members
 from churnlens.which.tables import Tables
 from churnlens.which.windows import LEVEL_PRIOR, Times, gain_of, times
 
@@ -33,8 +33,6 @@ AT_A_TIME = 200_000  # departures drawn at a time,
 DRAWS_AT_A_TIME = 64  # and draws, so that their counts stay in the cache
 MOST_DRAWN = 20_000_000  # departures in all draws: a very large book gets fewer draws,
 FEWEST_DRAWS = 199  # but never fewer than this
-NEAR = 1.0  # score by which a segment must beat one of fewer attributes that says much the same
-ALIKE = 0.5  # overlap from which it does
 REACH = 3  # periods by which the ends of a window that has passed are moved to fit better
 MOST_ALIKE = 3  # near-equal segments that are told
 

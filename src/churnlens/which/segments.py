@@ -22,6 +22,8 @@ from churnlens.panel.worth import TIER, TIERS
 
 Array = npt.NDArray[Any]
 UNION_UP_TO = 6  # attributes with at most so many values are also looked at in unions of them
+NEAR = 1.0  # score by which a segment must beat a simpler one that says much the same
+ALIKE = 0.5  # overlap from which it does
 FEWER = 4  # times fewer that merged cells must be to be worth their making
 
 

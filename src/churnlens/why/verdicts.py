@@ -11,9 +11,10 @@ The rules, in this order:
      show as much, or a weak unrecorded cause would explain it away: then **cannot tell**.
 2. A driver left aside is a **symptom** if it is the channel of a cause, or stands out among leavers
    only after they began to leave; it **cannot be told** where clients who got more of it left more
-   but all whom it hit did not, where it may add to what was taken, or is higher for clients who
-   leave more all along; it is a **bystander** if it changed at the time of a rise without
-   explaining it; else it has **no effect** that these data could show.
+   but all whom it hit did not, where it may add to what was taken, is higher for clients who leave
+   more all along, or goes with leaving all along but fails a check; it is a **bystander** if it
+   changed at the time of a rise without explaining it; else it has **no effect** that these data
+   could show.
 """
 
 from __future__ import annotations
