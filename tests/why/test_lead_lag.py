@@ -1,9 +1,13 @@
 """What stood out before clients began to leave, and what only afterwards."""
 
+import dataclasses
+import datetime as dt
+
 import drawn_books
 import numpy as np
 import pytest
 
+from churnlens.panel.periods import Calendar
 from churnlens.why.lead_lag import LEAST_LEAVERS, lead_lag
 
 
@@ -34,6 +38,31 @@ def test_less_of_a_driver_is_looked_at_the_other_way_round(hit: drawn_books.Draw
     less = lead_lag(hit.baseline, hit.exposure("symptom"), (), -1)
     assert less.after == pytest.approx(-more.after, rel=1e-5)
     assert not less.is_symptom
+
+
+def test_points_say_more_and_less_as_the_records_have_it(hit: drawn_books.Drawn) -> None:
+    """Whoever has less of what must not fall stands below comparable clients, also in its chart."""
+    cause = hit.exposure("cause")
+    fallen = dataclasses.replace(cause, values=-cause.values)
+    timing = lead_lag(hit.baseline, fallen, (), -1)
+    assert timing.before_z > 3
+    before = [p.excess for p in timing.points if p.lag <= -3]
+    assert all(e.low <= e.value <= e.high for e in before)
+    assert np.mean([e.value for e in before]) < 0
+
+
+def test_months_are_months_in_a_book_by_the_quarter() -> None:
+    """A cause whose clients leave a quarter or two after it has not stood out for two years."""
+    book = drawn_books.draw(excess=8.0, base=0.03, drivers=drawn_books.two_drivers, seed=1)
+    quarters = tuple(dt.date(2010 + q // 4, q % 4 * 3 + 1, 1) for q in range(drawn_books.MONTHS))
+    calendar = Calendar("quarter", quarters, np.ones(drawn_books.MONTHS))
+    panel = dataclasses.replace(book.panel, calendar=calendar)
+    timing = lead_lag(
+        dataclasses.replace(book.baseline, panel=panel), book.exposure("cause"), (), 1
+    )
+    assert [p.lag for p in timing.points] == [-3, -2, -1, 0, 1, 2]
+    assert timing.before_z > 3
+    assert not timing.is_symptom
 
 
 def test_a_lag_with_few_leavers_is_left_out() -> None:

@@ -15,11 +15,14 @@ import numpy as np
 import numpy.typing as npt
 
 from churnlens.panel.exposures import Exposure
+from churnlens.panel.periods import Calendar
 from churnlens.results import Z95, Estimate, LagPoint
 from churnlens.which.baseline import Baseline
 
 Array = npt.NDArray[Any]
 BEFORE, AFTER = 8, 6  # months
+WELL_BEFORE, WELL_AFTER = 3, 5  # months from an onset, of the excess before and after it
+CLOSE = 2  # months just before an onset that are left out of `since_z`
 LEAST_LEAVERS = 5
 CLEAR = 3.0  # standard errors
 
@@ -28,9 +31,10 @@ CLEAR = 3.0  # standard errors
 class LeadLag:
     """`points` by lag; mean excess well before the onset and after it, each with its z.
 
-    `since_z` is the z of the excess before the onset in what was lived through since the driver
-    changed: until then nobody can stand out. Minus infinity where nobody asked, or too few leavers
-    lived through any of it before they left.
+    The points are of more of the driver, as its chart shows them; all else is of the trouble, which
+    may be less of it. `since_z` is the z of the excess before the onset in what was lived through
+    since the driver changed: until then nobody can stand out. Minus infinity where nobody asked, or
+    too few leavers lived through any of it before they left.
     """
 
     points: tuple[LagPoint, ...]
@@ -69,12 +73,12 @@ def lead_lag(
     excess = _excess(exposure.values, panel.onset < 0, scopes)
     leavers = np.flatnonzero(panel.onset >= 0)
     periods = excess.shape[1]
-    step = panel.calendar.span(1)
+    cal, step = panel.calendar, panel.calendar.span(1)
     points, means, errors, lags = [], [], [], []
-    for lag in range(-BEFORE * step, AFTER * step + 1, step):
+    for lag in range(-_steps(cal, BEFORE), _steps(cal, AFTER) + 1, step):
         at = panel.onset[leavers] + lag
         ok = (at >= 0) & (at < periods)
-        values = sign * excess[leavers[ok], at[ok]]
+        values = excess[leavers[ok], at[ok]]
         values = values[np.isfinite(values)]
         if len(values) < LEAST_LEAVERS:
             continue
@@ -82,20 +86,26 @@ def lead_lag(
         points.append(
             LagPoint(lag, Estimate(mean, mean - Z95 * error, mean + Z95 * error), len(values))
         )
-        means.append(mean)
+        means.append(sign * mean)
         errors.append(max(error, 1e-6))
         lags.append(lag)
     m, e, k = np.array(means), np.array(errors), np.array(lags)
-    before, before_z = _pooled(m, e, (k >= -BEFORE * step) & (k <= -3 * step))
-    after, after_z = _pooled(m, e, (k >= step) & (k <= 5 * step))
-    since_z = -np.inf if since is None else _since_z(sign * excess, panel.onset, since, step)
+    before, before_z = _pooled(m, e, k <= -_steps(cal, WELL_BEFORE))
+    after, after_z = _pooled(m, e, (k >= step) & (k <= _steps(cal, WELL_AFTER)))
+    since_z = -np.inf if since is None else _since_z(sign * excess, panel.onset, since, cal)
     return LeadLag(tuple(points), before, before_z, after, after_z, since_z)
 
 
-def _since_z(excess: Array, onset: Array, since: Array, step: int) -> float:
+def _steps(cal: Calendar, months: int) -> int:
+    """So many months in periods, a whole number of the steps from lag to lag."""
+    step = cal.span(1)
+    return cal.span(months) // step * step
+
+
+def _since_z(excess: Array, onset: Array, since: Array, cal: Calendar) -> float:
     """Z of leavers' excess from eight months to two before their onset, in some periods only."""
     lived = np.where(since, excess, np.nan)
-    before = _by_leaver(lived, onset, range(-BEFORE * step, -2 * step + 1))
+    before = _by_leaver(lived, onset, range(-_steps(cal, BEFORE), -_steps(cal, CLOSE) + 1))
     if len(before) < LEAST_LEAVERS:
         return -np.inf
     return float(before.mean() / max(before.std(ddof=1) / np.sqrt(len(before)), 1e-9))
