@@ -141,6 +141,20 @@ def test_a_gap_in_the_records_makes_nobody_leave(steady, tmp_path):
         assert (torn.onset >= 0).mean() <= (whole.onset >= 0).mean() + 0.02
 
 
+def test_what_a_client_brought_before_it_came_back_is_not_its_year_since():
+    """A spell of three months is scaled to a year; an earlier one in that year does not add up."""
+    rate = np.full((200, MONTHS), 4.0)
+    rate[0, 13:17], rate[0, 21:] = 0, 0
+    known = book(order_days(rate, seed=3, regular=4), MONTHS)
+    panel = build(known, "silence")
+    first, second = np.flatnonzero(panel.client == 0)
+    assert panel.onset[second] >= 19
+    revenue = np.where(known.activity.orders > 0, 100.0, 0.0)[panel.client]  # a month with orders
+    a_year = panel.yearly(revenue)
+    assert a_year[first] == pytest.approx(1200, rel=0.15)
+    assert a_year[second] <= 1200
+
+
 def test_late_comers_are_at_risk_only_once_established(steady, tmp_path):
     late = steady["client_id"] < "C0100"
     first = pd.Timestamp(START) + pd.DateOffset(months=15)

@@ -124,13 +124,17 @@ class Panel:
         return replace(self, found=now.found, active=now.active)
 
     def yearly(self, values: Array) -> Array:
-        """Return what each spell brought in the year before its onset (else its last year)."""
+        """Return what each spell brought in the year before its onset (else its last year).
+
+        A spell shorter than that is taken to go on as it did; what its client brought before it had
+        left and came back is no part of it.
+        """
         count = values.shape[1]
         t = np.arange(count)
         end = np.where(self.onset >= 0, self.onset, count)[:, None]
         year = self.calendar.per_year
-        window = (t < end) & (t >= end - year)
-        covered = window * self.calendar.share * (t >= np.maximum(self.entry, 0)[:, None])
+        window = (t < end) & (t >= np.maximum(end - year, self.entry[:, None]))
+        covered = window * self.calendar.share
         share = np.maximum(covered.sum(axis=1) / year, 1 / year)
         return np.asarray((values * window).sum(axis=1) / share)
 
