@@ -521,6 +521,8 @@ def test_where_nobody_at_all_orders_any_more_the_orders_end_there(opened):
         assert gap.severity == "warning"
         assert gap.count == (as_of - days[-1]).days
     assert opened(orders=text, as_of=days[-1] + dt.timedelta(days=20)).ends_on is None
+    later = text + "".join(f"{n},2025-06-01,3\n" for n in range(40))  # the quarter as it stood
+    assert opened(orders=later, as_of=dt.date(2024, 12, 31)).ends_on == days[-1]
     few = HEADER + "".join(f"{n % 9},{day},3\n" for n, day in enumerate(days))
     assert opened(orders=few, as_of=dt.date(2024, 12, 31)).ends_on is None
 

@@ -36,7 +36,7 @@ def covered_until(tables: Tables, last: dt.date) -> dt.date | None:
 
     Where many ordered until a day and nobody at all for a month since, which is far beyond the
     usual pause, the export ends there: read on, every client would seem to have left. None where
-    the orders cover all up to `as_of`; `last` is the last accepted order date.
+    the orders cover all up to `as_of`; `last` is the date of the last accepted order up to then.
     """
     if (tables.as_of - last).days < _WHOLE_MONTH:
         return None

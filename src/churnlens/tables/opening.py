@@ -189,7 +189,7 @@ def _is_return(orders: ibis.Table) -> ir.BooleanValue:
 
 
 def _span(orders: Staged, as_of: dt.date | None) -> tuple[dt.date, dt.date]:
-    """Return the first and last accepted order date.
+    """Return the first and last accepted order date, up to `as_of` where there is one.
 
     Raises
     ------
@@ -199,7 +199,7 @@ def _span(orders: Staged, as_of: dt.date | None) -> tuple[dt.date, dt.date]:
     kept = orders.kept
     span = kept.aggregate(
         first=kept.order_date.min(),
-        last=kept.order_date.max(),
+        last=kept.order_date.max(where=None if as_of is None else kept.order_date <= as_of),
         first_sale=kept.order_date.min(where=~kept[RETURN]),
     )
     seen = span.to_pyarrow().to_pylist()[0]
