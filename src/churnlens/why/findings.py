@@ -28,18 +28,15 @@ from churnlens.which.baseline import Baseline
 from churnlens.which.composition import MixIssue
 from churnlens.which.scan import Window
 from churnlens.which.since import log_evidence
-from churnlens.why import second_opinion
+from churnlens.why import doubts
 from churnlens.why.attribution import Attribution, Settled
-from churnlens.why.candidates import Candidate
 from churnlens.why.case import Case
-from churnlens.why.checks import came_first, dose_refuted, only_after
 from churnlens.why.model import Term, agreeing
 from churnlens.why.moves import Move
 from churnlens.why.selection import Explanation
 from churnlens.why.series import dose_points, driver_series, segment_series
 from churnlens.why.standing import Standing
 from churnlens.why.titles import shift_title
-from churnlens.why.verdicts import FEW
 from churnlens.why.waterfall import waterfall
 
 Array = npt.NDArray[Any]
@@ -79,7 +76,7 @@ def shift_issue(
     driver = case.candidate.driver
     direction: Literal["more", "less"] = "more" if move.shift > 0 else "less"
     subject = move.exposure.subject
-    apart = tuple(r.candidate for r in case.rivals if r.relation == "inseparable")
+    apart = (r.candidate for r in case.rivals if r.relation == "inseparable")
     rivals = tuple(c.move.exposure.subject for c in apart)
     until = _last_period(move, cal)
     title = shift_title(subject, direction, move.segment, (onset, until), verdict, rivals)
@@ -109,7 +106,7 @@ def shift_issue(
             "driver_series": driver_series(case.baseline, case.candidate),
             "dose": dose_points(settled, case.candidate),
             "lead_lag": case.timing.points,
-            "unknown": _unknown(case, verdict, apart, finding.evidence),
+            "unknown": doubts.of_a_change(case, verdict, finding.evidence),
         },
     )
 
@@ -165,14 +162,7 @@ def unexplained_issue(finding: Finding, baseline: Baseline, settled: Settled) ->
             "gradual": gradual,
             "until": until,
             "also_matches": window.also,
-            "unknown": (
-                Text(
-                    "None of the recorded drivers changed for these clients at that time. What "
-                    "would decide: ask ten of them and ten comparable clients who stayed, and "
-                    "record from now on what they name (a competitor's offer, prices, people who "
-                    "left, service)."
-                ),
-            ),
+            "unknown": (doubts.OF_NO_DRIVER,),
         },
     )
 
@@ -227,12 +217,7 @@ def standing_issue(finding: Finding, standing: Standing, settled: Settled) -> Is
         ),
         extra={
             "exposure": standing.exposure.measure,
-            "unknown": (
-                Text(
-                    "There is no date at which it began, so nobody saw it change; whether clients "
-                    "who get more of it differ in some unrecorded way, only a trial can tell."
-                ),
-            ),
+            "unknown": (doubts.OF_NO_DATE,),
         },
     )
 
@@ -349,82 +334,6 @@ def _issue(
         series=segment_series(settled, inside),
         waterfall=waterfall(settled, finding.drivers, inside, finding.place),
         **extra,
-    )
-
-
-def _unknown(
-    case: Case, verdict: str, apart: tuple[Candidate, ...], evidence: tuple[Evidence, ...]
-) -> tuple[Text, ...]:
-    out = []
-    if any((e.check, e.outcome) == (second_opinion.NAME, "fail") for e in evidence):
-        out.append(
-            Text(
-                "Two ways of estimating how many departures it costs disagree (see the checks). "
-                "What would decide: undo it for a part of these clients, drawn by lot, and "
-                "compare after a quarter."
-            )
-        )
-    if apart:
-        out.append(_moved_too(case, apart[0]))
-    elif verdict == "cannot_tell":
-        out.append(_doubt(case, {e.check for e in evidence if e.outcome == "fail"}))
-    if case.candidate.shape == "flat":
-        out.append(
-            Text(
-                "All clients of the segment are taken to be hit alike; whether those hit harder "
-                "leave more cannot be told yet."
-            )
-        )
-    out.append(
-        Text(
-            "Departures of the last months are partly estimates: a client's silence must last "
-            "before it says anything."
-        )
-    )
-    return tuple(out)
-
-
-def _moved_too(case: Case, rival: Candidate) -> Text:
-    """Say of a driver that cannot be told apart when it moved in the same clients."""
-    start = rival.move.start
-    values = {
-        "driver": {"type": "driver", "value": rival.move.exposure.subject},
-        "date": {"type": "date", "value": period_start(case.baseline.panel.calendar, start)},
-    }
-    if start != case.candidate.move.start:
-        return Text(
-            "{driver} moved in the same clients too, in {date}. What would decide: change only one "
-            "of the two for a part of these clients, and compare after a quarter.",
-            values,
-        )
-    return Text(
-        "{driver} moved in the same clients at the same time. What would decide: change only one "
-        "of the two for a part of these clients, and compare after a quarter.",
-        values,
-    )
-
-
-def _doubt(case: Case, failed: set[str]) -> Text:
-    """Why a driver that no other stands beside may not be called the cause."""
-    if came_first(case):
-        return Text(
-            "Departures of these clients rose before it changed, so it may be an answer to them. "
-            "What would decide: find what else changed for these clients in the months before."
-        )
-    if dose_refuted(case) or only_after(case):
-        return Text(
-            "Departures do not follow how much of it each client got. What would decide: "
-            "record it for every order, or undo it for a part of these clients and compare."
-        )
-    if failed & FEW:
-        return Text(
-            "It rests on one account, or on few clients (see the checks). What would decide: undo "
-            "it for a part of these clients, drawn by lot, and compare after a quarter."
-        )
-    return Text(
-        "The rise is so small that chance, or something that nobody recorded, may be behind it "
-        "(see the checks). What would decide: undo it for a part of these clients, drawn by lot, "
-        "and compare after a quarter."
     )
 
 
