@@ -84,6 +84,19 @@ def test_a_rival_is_what_it_is_to_the_cause(
         assert "cause" in out.why
 
 
+@pytest.mark.parametrize("order", [("inseparable", "weaker"), ("weaker", "inseparable")])
+def test_a_driver_that_one_issue_cannot_be_told_from_is_not_cleared_by_another(
+    order: tuple[str, str], hit: drawn_books.Drawn
+) -> None:
+    taken = drawn_books.explained(hit, hit.candidate("cause"))
+    other = hit.candidate("still")
+    named = tuple(
+        Resolved(part, part.candidate, (Rival(other, relation),))
+        for part, relation in zip(taken.parts * 2, order, strict=True)
+    )
+    assert rule_out(hit.baseline, "still", (other,), named, taken).verdict == "cannot_tell"
+
+
 @pytest.mark.parametrize(
     ("driver", "moved", "start", "says"),
     [

@@ -31,7 +31,7 @@ from churnlens.why.case import Case
 from churnlens.why.checks import came_first, dose_refuted, only_after
 from churnlens.why.lead_lag import LeadLag, lead_lag
 from churnlens.why.model import fit
-from churnlens.why.rivals import Rival, rivals
+from churnlens.why.rivals import Relation, Rival, rivals
 from churnlens.why.selection import (
     DRIVER_ALPHA,
     KEEP,
@@ -137,10 +137,10 @@ def rule_out(
     higher and may be why; `doubtful` whether it goes with leaving all along but failed a check.
     """
     timing = symptom_timing(baseline, driver, _scopes(candidates, named))
-    relation = {r.candidate.driver: (r.relation, n) for n in named for r in n.rivals}
-    kind, of = relation.get(driver, (None, None))
-    if kind in _BESIDE and of is not None:
-        shown = {"cause": {"type": "driver", "value": of.candidate.driver}}
+    beside = {r.relation: n for n in named for r in n.rivals if r.candidate.driver == driver}
+    kind = next((k for k in _BESIDE if k in beside), None)
+    if kind is not None:
+        shown = {"cause": {"type": "driver", "value": beside[kind].candidate.driver}}
         said, text = _BESIDE[kind][0], replace(_BESIDE[kind][1], values=shown)
     elif timing is not None and timing.is_symptom:
         said, text = "symptom", _FOLLOWS
@@ -152,7 +152,7 @@ def rule_out(
         said, text = "cannot_tell", _ADDS
     elif higher:
         said, text = "cannot_tell", _where_more_leave(higher)
-    elif driver in relation or _moved_at_a_rise(baseline, candidates, explained):
+    elif beside or _moved_at_a_rise(baseline, candidates, explained):
         said, text = "bystander", _BYSTANDER
     else:
         said, text = "no_effect", _CHANGED if candidates else _UNCHANGED
@@ -160,7 +160,7 @@ def rule_out(
 
 
 _Aside = Literal["symptom", "bystander", "no_effect", "cannot_tell"]
-_BESIDE: dict[str | None, tuple[_Aside, Text]] = {
+_BESIDE: dict[Relation, tuple[_Aside, Text]] = {  # where issues differ, the first of these
     "inseparable": (
         "cannot_tell",
         Text(
