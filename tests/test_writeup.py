@@ -48,6 +48,16 @@ def test_where_the_only_driver_never_changes_it_is_not_said_that_none_is_recorde
     assert "constant_driver" in codes(review)
 
 
+def test_where_the_only_events_are_rare_it_is_not_said_that_there_are_none(tmp_path):
+    orders = tables(SAMPLE, ["orders"])["orders"][["client_id", "order_date", "amount"]]
+    ids = sorted(set(orders["client_id"]))[:2]
+    events = pd.DataFrame({"client_id": ids, "event_date": "2024-05-01", "event_type": "fire"})
+    review = told(write({"orders": orders, "events": events}, tmp_path))
+    (none,) = (s for s in review.skipped if s.code == "no_drivers")
+    assert "None of the recorded drivers" in none.reason
+    assert "rare_driver" in codes(review)
+
+
 def test_a_small_book_says_that_it_is_too_small(tmp_path):
     frames = tables(SAMPLE)
     few = set(frames["clients"]["client_id"].head(40))

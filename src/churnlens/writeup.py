@@ -319,7 +319,8 @@ def _skipped(book: Book) -> tuple[Skipped, ...]:
         )
         out.append(Skipped("no_season", str(text), text))
     if not book.exposures:
-        idle = any(s.code in ("constant_driver", "unrecorded_driver") for s in book.skipped)
+        silent = ("constant_driver", "unrecorded_driver", "rare_driver")
+        idle = any(s.code in silent for s in book.skipped)
         text = _NO_DRIVER_TELLS if idle else _NO_DRIVERS
         out.append(Skipped("no_drivers", str(text), text))
     return tuple(out)
