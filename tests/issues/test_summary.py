@@ -172,6 +172,9 @@ def test_a_remedy_that_worked_is_said_with_the_month_of_its_beginning(start) -> 
     said = verdict_sentences(ranked((issue,)), YEAR, 1.3, (remedy,), until="2024-12-31")[1]
     assert said.values["date"] == {"type": "month", "value": start}
     assert str(said).startswith("The remedy begun in 2024-10 has worked")
+    part = replace(remedy, segment={**issue.segment, "region": ("north",)})
+    said = verdict_sentences(ranked((issue,)), YEAR, 1.3, (part,), until="2024-12-31")[1]
+    assert "has worked" not in str(said)  # the others of them leave as before, and cost as much
 
 
 def test_a_rise_beyond_twice_the_usual_is_said_in_times():

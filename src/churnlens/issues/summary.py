@@ -52,9 +52,7 @@ def verdict_sentences(
         calm = _whole_book(series, changes, unplaced <= MOST, per_year, until)
         return (calm, _power(smallest_visible_rise))
     first = issues[0]
-    mended = [
-        r for r in remedies if r.issue_id == first.id and r.verdict == "worked" and r.risk_ratio
-    ]
+    mended = [r for r in remedies if r.mended(first) and r.risk_ratio]
     cost = _mended(mended[-1]) if mended else _cost(issues)
     return (_headline(first), cost, *_doubt(first))
 

@@ -7,7 +7,7 @@ from typing import Literal
 
 from churnlens.results.checked import Day
 from churnlens.results.estimates import Estimate
-from churnlens.results.issues import LagPoint, TestPlan
+from churnlens.results.issues import Issue, LagPoint, TestPlan
 from churnlens.results.text import Segment, Text
 
 
@@ -35,6 +35,14 @@ class RemedyResult:
     plan: TestPlan | None = None  # the test as it was written down beforehand
     still_at_stake: Estimate | None = None  # departures a year above the level before the cause
     notes: tuple[Text, ...] = ()  # the comparison, spill-over, composition, the run-up left out
+
+    def mended(self, issue: Issue) -> bool:
+        """Whether it has worked, and reached all clients of an issue."""
+        reached = all(
+            name in issue.segment and set(issue.segment[name]) <= set(values)
+            for name, values in self.segment.items()
+        )
+        return self.issue_id == issue.id and self.verdict == "worked" and reached
 
 
 @dataclass(frozen=True)

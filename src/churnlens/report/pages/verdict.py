@@ -125,17 +125,10 @@ def _since(issue: Issue, language: Language) -> str:
     return language.sentence(_ALL_ALONG) if issue.kind == "standing" else "–"
 
 
-def _mended(issue: Issue, review: Review) -> bool:
-    """Say whether a remedy for all of an issue's clients has worked: nothing is waited for then."""
-    return any(
-        r.issue_id == issue.id and r.verdict == "worked" and dict(r.segment) == dict(issue.segment)
-        for r in review.remedies
-    )
-
-
 def issue_line(issue: Issue, review: Review, language: Language) -> dict[str, Any]:
     """Return one line on an issue: who, since when, why, how sure, what it costs."""
-    waits = issue.until is None and not _mended(issue, review)
+    mended = any(remedy.mended(issue) for remedy in review.remedies)  # nothing is waited for then
+    waits = issue.until is None and not mended
     waiting = issue.revenue_per_month_of_waiting if waits else None
     return {
         "id": f"issue-{issue.rank}",
