@@ -168,3 +168,16 @@ def test_the_next_review_answers_the_plan_it_quotes() -> None:
     assert result.plan is not None
     assert result.plan.text == text
     assert result.verdict == "worked"
+
+
+def test_what_the_plan_asked_for_is_quoted_also_of_a_remedy_carried_out_in_part() -> None:
+    """Half of it is hoped for then, which is not what was written down."""
+    driver = 10 * step((18, 1.5), (30, 1.25))
+    half = draw(np.random.default_rng(2), relative=step((18, 2.5), (30, 1.75)), driver=driver)
+    plan = Plan(Text("Departures are to fall."), "2023-01-01", 0.4, "departures")
+    aim = dataclasses.replace(issue(), test_plan=plan)
+    remedy = Remedy("a", day(30), segment=KEY, issue_id=aim.id)
+    result = judge(half, remedy, as_of=day(MONTHS), departures=by_tenure(half), aim=aim)
+    assert result.driver_moved
+    (answered,) = (note for note in result.notes if "written beforehand" in note.template)
+    assert answered.values["asked"] == {"type": "percent", "value": pytest.approx(0.6)}

@@ -221,6 +221,20 @@ def test_what_a_remedy_avoided_is_said_as_its_interval_bears(review: Review, avo
     assert page(shown, "remedies")["results"][0]["avoided"].startswith(said)
 
 
+@pytest.mark.parametrize(("avoided", "fewer"), [(19.0, False), (-5.0, True), (None, False)])
+def test_a_chart_of_a_remedy_that_did_not_work_is_titled_by_what_it_shows(
+    review: Review, avoided: float | None, fewer: bool
+):
+    """One that was only announced did not work, however many departures there were."""
+    found = None if avoided is None else Estimate(avoided, avoided - 4, avoided + 4)
+    remedy = dataclasses.replace(
+        review.remedies[0], verdict="did_not", departures_avoided=found, driver_moved=False
+    )
+    shown = context(masked(dataclasses.replace(review, remedies=(remedy,))), EN)
+    title = page(shown, "remedies")["results"][0]["chart_title"]
+    assert title.startswith("After the start no fewer left") == fewer
+
+
 def test_drivers_ruled_out_for_one_reason_stand_together(review: Review):
     why = "It did not change for any group of clients."
     alike = tuple(RuledOut(name, "no_effect", why) for name in ("freight_eur", "lines_short_pct"))

@@ -206,11 +206,12 @@ def _notes(
     """Return what a reader of the verdict should know of how it came about."""
     inside = members(panel, remedy.segment)
     sharing = _shares_scope(panel, inside, others, windows)
+    plan = None if aim is None else aim.test_plan
     return tuple(
         text
         for text in (
             words.no_such_issue(remedy) if remedy.issue_id and aim is None else None,
-            words.answer(reading) if aim is not None and aim.test_plan is not None else None,
+            None if plan is None else words.answer(reading, plan),
             *words.notes(counts, windows, sharing, _newcomers(panel, inside, windows)),
         )
         if text is not None

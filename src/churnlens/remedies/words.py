@@ -11,7 +11,7 @@ from churnlens.remedies.rates import Counts
 from churnlens.remedies.reading import Reading
 from churnlens.remedies.scope import Remedy
 from churnlens.remedies.windows import Windows
-from churnlens.results import Issue, Text
+from churnlens.results import Issue, TestPlan, Text
 
 Verdict = Literal["worked", "did_not", "too_early", "cannot_tell"]
 
@@ -44,8 +44,11 @@ def no_such_issue(remedy: Remedy) -> Text:
     )
 
 
-def answer(reading: Reading) -> Text | None:
-    """Say how what was measured stands beside what the test written beforehand asked for."""
+def answer(reading: Reading, plan: TestPlan) -> Text | None:
+    """Say how what was measured stands beside what the test written beforehand asked for.
+
+    That is the effect of full reach, also where the remedy was carried out in part only.
+    """
     reached = reading.hazard_ratio
     if reached is None:
         return None
@@ -55,7 +58,7 @@ def answer(reading: Reading) -> Text | None:
         "The test written beforehand asked for {asked} fewer departures. Measured so far, once the"
         " effect had set in: {reached} fewer; anything from {low} to {high} is possible.",
         {name: {"type": "percent", "value": 1 - ratio} for name, ratio in measured}
-        | {"asked": {"type": "percent", "value": 1 - reading.hoped}},
+        | {"asked": {"type": "percent", "value": 1 - plan.risk_ratio_full_reach}},
     )
 
 

@@ -46,10 +46,10 @@ _STILL = Text("Still to be won back: {n} departures a year.")
 _NOTHING_LEFT = Text(
     "Nothing is left to win back: departures are no more than before the cause ({interval} a year)."
 )
-_TREND = {
-    "worked": Text("After the start fewer left than before it, set against comparable clients"),
-    "did_not": Text("After the start no fewer left than before it, set against comparable clients"),
-}
+_TREND_FEWER = Text("After the start fewer left than before it, set against comparable clients")
+_TREND_AS_MANY = Text(
+    "After the start no fewer left than before it, set against comparable clients"
+)
 _TREND_UNTOLD = Text("Scope against comparable clients, before and after the start")
 _ISSUE = Text("{who} (issue {rank})")
 _NEXT_QUARTER = Text("Next quarter")
@@ -229,9 +229,18 @@ def _remedy(remedy: RemedyResult, driver: Text | None, language: Language) -> di
         "notes": [language.sentence(note) for note in remedy.notes],
         "saved": language.money(saved.value) if saved else "",
         "saved_interval": language.interval(saved, "money"),
-        "chart_title": language.say(_TREND.get(remedy.verdict, _TREND_UNTOLD)),
+        "chart_title": language.say(_trend_title(remedy)),
         "chart": figures.event_study(remedy.pre_trend, language),
     }
+
+
+def _trend_title(remedy: RemedyResult) -> Text:
+    """Say what the chart shows, where the figures are clear; one only announced says nothing."""
+    if remedy.verdict == "worked":
+        return _TREND_FEWER
+    avoided = remedy.departures_avoided
+    none = remedy.verdict == "did_not" and avoided is not None and avoided.value <= 0
+    return _TREND_AS_MANY if none else _TREND_UNTOLD
 
 
 def _moved(remedy: RemedyResult, driver: Text | None, language: Language) -> str:
