@@ -109,6 +109,16 @@ def test_too_few_departures_is_an_answer():
     assert isinstance(found, Skipped)
 
 
+def test_many_departures_in_too_few_bands_are_not_called_too_few():
+    short = _book(60_000)
+    table = calendar.lexis(short[0][:, :2], short[1][:, :2], short[2])
+    found = calendar.age_period_cohort(table, bands_a_year=4)
+    assert isinstance(found, Skipped)
+    assert table.departures.sum() > 500
+    assert "Too few departures" not in str(found.text)
+    assert "fewer than 3 bands" in str(found.text)
+
+
 def test_period_points_carry_the_band_of_chance():
     due = np.array([0.5, 8.0, 100.0])
     points = calendar.period_points(

@@ -25,7 +25,7 @@ from churnlens.when import hazard
 Floats = npt.NDArray[np.float64]
 
 SMALLEST_CELL = 5
-FEWEST_EVENTS = 50
+FEWEST_EVENTS, FEWEST_BANDS = 50, 3
 LARGEST_LOG = 30.0  # of a ratio: where nothing is known of it, its interval has no end
 
 
@@ -157,15 +157,9 @@ def age_period_cohort(table: Lexis, *, bands_a_year: float) -> AgePeriodCohort |
     """
     cells = _cells(table)
     factors = [np.unique(cells[:, k]) for k in range(3)]
-    departures = cells[:, 4].sum()
-    if departures < FEWEST_EVENTS or min(len(f) for f in factors) < 3:
-        values = {"seen": int(departures), "needed": FEWEST_EVENTS}
-        text = Text(
-            "Too few departures to part tenure, calendar and cohort: {seen}, {needed} are needed "
-            "over three years or more of each.",
-            values,
-        )
-        return Skipped("too_few_for_cohorts", str(text), text)
+    lacking = _lacking(int(cells[:, 4].sum()), min(len(f) for f in factors))
+    if lacking is not None:
+        return Skipped("too_few_for_cohorts", str(lacking), lacking)
     X = np.hstack([np.ones((len(cells), 1)), *(_dummies(cells[:, k]) for k in range(3))])
     fit = hazard.fit(X, cells[:, 4], offset=np.log(cells[:, 3]), link="log")
     mean = fit.probability(X, np.log(cells[:, 3]))
@@ -183,6 +177,22 @@ def age_period_cohort(table: Lexis, *, bands_a_year: float) -> AgePeriodCohort |
     trend = _ratio(slopes[0] + slopes[1], fit.coefficients, covariance)
     text = _sentence(drift, bands_a_year)
     return AgePeriodCohort(tenure, period, cohort, drift, trend, scale, text)
+
+
+def _lacking(departures: int, bands: int) -> Text | None:
+    """Say what is too little to part the three: departures, or the fewest bands of one of them."""
+    if departures < FEWEST_EVENTS:
+        return Text(
+            "Too few departures to part tenure, calendar and cohort: {seen}, {needed} are needed.",
+            {"seen": departures, "needed": FEWEST_EVENTS},
+        )
+    if bands < FEWEST_BANDS:
+        return Text(
+            "Tenure, calendar and cohort cannot be parted: one of them has departures in fewer "
+            "than {needed} bands.",
+            {"needed": FEWEST_BANDS},
+        )
+    return None
 
 
 def _band(mean: Floats, dispersion: float) -> tuple[Floats, Floats]:
