@@ -1,5 +1,7 @@
 """Value tiers: who they are, what they bring, how often they leave."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -21,6 +23,23 @@ def test_rows_of_the_last_year(draw):
     in_year = base.panel.found[tier == 0, 24:].sum()
     assert top.departures == in_year
     assert top.clients == (base.panel.active[tier == 0, 24:].any(axis=1)).sum()
+
+
+def test_a_client_that_came_back_within_the_year_brings_its_money_once(draw):
+    """Two spells of one client are one client, in the tier that it had when the year began."""
+    tier = np.repeat([0, 1, 2], [40, 120, 40])
+    base = draw(np.full((200, 36), 0.0), tier=tier)
+    client, tiers, revenue = np.arange(200), base.panel.tiers.copy(), base.panel.revenue.copy()
+    client[1], revenue[1], tiers[1, 24:] = 0, revenue[0], 2
+    panel = replace(base.panel, client=client, tiers=tiers, revenue=revenue)
+    rows = tier_rows(replace(base, panel=panel))
+    assert [r.clients for r in rows] == [39, 120, 40]
+    own = [tier == k for k in range(3)]
+    own[0][1] = False
+    brought = [float(revenue[k, 24:].sum()) for k in own]
+    assert [r.revenue_share for r in rows] == pytest.approx(
+        [b / sum(brought) for b in brought], rel=1e-6
+    )
 
 
 def test_margin_may_be_negative(draw):

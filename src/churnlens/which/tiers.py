@@ -32,19 +32,28 @@ def tier_rows(baseline: Baseline) -> tuple[TierRow, ...] | Skipped:
     """
     panel = baseline.panel
     first = max(panel.active.shape[1] - panel.calendar.per_year, 0)
-    tier = _tier_of_year(panel.tiers[:, first:], panel.active[:, first:] > 0)
-    groups = _groups(tier)
+    tier, once = _tier_of_year(panel, first)
+    groups = _groups(tier[once])
     if not groups:
         text = Text("No client has a past long enough to say what it is worth.")
         return Skipped("no_tiers", str(text), text)
-    return tuple(_row(baseline, group, tier, first) for group in groups)
+    return tuple(_row(baseline, group, tier, once, first) for group in groups)
 
 
-def _tier_of_year(tiers: Array, there: Array) -> Array:
-    """First known tier of each spell in the year while it was there to leave, −1 for none."""
-    known = there & (tiers >= 0)
-    at = known.argmax(axis=1)
-    return np.where(known.any(axis=1), tiers[np.arange(len(tiers)), at], -1)
+def _tier_of_year(panel: Panel, first: int) -> tuple[Array, Array]:
+    """First known tier of each client from a period on while it was there to leave, by spell.
+
+    −1 for none. A client that came back has that of its first spell, which the second array
+    marks: what a client brings stands in the row of each of its spells.
+    """
+    tiers = panel.tiers[:, first:]
+    known = (panel.active[:, first:] > 0) & (tiers >= 0)
+    there = np.flatnonzero(known.any(axis=1))
+    own = tiers[there, known[there].argmax(axis=1)]
+    _, place, client = np.unique(panel.client[there], return_index=True, return_inverse=True)
+    tier, once = np.full(len(tiers), -1), np.zeros(len(tiers), bool)
+    tier[there], once[there[place]] = own[place][client], True
+    return tier, once
 
 
 def _groups(tier: Array) -> list[tuple[int, ...]]:
@@ -62,21 +71,23 @@ def _groups(tier: Array) -> list[tuple[int, ...]]:
     return groups
 
 
-def _row(baseline: Baseline, group: tuple[int, ...], tier: Array, first: int) -> TierRow:
-    panel = baseline.panel
-    members, counted = np.isin(tier, group), tier >= 0
+def _row(
+    baseline: Baseline, group: tuple[int, ...], tier: Array, once: Array, first: int
+) -> TierRow:
+    panel, members = baseline.panel, np.isin(tier, group)
+    clients = members & once
     found = float(panel.found[members, first:].sum(dtype=np.float64))
     return TierRow(
         tier=" and ".join(TIERS[code] for code in group),
-        clients=panel.clients(members),
-        revenue_share=_share(panel.revenue[:, first:], members, counted),
+        clients=int(clients.sum()),
+        revenue_share=_share(panel.revenue[:, first:], clients, once),
         margin_share=None
         if panel.margin is None
-        else _share(panel.margin[:, first:], members, counted),
+        else _share(panel.margin[:, first:], clients, once),
         departures=round(found),
         rate_per_year=_rate(baseline, members, first),
-        breadth=_breadth(panel, members),
-        trend=_trend(panel, members, first),
+        breadth=_breadth(panel, clients),
+        trend=_trend(panel, clients, first),
     )
 
 
