@@ -204,29 +204,6 @@ def test_what_cannot_be_fitted_is_refused():
         hazard.fit(X, event, weights=np.ones(3))
 
 
-def test_sampling_those_at_risk_keeps_events_and_sizes():
-    rng = np.random.default_rng(3)
-    event, period = rng.random(20_000) < 0.02, rng.integers(0, 12, 20_000)
-    keep, weight = hazard.sample_at_risk(event, 5, rng, strata=period, least=10)
-    assert event[keep].sum() == event.sum()
-    assert np.all(np.diff(keep) > 0)
-    np.testing.assert_allclose(np.bincount(period[keep], weight), np.bincount(period))
-    controls = np.bincount(period[keep][~event[keep]])
-    np.testing.assert_array_equal(controls, 5 * np.bincount(period[event]))
-
-
-def test_a_sampled_fit_covers_the_full_one():
-    """Over 60 samples the 95 % interval holds the truth as often as it should."""
-    held, truth = [], 0.6
-    for seed in range(60):
-        X, event, clients = _simulated(seed, rows=6_000, clients=6_000)
-        rng = np.random.default_rng(seed)
-        keep, weight = hazard.sample_at_risk(event, 2, rng)
-        fit = hazard.fit(X[keep], event[keep], weights=weight, clusters=clients[keep])
-        held.append(abs(fit.coefficients[1] - truth) < 1.96 * fit.standard_errors[1])
-    assert np.mean(held) >= 0.87
-
-
 def test_clusters_may_be_text():
     X, event, clients = _simulated()
     by_number = hazard.fit(X, event, clusters=clients)

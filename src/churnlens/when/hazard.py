@@ -173,51 +173,6 @@ def fit(
     )
 
 
-def sample_at_risk(
-    event: npt.NDArray[Any],
-    per_event: float,
-    rng: np.random.Generator,
-    *,
-    strata: npt.NDArray[Any] | None = None,
-    least: int = 100,
-) -> tuple[npt.NDArray[np.intp], Floats]:
-    """Keep every event and a weighted sample of the other rows at risk (incidence density).
-
-    A hazard fitted to the sampled rows with these weights and clustered errors estimates the same
-    coefficients as all the rows would (Prentice 1986; Langholz and Goldstein 2001).
-
-    Parameters
-    ----------
-    event
-        True for rows with a departure.
-    per_event
-        Rows without a departure to keep for each with one, stratum by stratum.
-    strata
-        Integer stratum of each row (the period: risk sets are then sampled alike); one without.
-    least
-        Rows without a departure kept in each stratum whatever its departures, as far as there are.
-
-    Returns
-    -------
-    Row positions in rising order, and the weight of each: 1 for events, rows at risk over rows
-    sampled for the rest.
-    """
-    event = np.asarray(event, dtype=bool)
-    labels = np.zeros(len(event), dtype=np.intp) if strata is None else _codes(strata)
-    rest = np.flatnonzero(~event)
-    size = int(labels.max()) + 1 if len(labels) else 0
-    available = np.bincount(labels[rest], minlength=size)
-    wanted = np.ceil(per_event * np.bincount(labels[event], minlength=size)).astype(np.intp)
-    taken = np.minimum(available, np.maximum(wanted, least))
-    order = rest[np.lexsort((rng.random(len(rest)), labels[rest]))]
-    first = np.concatenate(([0], np.cumsum(available)[:-1])) if size else available
-    rank = np.arange(len(order)) - first[labels[order]]
-    sampled = order[rank < taken[labels[order]]]
-    keep = np.sort(np.concatenate((np.flatnonzero(event), sampled)))
-    weight = available / np.maximum(taken, 1)
-    return keep, np.where(event[keep], 1.0, weight[labels[keep]])
-
-
 def _check(
     X: npt.NDArray[Any],
     y: npt.NDArray[Any],

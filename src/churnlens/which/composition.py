@@ -11,9 +11,8 @@ import numpy.typing as npt
 from churnlens.panel.attributes import POOLED, UNKNOWN
 from churnlens.results import DateEstimate, Departures, Estimate, Segment, Skipped, Text
 from churnlens.when.change import date_series
-from churnlens.when.rates import departure_rate
 from churnlens.which.baseline import Baseline
-from churnlens.which.mix import RIDGE, Cells, MixChange, by_code, mix_change, over_tenure, tally
+from churnlens.which.mix import RIDGE, MixChange, by_code, mix_change, over_tenure, tally
 from churnlens.which.segments import Attribute, attributes_of
 
 Array = npt.NDArray[Any]
@@ -37,8 +36,6 @@ class MixIssue:
     segment: Segment
     share_before: float
     share_after: float
-    rate_inside: Estimate
-    rate_outside: Estimate
     departures: Departures
     revenue: Estimate
     margin: Estimate | None
@@ -115,21 +112,10 @@ def _issue(baseline: Baseline, change: MixChange, segment: Segment, inside: Arra
         segment=segment,
         share_before=float(share[0]),
         share_after=float(share[1]),
-        rate_inside=_rate(cells, 1, panel.calendar.per_year),
-        rate_outside=_rate(cells, 0, panel.calendar.per_year),
         departures=Departures(round(observed), max(observed - added.value, 0.0), added),
         revenue=added.times(_worth(baseline, inside, panel.revenue)),
         margin=None if margin is None else added.times(_worth(baseline, inside, margin)),
         onset=_onset(baseline, inside),
-    )
-
-
-def _rate(cells: Cells, code: int, year: int) -> Estimate:
-    """Departure rate of a cell over both spans."""
-    found = cells.found[:, code]
-    informed = float(np.average(cells.informed, weights=found + 1e-9))
-    return departure_rate(
-        float(found.sum()), float(cells.active[:, code].sum()), informed, periods_a_year=year
     )
 
 

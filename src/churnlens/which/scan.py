@@ -42,18 +42,14 @@ class Window:
     """A segment from a start period on, to the end of the data or until it had passed.
 
     `end` is one past the last period of a trouble that has passed, None where it has not.
-    `observed` departures in the window against `expected` at the segment's own level in the rest of
-    the time; both in whole departures. `gain` is the log-likelihood gain on effective departures,
-    `score` the gain less the price of its complexity; `ratio` the rate inside over the rate outside
-    on them; `p_value` is over the whole search. `also` are segments of near-equal score that
-    overlap.
+    `gain` is the log-likelihood gain on effective departures, `score` the gain less the price of
+    its complexity; `ratio` the rate inside over the rate outside on them; `p_value` is over the
+    whole search. `also` are segments of near-equal score that overlap.
     """
 
     segment: dict[str, tuple[str, ...]]
     start: int
     end: int | None
-    observed: float
-    expected: float
     gain: float
     score: float
     ratio: float
@@ -131,9 +127,7 @@ def next_window(baseline: Baseline, scan: Scan, explained: Array) -> Window | No
     p = float((1 + (scan.null_scores >= top).sum()) / (1 + len(scan.null_scores)))
     hit, also = _simplest(hits, scan, expected)
     when = int(hit.best.start[0]), int(hit.best.end[0])
-    return _window(
-        baseline, scan, look, _segment(hit), when, float(hit.price[0]), p, also, explained
-    )
+    return _window(scan, look, _segment(hit), when, float(hit.price[0]), p, also)
 
 
 def window_by_orders(baseline: Baseline, scan: Scan) -> Window | None:
@@ -146,12 +140,11 @@ def window_by_orders(baseline: Baseline, scan: Scan) -> Window | None:
         return None
     look = plan(scan.cells, scan.groups, scan.cells.sums(baseline.expected), scan.when)
     price = look.prices[rise.order][not rise.plain]
-    when, nothing = (rise.start, scan.when.end), np.ones_like(baseline.expected)
-    return _window(baseline, scan, look, rise.segment, when, price, rise.p_value, (), nothing)
+    when = rise.start, scan.when.end
+    return _window(scan, look, rise.segment, when, price, rise.p_value, ())
 
 
 def _window(
-    baseline: Baseline,
     scan: Scan,
     look: Plan,
     segment: dict[str, tuple[str, ...]],
@@ -159,15 +152,11 @@ def _window(
     price: float,
     p_value: float,
     also: tuple[dict[str, tuple[str, ...]], ...],
-    explained: Array,
 ) -> Window:
     within = _cells_inside(segment, scan)
     o, e = (np.asarray(t.values[within].sum(axis=0)) for t in (scan.seen, look.due))
     start, end = _sharpened(o, e, *when, scan.when)
     now = slice(start, end)
-    seen, level = whole_departures(
-        baseline, members(segment, scan.attributes, explained.shape), explained, now
-    )
     o1, e1, o_all, e_all = o[now].sum(), e[now].sum(), o.sum(), e.sum()
     outside = (o_all - o1 + LEVEL_PRIOR) / (e_all - e1 + LEVEL_PRIOR)
     gain = float(gain_of(o1, e1, o_all + LEVEL_PRIOR, e_all + LEVEL_PRIOR))
@@ -175,8 +164,6 @@ def _window(
         segment,
         start,
         None if end == scan.when.end else end,
-        seen,
-        level,
         gain,
         gain - price,
         float(o1 / e1 / outside),
@@ -250,17 +237,6 @@ def _sharpened(o: Array, e: Array, start: int, end: int, when: Times) -> tuple[i
     ]
     _, s, t = max(tried, key=lambda x: (x[0], -x[1], -x[2]))
     return s, t
-
-
-def whole_departures(
-    baseline: Baseline, inside: Array, scale: Array, now: slice
-) -> tuple[float, float]:
-    """Return departures found in a window and those expected at the segment's level outside it."""
-    due = (baseline.hazard * baseline.panel.active * scale * inside).sum(axis=0, dtype=np.float64)
-    seen = (baseline.panel.found * inside).sum(axis=0, dtype=np.float64)
-    found, expected = float(seen[now].sum()), float(due[now].sum())
-    level = (seen.sum() - found + LEVEL_PRIOR) / (due.sum() - expected + LEVEL_PRIOR)
-    return found, float(expected * level)
 
 
 def _null_scores(baseline: Baseline, cells: Cells, look: Plan, draws: int, seed: int) -> Array:

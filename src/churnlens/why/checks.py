@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from churnlens.results import Estimate, Evidence, Outcome, Text
 from churnlens.which.baseline import Baseline
-from churnlens.which.confirm import confirm
+from churnlens.which.confirm import found_again
 from churnlens.which.segments import Attribute
 from churnlens.why.attribution import Attribution
 from churnlens.why.candidates import CLEARLY
@@ -309,7 +309,6 @@ def window_evidence(
     baseline: Baseline, term: Term, attributes: tuple[Attribute, ...], others: dict[str, Baseline]
 ) -> tuple[Evidence, ...]:
     """Return what speaks for a rise that no driver explains: is it found again elsewhere?"""
-    found = confirm(baseline, attributes)
     held = (
         say(
             "held_out",
@@ -318,7 +317,7 @@ def window_evidence(
                 "Looked for in one half of the clients, it is found in the other, each way round."
             ),
         )
-        if found.again == 2
+        if found_again(baseline, attributes) == 2
         else say(
             "held_out",
             "fail",
