@@ -134,7 +134,7 @@ def test_a_driver_that_is_higher_where_more_leave_is_not_cleared(
 ) -> None:
     exposure, level = hit.exposure("still"), np.zeros((1, 1))
     seen = [
-        Within(exposure, segment, sign, z, 0.1, 1.0, 0.0, level, level > 0)
+        Within(exposure, segment, sign, z, 0.0, level, level > 0)
         for segment, z in (({"region": ("west",)}, 0.5), (drawn_books.KEY, 1.0))
     ]
     out = rule_out(hit.baseline, "still", (), (), drawn_books.explained(hit), tuple(seen))

@@ -38,7 +38,6 @@ def test_those_with_more_of_it_leave_sooner_or_later(harm: float, sign: int) -> 
     (found,) = looked_within(worse_for_key(0, harm))
     assert (found.exposure.driver, found.segment, found.sign) == ("level", drawn_books.KEY, 1)
     assert sign * found.z > 3
-    assert found.log_ratio == pytest.approx(harm, abs=0.2)
 
 
 def test_a_driver_that_is_no_higher_where_more_leave_is_not_tested() -> None:

@@ -21,7 +21,7 @@ from churnlens.panel.cumulative import cumulative
 from churnlens.panel.exposures import Exposure
 from churnlens.panel.threads import over_chunks, over_rows
 from churnlens.which.baseline import Baseline
-from churnlens.which.segments import Attribute, dense_sums, groups, members
+from churnlens.which.segments import Attribute, Group, dense_sums, groups, members
 from churnlens.why.lead_lag import lead_lag
 from churnlens.why.model import Term
 from churnlens.why.within import LEFT_OUT, Within, among_alike, look_within
@@ -47,9 +47,8 @@ class Standing:
 
     `direction` is `more` where more of it costs clients; `usual` is its mean in the segment and
     `low` what stands for "without the trouble": its mildest decile there, or the mean elsewhere
-    where that is milder (for `less`, the higher of the two), both in its own unit; `ratio` the risk
-    per standard deviation of the level (`deviation`, own unit); `inside` are the segment's
-    client-periods, bool[n, T].
+    where that is milder (for `less`, the higher of the two), both in its own unit; `inside` are the
+    segment's client-periods, bool[n, T].
     """
 
     exposure: Exposure
@@ -57,12 +56,9 @@ class Standing:
     direction: str
     low: float
     usual: float
-    deviation: float
-    ratio: float
     score: float
     term: Term
     inside: Array
-    level: Array
 
     @property
     def driver(self) -> str:
@@ -157,16 +153,8 @@ def _of_segment(
     inside = members(within.segment, attributes, within.level.shape)
     if lead_lag(baseline, within.exposure, (inside,), within.sign).is_symptom:
         return None
-    best = (within.score, None, 0, within.sign * within.log_ratio, 1.0)
-    return _standing(
-        within.exposure,
-        within.segment,
-        best,
-        within.level,
-        within.known,
-        within.deviation,
-        attributes,
-    )
+    read = (within.level, within.known)
+    return _standing(within.exposure, within.segment, within.sign, within.score, read, attributes)
 
 
 def usual_level(baseline: Baseline, exposure: Exposure) -> tuple[Array, Array]:
@@ -232,11 +220,10 @@ def _test(
     pull = np.where(known, z * (baseline.observed - due), 0).astype(np.float32)
     hold = np.where(known, z**2 * due, 0).astype(np.float32)
     looked = groups(tuple(a for a in attributes if a.codes.ndim == 1))
-    prices = {k: np.log1p(sum(g.segments for g in looked if g.order == k)) for k in (1, 2)} | {
-        0: 0.0
-    }
+    prices = {k: np.log1p(sum(g.segments for g in looked if g.order == k)) for k in (1, 2)}
+    prices[0] = 0.0
     pulls, holds = pull.sum(axis=1, keepdims=True), hold.sum(axis=1, keepdims=True)
-    best: tuple[float, Any, int, float, float] | None = None
+    best: tuple[float, Group, int, float] | None = None
     for group in looked:
         u = group.add_up(dense_sums(group, pulls))[:, 0]
         i = group.add_up(dense_sums(group, holds))[:, 0]
@@ -244,11 +231,12 @@ def _test(
         score = np.where(i >= 4, score, -np.inf)
         s = int(score.argmax())
         if best is None or score[s] > best[0]:
-            best = (float(score[s]), group, s, float(u[s]), float(i[s]))
+            best = (float(score[s]), group, s, float(u[s]))
     if best is None or best[0] - np.log(max(drivers, 1)) < LEAST_SCORE:
         return None
-    segment = best[1].segment(best[2])
-    return _standing(exposure, segment, best, level, known, deviation, attributes)
+    gain, of, at, lean = best
+    sign = 1 if lean > 0 else -1
+    return _standing(exposure, of.segment(at), sign, gain, (level, known), attributes)
 
 
 def _without(level: Array) -> float:
@@ -267,14 +255,13 @@ def _alike(shape: tuple[int, ...], attributes: tuple[Attribute, ...]) -> list[Ar
 def _standing(
     exposure: Exposure,
     segment: dict[str, tuple[str, ...]],
-    best: tuple[float, Any, int, float, float],
-    level: Array,
-    known: Array,
-    deviation: float,
+    sign: int,
+    score: float,
+    read: tuple[Array, Array],
     attributes: tuple[Attribute, ...],
 ) -> Standing:
-    score, _, _, pull, hold = best
-    sign = 1 if pull > 0 else -1
+    """`read` are each client's level by period, and where it is known."""
+    level, known = read
     inside = members(segment, attributes, level.shape)
     there = level[inside & known]
     low = _without(sign * there)
@@ -285,16 +272,5 @@ def _standing(
     usual = float(there.mean())
     dose = np.where(inside & known, (sign * (level - low)).clip(0) / max(abs(usual - low), 1e-9), 0)
     term = Term(exposure.name, dose.clip(0, 4).astype(np.float32), inside)
-    return Standing(
-        exposure,
-        segment,
-        "more" if sign > 0 else "less",
-        low,
-        usual,
-        deviation,
-        float(np.exp(abs(pull) / hold)),
-        score,
-        term,
-        inside,
-        level,
-    )
+    direction = "more" if sign > 0 else "less"
+    return Standing(exposure, segment, direction, low, usual, score, term, inside)

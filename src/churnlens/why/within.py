@@ -47,18 +47,15 @@ PRIOR = 3.0  # pseudo-departures that hold a life table's factor near the baseli
 class Within:
     """A driver that is higher where more leave, and how it goes with who leaves there.
 
-    `z` is above 0 where those with more (sign 1) or less (sign −1) of it leave sooner, and
-    `log_ratio` is the log of the risk per standard deviation of the level (`deviation`, own unit);
-    `price` is the log of how many such tests there were. `level` and `known` are what was read of
-    each client, float32[n, T] and bool[n, T].
+    `z` is above 0 where those with more (sign 1) or less (sign −1) of it leave sooner; `price` is
+    the log of how many such tests there were. `level` and `known` are what was read of each client,
+    float32[n, T] and bool[n, T].
     """
 
     exposure: Exposure
     segment: dict[str, tuple[str, ...]]
     sign: int
     z: float
-    log_ratio: float
-    deviation: float
     price: float
     level: Array
     known: Array
@@ -208,15 +205,11 @@ def _within(
     known = known & still
     weight = np.where(known[rows], due, 0)
     alike = _alike(attributes, rows, age, read[rows], weight)
-    apart, deviation = among_alike(level[rows], weight, alike)
+    apart, _ = among_alike(level[rows], weight, alike)
     pull = np.where(known[rows], apart * (found - due), 0).sum(axis=1, dtype=np.float64)
     # Each client's sum is one draw; what its periods share is not counted many times.
     spread = max(float(np.sqrt((pull**2).sum())), 1e-9)
-    hold = max(float((apart**2 * weight).sum()), 1e-9)
-    total = sign * float(pull.sum())
-    return Within(
-        exposure, segment, sign, total / spread, total / hold, deviation, price, level, known
-    )
+    return Within(exposure, segment, sign, sign * float(pull.sum()) / spread, price, level, known)
 
 
 def _weighed(baseline: Baseline, explained: Array, rows: Array) -> tuple[Array, Array, Array]:
