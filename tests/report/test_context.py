@@ -235,6 +235,14 @@ def test_a_chart_of_a_remedy_that_did_not_work_is_titled_by_what_it_shows(
     assert title.startswith("After the start no fewer left") == fewer
 
 
+def test_whoever_may_yet_become_a_client_is_not_called_a_one_off_buyer(review: Review):
+    some = dataclasses.replace(review, book=dataclasses.replace(review.book, set_apart=34))
+    (said,) = (s for s in page(context(masked(some), EN), "data")["covers"] if "Set apart" in s)
+    assert "34 buyers" in said
+    assert "not yet" in said
+    assert "one-off" not in said
+
+
 def test_drivers_ruled_out_for_one_reason_stand_together(review: Review):
     why = "It did not change for any group of clients."
     alike = tuple(RuledOut(name, "no_effect", why) for name in ("freight_eur", "lines_short_pct"))

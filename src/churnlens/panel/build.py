@@ -80,7 +80,7 @@ class Panel:
     margin: Array | None
     likelihood: OnsetLikelihood | None
     definition: str
-    set_apart: int  # buyers who never became a client: too few orders, or all within two months
+    set_apart: int  # buyers who are no clients (yet): too few orders, or all within two months
     changing: tuple[Changing, ...] = ()  # attributes that a client may change
     breadth: Array | None = None  # categories bought in the year before, int8[n, T]
 

@@ -93,7 +93,7 @@ class Book:
     orders: int
     first_date: Day
     last_date: Day
-    set_apart: int  # one-off bulk buyers and single orders that never were a client
+    set_apart: int  # buyers with fewer than three orders, or with all of them within two months
     series: tuple[PeriodPoint, ...] = ()
     change: DateEstimate | None = None  # the change date of the whole book, if any
     change_p: float | None = None

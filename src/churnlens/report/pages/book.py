@@ -60,7 +60,8 @@ _CHECKED = Text(
 _COVERS = Text("{orders} orders of {clients} buyers, from {first} to {last}.")
 _COVERS_A_DAY = Text("{orders} orders of {clients} buyers, all on {first}.")
 _SET_APART = Text(
-    "Set apart, because they never were clients: {n} buyers of a single or one-off bulk order."
+    "Set apart, because they are no clients, or not yet: {n} buyers with fewer than three orders, "
+    "or with all of them within two months."
 )
 _NO_RETURNS = Text(
     "No client ordered again after a silence that told anything, so the chance of a return is not "

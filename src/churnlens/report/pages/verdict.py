@@ -89,7 +89,7 @@ def _key_figures(review: Review, language: Language) -> list[dict[str, str]]:
     """Return up to four figures: the number as written, and what it counts."""
     last = review.book.series[-PERIODS_A_YEAR[review.period] :]
     book = review.book
-    # who was set apart never was a client, and is in none of the other figures
+    # who was set apart is no client, or not yet, and is in none of the other figures
     found = [(language.number(book.clients - book.set_apart), _CLIENTS)]
     if last:
         counts = totals(last)
