@@ -63,6 +63,11 @@ def test_a_whole_config_is_read(tmp_path):
         ({"orders": {"delimiter": ""}}, r"orders.delimiter: is not one character"),
         ({"orders": {"attributes": "size"}}, r"orders.attributes: must be a list.*'size'"),
         ({"orders": {"returns": {"column": "a"}}}, r"orders.returns: needs starts_with or equals"),
+        (
+            {"clients": {"returns": {"column": "a", "equals": "b"}}},
+            r"unknown key 'clients.returns'",
+        ),
+        ({"events": {"attributes": ["size"]}}, r"unknown key 'events.attributes'"),
         ({"currency": "Euros"}, r"currency: is not an ISO 4217 code.*'Euros'"),
         ({"as_of": "soon"}, r"as_of: is no date such as 2024-12-31 \(found 'soon'\)"),
     ],

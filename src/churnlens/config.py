@@ -80,9 +80,19 @@ class TableSettings(_Settings):
     # of a CSV file; none: the likeliest of , ; tab and |
     delimiter: Annotated[str, AfterValidator(_delimiter)] | None = None
     decimal: Literal[".", ","] = "."  # decimal mark of numbers written as text
-    attributes: Names = ()  # text columns of this table that describe the client
     ignore: Names = ()  # columns that are never read
-    returns: ReturnsFilter | None = None  # orders only
+
+
+class ClientSettings(TableSettings):
+    """The same of a table that says what kind of client each is."""
+
+    attributes: Names = ()  # text columns that describe the client
+
+
+class OrderSettings(ClientSettings):
+    """The same of the orders."""
+
+    returns: ReturnsFilter | None = None
 
 
 class PluginSettings(_Settings):
@@ -121,8 +131,8 @@ class Settings(_Settings):
     name_clients: bool = False
     smallest_group: Annotated[int, Field(ge=5)] = 5
     draws: Annotated[int, Field(ge=99)] = 499  # Monte Carlo draws of the scan
-    orders: TableSettings = TableSettings()
-    clients: TableSettings = TableSettings()
+    orders: OrderSettings = OrderSettings()
+    clients: ClientSettings = ClientSettings()
     events: TableSettings = TableSettings()
     remedies: TableSettings = TableSettings()
     drivers: dict[str, DriverRole] = Field(default_factory=dict)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import ibis
 import ibis.expr.types as ir
 
-from churnlens.config import Settings, TableSettings
+from churnlens.config import ClientSettings, Settings, TableSettings
 from churnlens.errors import ContractError, did_you_mean
 from churnlens.tables import cells
 from churnlens.tables.contract import Column, Reading
@@ -127,7 +127,7 @@ def _check_needed(raw: Raw, name: str, fixed: Mapping[str, object], chosen: Tabl
     hint = did_you_mean(missing, raw.columns) or _headless(raw.columns)
     setting = f'[{name}.columns] {missing} = "…"'
     remedy = f"Fill in which it is in churnlens.toml: {setting}."
-    if chosen == TableSettings():
+    if chosen == type(chosen)():
         remedy = (
             f"Rename one, or say in churnlens.toml which it is: {setting} (`churnlens init` writes "
             "a first churnlens.toml)."
@@ -166,7 +166,8 @@ def sort_by_kind(
     digits than any measure has.
     """
     types = {name: raw.table[name].type() for name in names}
-    coded = {n for n in types if _is_identifier(n) or n in chosen.attributes}
+    described = chosen.attributes if isinstance(chosen, ClientSettings) else ()
+    coded = {n for n in types if _is_identifier(n) or n in described}
     typed = [n for n, t in types.items() if t.is_numeric() and n not in coded]
     written = [n for n, t in types.items() if t.is_string() and n not in coded]
     parsed = _numbers_in_text(raw.table, written, chosen.decimal)

@@ -9,7 +9,7 @@ from pathlib import Path
 import ibis
 import pandas as pd
 
-from churnlens.config import Settings, TableSettings
+from churnlens.config import OrderSettings, Settings, TableSettings
 from churnlens.errors import ContractError, did_you_mean
 from churnlens.tables import profile
 from churnlens.tables.columns import FIXED
@@ -78,7 +78,7 @@ def _first_settings(source: Path | str) -> Settings:
     """Name the file or table that holds the orders, where it has another name than `orders`."""
     if is_url(source):
         tables = open_database(str(source)).tables
-        return Settings(orders=TableSettings(table=_nearest_orders(tables, str(source))))
+        return Settings(orders=OrderSettings(table=_nearest_orders(tables, str(source))))
     path = Path(source)
     if not path.is_dir():
         return Settings()
@@ -87,7 +87,7 @@ def _first_settings(source: Path | str) -> Settings:
     others = [name for name in files if name.lower().split(".")[0] not in TABLE_NAMES]
     if "orders" in stems or not others:
         return Settings()
-    return Settings(orders=TableSettings(file=_nearest_orders(others, str(path))))
+    return Settings(orders=OrderSettings(file=_nearest_orders(others, str(path))))
 
 
 def _nearest_orders(names: tuple[str, ...] | list[str], where: str) -> str:

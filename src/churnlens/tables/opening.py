@@ -12,7 +12,7 @@ from typing import Any
 import ibis
 import ibis.expr.types as ir
 
-from churnlens.config import ReturnsFilter, Settings, TableSettings
+from churnlens.config import OrderSettings, ReturnsFilter, Settings
 from churnlens.errors import ConfigError, ContractError, first_line
 from churnlens.tables import calendar, companions, quality, renumbering, roles
 from churnlens.tables import columns as cols
@@ -154,7 +154,7 @@ def _stage_orders(connection: Any, raw: Raw, settings: Settings) -> tuple[Staged
     return stage(connection, raw, "orders", [*columns, *hidden], derived), measures
 
 
-def _check_attributes(raw: Raw, chosen: TableSettings) -> None:
+def _check_attributes(raw: Raw, chosen: OrderSettings) -> None:
     """Refuse an attribute that is a column of the contract, but for the category."""
     taken = [n for n in chosen.attributes if n in cols.FIXED["orders"] and n != "category"]
     if taken:
