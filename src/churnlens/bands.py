@@ -98,12 +98,3 @@ def _holds(span: tuple[float, float], band: tuple[float, float]) -> bool:
         same_side = span[0] == low if np.isinf(low) else span[1] == high
         return bool(same_side and span[0] <= low and high <= span[1])
     return span[0] < (low + high) / 2 <= span[1]
-
-
-def inside(numbers: Array, wanted: Sequence[str]) -> Array:
-    """Return which numbers lie in any of some bands, bool[n]."""
-    spans = [span for w in wanted if (span := limits(w)) is not None]
-    out = np.zeros(len(numbers), bool)
-    for low, high in spans:
-        out |= (numbers > low) & (numbers <= high)
-    return out

@@ -188,7 +188,7 @@ def standing_issue(finding: Finding, standing: Standing, settled: Settled) -> Is
     direction: Literal["more", "less"] = "more" if standing.direction == "more" else "less"
     values = {
         "segment": {"type": "clients", "value": standing.segment},
-        "driver": {"type": "driver", "value": standing.driver},
+        "driver": {"type": "driver", "value": standing.exposure.subject},
     }
     title = (
         Text("All along, {segment} leave more often the higher their {driver}.", values)
