@@ -58,6 +58,19 @@ def test_an_attribute_may_have_the_name_of_one_that_is_worked_out(steady, tmp_pa
     assert dict(known.attributes["tenure_months"].value_counts()) == {"one": 200, "two": 200}
 
 
+def test_a_value_that_a_remedy_is_meant_for_is_not_pooled(steady, tmp_path):
+    """Of thirty managers the commonest 24 are told apart, and whose clients a remedy is for."""
+    ids = sorted(steady["client_id"].unique())
+    managers = [f"m{k % 30:02d}" for k in range(len(ids) - 10)] + ["m00"] * 10
+    clients = pd.DataFrame({"client_id": ids, "manager": managers})
+    scope = {"start_date": pd.Timestamp("2023-06-01"), "manager": "m29|m28"}
+    remedies = pd.DataFrame({"action": ["visit"], **{k: [v] for k, v in scope.items()}})
+    source = write_source(tmp_path, steady, clients=clients, remedies=remedies)
+    told = set(opened(source).attributes["manager"])
+    assert {"m28", "m29", "other"} <= told
+    assert len(told) == 24 + 2 + 1
+
+
 def test_closing_is_no_departure(steady, tmp_path):
     closed = steady["client_id"].isin([f"C{i:04d}" for i in range(20)])
     day = pd.Timestamp(START) + pd.DateOffset(months=22)

@@ -11,7 +11,7 @@ import pandas as pd
 from churnlens import bands
 from churnlens.results import Skipped, Text
 from churnlens.tables import Tables
-from churnlens.tables.model import VALUE_TIER
+from churnlens.tables.model import VALUE_TIER, scope_values
 
 Array = npt.NDArray[Any]
 
@@ -27,15 +27,16 @@ def client_attributes(
 ) -> tuple[pd.DataFrame, tuple[Skipped, ...]]:
     """Return the attributes of each client with orders, as categorical columns in code order.
 
-    Text values with fewer than five clients are pooled as "other", blanks are "unknown"; numeric
-    attributes are cut into about tenths, which the scan joins to wider bands as the data have it.
-    An attribute with nearly a value per client, or with one value only, is refused and said so.
+    Text values with fewer than five clients are pooled as "other", and so are those beyond the
+    commonest 24 that no remedy is meant for; blanks are "unknown". Numeric attributes are cut into
+    about tenths, which the scan joins to wider bands as the data have it. An attribute with nearly
+    a value per client, or with one value only, is refused and said so.
     """
     raw = _raw(tables, clients)
     kept, skipped = {}, []
     for name in map(str, raw):
         numeric = name in tables.numeric_attributes
-        column = _banded(raw[name]) if numeric else _pooled(raw[name])
+        column = _banded(raw[name]) if numeric else _pooled(raw[name], _meant(tables, name))
         reason = _refusal(name, raw[name], column, numeric)
         if reason:
             skipped.append(Skipped("attribute", str(reason), reason))
@@ -63,11 +64,19 @@ def _raw(tables: Tables, clients: pd.DataFrame) -> pd.DataFrame:
     return frame.drop(columns="client_id")
 
 
-def _pooled(column: pd.Series[Any]) -> pd.Series[Any]:
+def _meant(tables: Tables, name: str) -> frozenset[str]:
+    """Values of an attribute that a remedy is meant for: pooled, nobody would be in its scope."""
+    if tables.remedies is None or name not in tables.remedies.columns:
+        return frozenset()
+    return frozenset(v for scope in tables.remedies[name].dropna() for v in scope_values(scope))
+
+
+def _pooled(column: pd.Series[Any], kept: frozenset[str] = frozenset()) -> pd.Series[Any]:
     text = column.astype("string").fillna(UNKNOWN)
     counts = text.value_counts()
     counts = counts.loc[sorted(counts.index, key=lambda v: (-counts[v], v))]
-    common = [v for i, v in enumerate(counts.index) if counts[v] >= SMALLEST and i < MOST_VALUES]
+    large = [v for v in counts.index if counts[v] >= SMALLEST]
+    common = [v for i, v in enumerate(large) if i < MOST_VALUES or v in kept]
     return text.where(text.isin(common), POOLED).astype(str).astype("category")
 
 

@@ -15,6 +15,7 @@ from churnlens import bands
 from churnlens.panel.attributes import UNKNOWN
 from churnlens.panel.worth import TIER, TIERS
 from churnlens.results import Segment
+from churnlens.tables.model import scope_values
 
 if TYPE_CHECKING:
     from churnlens.panel import Panel
@@ -55,7 +56,7 @@ def read_remedies(table: pd.DataFrame | None, attributes: Sequence[str]) -> tupl
             action=str(row["action"]),
             start=pd.Timestamp(row["start_date"]).date(),
             end=_date(row.get("end_date")),
-            segment={n: _values(row[n]) for n in scoped if _text(row[n]) is not None},
+            segment={n: scope_values(str(row[n])) for n in scoped if _text(row[n]) is not None},
             issue_id=_text(row.get("issue_id")),
             owner=_text(row.get("owner")),
         )
@@ -114,10 +115,6 @@ def first_whole_period(periods: Sequence[dt.date], day: dt.date) -> int:
     starts = np.array([p.toordinal() for p in periods])
     slack = LATE_START * float(np.median(np.diff(starts))) if len(starts) > 1 else 0.0
     return int(np.searchsorted(starts, day.toordinal() - slack))
-
-
-def _values(value: Any) -> tuple[str, ...]:
-    return tuple(part.strip() for part in str(value).split("|") if part.strip())
 
 
 def _text(value: Any) -> str | None:

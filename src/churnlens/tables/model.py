@@ -71,3 +71,8 @@ class Tables:
     findings: tuple[DataFinding, ...] = field(default=())
     ends_on: dt.date | None = None
     renumbered: Renumbering | None = None
+
+
+def scope_values(written: str) -> tuple[str, ...]:
+    """Return the values that a remedy's scope names: several are parted by `|`."""
+    return tuple(part.strip() for part in written.split("|") if part.strip())

@@ -10,7 +10,7 @@ import ibis.expr.types as ir
 
 from churnlens.results import DataFinding, Text
 from churnlens.tables import calendar, refusals, units
-from churnlens.tables.model import RETURN, Tables
+from churnlens.tables.model import RETURN, Tables, scope_values
 from churnlens.tables.refusals import percent
 
 _MOSTLY_MISSING = 0.5  # of a measure's cells
@@ -316,11 +316,11 @@ def _scopes(tables: Tables) -> Iterator[DataFinding]:
     for name in tables.attributes:
         if name not in tables.remedies.columns:
             continue
-        said = tables.remedies[name].dropna().str.split("|").explode().str.strip()
+        said = {v for scope in tables.remedies[name].dropna() for v in scope_values(scope)}
         of_orders = name in tables.orders_attributes
         table = tables.orders if of_orders or tables.clients is None else tables.clients
         known = set(table.select(name).distinct().to_pyarrow().column(0).to_pylist())
-        strange = sorted(set(said) - known - {""})  # "|north" names one value
+        strange = sorted(said - known)
         if strange:
             text = Text(
                 "A remedy is meant for {attribute} {values}, which no client has.",
