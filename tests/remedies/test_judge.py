@@ -245,6 +245,19 @@ def test_the_remedies_table_is_judged_row_by_row_and_reached_clients_are_no_comp
     assert any("Another remedy" in str(note) for note in third.notes)
 
 
+@pytest.mark.parametrize(("column", "says"), [("value_tier", "worked"), ("city", "cannot_tell")])
+def test_a_remedy_for_some_is_never_read_as_one_for_all(column: str, says: str) -> None:
+    """The tiers are worked out, and an attribute may be refused: neither stands in the panel's."""
+    panel = draw(np.random.default_rng(1), relative=CURED)
+    row = {"action": ["Visit"], "start_date": [pd.Timestamp(day(START))], column: ["top fifth"]}
+    (result,) = judge_remedies(
+        panel, pd.DataFrame(row), [], as_of=day(MONTHS), departures=by_tenure(panel)
+    )
+    assert result.segment == {column: ("top fifth",)}
+    assert result.verdict == says
+    assert ("not used to tell clients apart" in str(result.detail)) == (column == "city")
+
+
 def test_a_remedy_that_does_not_name_its_issue_is_not_condemned_by_a_guessed_driver() -> None:
     panel = draw(np.random.default_rng(1), relative=CURED, driver=RAISED)
     remedy = Remedy("Two approvals only", day(START), segment=KEY)

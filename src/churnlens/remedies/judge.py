@@ -26,7 +26,7 @@ from churnlens.remedies.fading import Fading
 from churnlens.remedies.power import look
 from churnlens.remedies.rates import Booleans, ByClient, Counts
 from churnlens.remedies.reading import Reading, read_change
-from churnlens.remedies.scope import Remedy, first_whole_period, members, read_remedies
+from churnlens.remedies.scope import Remedy, first_whole_period, members, read_remedies, unknown_in
 from churnlens.remedies.windows import Windows, last_countable, lay_out
 from churnlens.remedies.worth import lost_revenue
 from churnlens.results import Estimate, Issue, LagPoint, RemedyResult, Review, TestPlan, Text
@@ -72,7 +72,7 @@ def judge_remedies(
     tuple of RemedyResult
         In the order of the table.
     """
-    remedies = read_remedies(table, [str(name) for name in panel.attributes.columns])
+    remedies = read_remedies(table)
     known = (*issues, *(previous.issues if previous else ()))
     return tuple(
         judge(
@@ -94,7 +94,7 @@ def unread_remedies(
     known = previous.issues if previous else ()
     return tuple(
         _unread(remedy, _as_planned(remedy, find_aim(panel, remedy, known), previous), words.FEW)
-        for remedy in read_remedies(table, [str(name) for name in panel.attributes.columns])
+        for remedy in read_remedies(table)
     )
 
 
@@ -157,6 +157,9 @@ def judge(
     -------
     RemedyResult
     """
+    lacking = unknown_in(panel, remedy.segment)
+    if lacking is not None:
+        return _unread(remedy, aim, words.no_such_attribute(lacking))
     inside = members(panel, remedy.segment)
     if inside.sum() < FEWEST_CLIENTS:
         return _unread(remedy, aim, words.NOBODY)

@@ -15,6 +15,7 @@ from churnlens import bands
 from churnlens.panel.attributes import UNKNOWN
 from churnlens.panel.worth import TIER, TIERS
 from churnlens.results import Segment
+from churnlens.tables.columns import FIXED
 from churnlens.tables.model import scope_values
 
 if TYPE_CHECKING:
@@ -37,20 +38,19 @@ class Remedy:
     owner: str | None = None
 
 
-def read_remedies(table: pd.DataFrame | None, attributes: Sequence[str]) -> tuple[Remedy, ...]:
+def read_remedies(table: pd.DataFrame | None) -> tuple[Remedy, ...]:
     """Return the remedies of a table, in its order.
 
     Parameters
     ----------
     table : DataFrame or None
-        Columns `action`, `start_date`; optional `end_date`, `issue_id`, `owner`; a column named
-        as an attribute gives the scope, several values parted by `|`, blank for everyone.
-    attributes : sequence of str
-        Names of the segment attributes.
+        Columns `action`, `start_date`; optional `end_date`, `issue_id`, `owner`; every other column
+        is called as an attribute and gives the scope, several values parted by `|`, blank for
+        everyone.
     """
     if table is None:
         return ()
-    scoped = [name for name in attributes if name in table.columns]
+    scoped = [str(name) for name in table.columns if name not in FIXED["remedies"]]
     return tuple(
         Remedy(
             action=str(row["action"]),
@@ -68,10 +68,16 @@ def members(panel: Panel, segment: Segment) -> Booleans:
     """Return who belongs to a segment, as bool[n].
 
     What a client may change (value tier, tenure, main category) is as it was when it was last
-    there. A segment on an attribute that the data no longer have has no members.
+    there. A segment on an attribute that is not known (see `unknown_in`) has no members.
     """
     last = panel.active.shape[1] - 1 - np.argmax(panel.active[:, ::-1] > 0, axis=1)
     return np.asarray(moments(panel, segment)[np.arange(len(last)), last])
+
+
+def unknown_in(panel: Panel, segment: Segment) -> str | None:
+    """Return an attribute of a segment that these data do not have, or cannot part clients by."""
+    known = {TIER, *panel.attributes.columns, *(change.name for change in panel.changing)}
+    return next((name for name in segment if name not in known), None)
 
 
 def moments(panel: Panel, segment: Segment) -> Booleans:
@@ -100,7 +106,7 @@ def reached(panel: Panel, table: pd.DataFrame | None) -> Booleans:
     """Return the client-periods that the remedies of a table have reached, as bool[n, T]."""
     span = np.arange(len(panel.periods))
     mask = np.zeros(panel.active.shape, dtype=bool)
-    for remedy in read_remedies(table, [str(name) for name in panel.attributes.columns]):
+    for remedy in read_remedies(table):
         end = len(span) if remedy.end is None else first_whole_period(panel.periods, remedy.end)
         while_on = (span >= first_whole_period(panel.periods, remedy.start)) & (span < end)
         mask |= members(panel, remedy.segment)[:, None] & while_on

@@ -44,6 +44,15 @@ def no_such_issue(remedy: Remedy) -> Text:
     )
 
 
+def no_such_attribute(name: str) -> Text:
+    """Say that the scope hangs on an attribute by which clients are not told apart."""
+    return Text(
+        "Its scope is given by {attribute}, which is not used to tell clients apart, so nothing is"
+        " said of it.",
+        {"attribute": {"type": "driver", "value": name}},
+    )
+
+
 def answer(reading: Reading, plan: TestPlan) -> Text | None:
     """Say how what was measured stands beside what the test written beforehand asked for.
 
