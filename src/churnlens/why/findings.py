@@ -109,7 +109,7 @@ def shift_issue(
             "driver_series": driver_series(case.baseline, case.candidate),
             "dose": dose_points(settled, case.candidate),
             "lead_lag": case.timing.points,
-            "unknown": _unknown(case, verdict, apart, finding.evidence),
+            "unknown": not_known(case, verdict, apart, finding.evidence),
         },
     )
 
@@ -352,9 +352,10 @@ def _issue(
     )
 
 
-def _unknown(
+def not_known(
     case: Case, verdict: str, apart: tuple[Candidate, ...], evidence: tuple[Evidence, ...]
 ) -> tuple[Text, ...]:
+    """Return what the data leave open about an issue, in sentences that its checks bear out."""
     out = []
     if any((e.check, e.outcome) == (second_opinion.NAME, "fail") for e in evidence):
         out.append(
@@ -368,7 +369,8 @@ def _unknown(
         out.append(_moved_too(case, apart[0]))
     elif verdict == "cannot_tell":
         out.append(_doubt(case, {e.check for e in evidence if e.outcome == "fail"}))
-    if case.candidate.shape == "flat":
+    told = any(e.check == "dose_response" and e.outcome != "skip" for e in evidence)
+    if case.candidate.shape == "flat" and not told:
         out.append(
             Text(
                 "All clients of the segment are taken to be hit alike; whether those hit harder "
