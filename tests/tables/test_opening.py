@@ -510,6 +510,12 @@ def test_a_file_without_its_header_is_told_so(opened):
         opened(orders="1,2024-01-05,3\n2,2024-02-05,4\n")
 
 
+@pytest.mark.parametrize("above", ["Sales 2024\n", "Sales 2024,,\n", "sep=,\n"])
+def test_what_stands_above_the_header_is_told(opened, above):
+    with pytest.raises(ContractError, match="take away what stands above them"):
+        opened(orders=f"{above}{HEADER}7,2024-01-05,1\n")
+
+
 def test_where_nobody_at_all_orders_any_more_the_orders_end_there(opened):
     start = dt.date(2024, 1, 1)
     days = [start + dt.timedelta(days=n) for n in range(300)]

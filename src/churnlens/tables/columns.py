@@ -151,9 +151,14 @@ def _other_sheets(raw: Raw, name: str) -> str:
 
 
 def _headless(names: Sequence[str]) -> str:
-    """Ask whether a file lacks its header, where a column is called by a number or a date."""
+    """Ask whether a file lacks its header, or has something above it, by what its names are."""
     data = next((name for name in names if re.fullmatch(r"[\d.,:/ -]*\d[\d.,:/ -]*", name)), None)
-    return f" Is '{data}' a name? The first row must hold the columns' names." if data else ""
+    if data:
+        return f" Is '{data}' a name? The first row must hold the columns' names."
+    nameless = sum(name.startswith("unnamed_") for name in names)
+    if len(names) == 1 or 2 * nameless >= len(names):
+        return " The first row must hold the columns' names: take away what stands above them."
+    return ""
 
 
 def sort_by_kind(
