@@ -14,7 +14,8 @@ import ibis.expr.types as ir
 
 from churnlens.config import ReturnsFilter, Settings, TableSettings
 from churnlens.errors import ConfigError, ContractError, first_line
-from churnlens.tables import calendar, companions, quality, renumbering, roles
+from churnlens.results import DataFinding
+from churnlens.tables import calendar, companions, quality, renumbering, roles, written
 from churnlens.tables import columns as cols
 from churnlens.tables.contract import Column, Reading, Split, Staged, stage
 from churnlens.tables.delimited import ROW
@@ -57,9 +58,12 @@ def open_source(source: Path | str, settings: Settings, as_of: dt.date | None = 
 
 
 def orders_placed(tables: Tables) -> int:
-    """Return how many orders there are: lines of one order number are one, returns are none."""
+    """Return how many orders there are: lines of one client and order number are one.
+
+    Returns are none. Numbers may begin anew with each branch, so they alone do not tell orders.
+    """
     sales = tables.orders.filter(~tables.orders[RETURN])
-    return int(sales.order_id.nunique().to_pyarrow().as_py())
+    return int(sales.select("client_id", "order_id").distinct().count().to_pyarrow().as_py())
 
 
 def connect(engine: str | None) -> Any:
@@ -86,7 +90,7 @@ def connect(engine: str | None) -> Any:
 def _checked(
     connection: Any, raws: dict[str, Raw], settings: Settings, as_of: dt.date | None
 ) -> Tables:
-    staged, measures = _stage_orders(connection, raws["orders"], settings)
+    staged, measures, written_out = _stage_orders(connection, raws["orders"], settings)
     first, last = _span(staged, as_of)
     if as_of is None:
         _refuse_stray(staged, last)
@@ -125,6 +129,7 @@ def _checked(
     tables = replace(tables, ends_on=calendar.covered_until(tables, last))
     moved = renumbering.renumbered(tables)
     said = (
+        *written_out,
         *roles.findings(tables, settings, raws["orders"].columns),
         *renumbering.findings(moved),
         *quality.findings(tables),
@@ -136,9 +141,14 @@ def _checked(
     )
 
 
-def _stage_orders(connection: Any, raw: Raw, settings: Settings) -> tuple[Staged, tuple[str, ...]]:
+def _stage_orders(
+    connection: Any, raw: Raw, settings: Settings
+) -> tuple[Staged, tuple[str, ...], tuple[DataFinding, ...]]:
+    """Tag the orders; returns them with their measures and what was found in the other columns."""
     chosen = settings.orders
     mapped = cols.match(raw, "orders", chosen)
+    unused = [name for name in mapped.text if name not in chosen.attributes]
+    said = tuple(written.findings(raw.table, unused))  # the raw table is gone after this
     _check_attributes(raw, chosen)
     measures = cols.measures(mapped, settings)
     columns = [cols.fixed_column(raw, "orders", key, mapped, chosen) for key in mapped.fixed]
@@ -151,7 +161,7 @@ def _stage_orders(connection: Any, raw: Raw, settings: Settings) -> tuple[Staged
             columns.append(cols.text_column(raw, name))
     derived = {"order_id": _order_number, RETURN: _is_return}
     hidden = _return_sign(raw, chosen.returns)
-    return stage(connection, raw, "orders", [*columns, *hidden], derived), measures
+    return stage(connection, raw, "orders", [*columns, *hidden], derived), measures, said
 
 
 def _check_attributes(raw: Raw, chosen: TableSettings) -> None:
