@@ -173,9 +173,11 @@ def _whole_book(
 ) -> Text:
     """Say how the whole book does: that more leave since a date, or fewer, or neither."""
     year = totals(series[-per_year:])
-    last = changes[-1] if changes and changes[-1].sure else None
+    last = changes[-1] if changes else None
     if last is None:
         return _as_expected(year, until, grouped)
+    if not last.sure:
+        return _as_expected(year, until, grouped, doubtful=_bears_out(last, year))
     since = totals([point for point in series if point.period >= last.date.date])
     if last.ratio > 1 and since["observed"] > since["expected"]:
         return _rose(last, since)
@@ -215,8 +217,28 @@ def _fell(change: BookChange, year: Mapping[str, int], until: str, grouped: bool
     )
 
 
-def _as_expected(year: Mapping[str, int], until: str, grouped: bool) -> Text:
+def _bears_out(change: BookChange, year: Mapping[str, int]) -> bool:
+    """Whether the last year lies to that side of what was expected to which the book changed."""
+    return (year["observed"] - year["expected"]) * (change.ratio - 1) > 0
+
+
+def _as_expected(
+    year: Mapping[str, int], until: str, grouped: bool, *, doubtful: bool = False
+) -> Text:
+    """Say that chance would do; that it may, where the page on when tells of a change."""
     values = _year(year, until)
+    if doubtful and not grouped:
+        return Text(
+            "{observed} clients left in the year to {until} and {expected} were expected, which "
+            "may be chance.",
+            values,
+        )
+    if doubtful:
+        return Text(
+            "{observed} clients left in the year to {until} and {expected} were expected, which "
+            "may be chance; no group of clients leaves more than it used to.",
+            values,
+        )
     if not grouped:
         return Text(
             "{observed} clients left in the year to {until} and {expected} were expected, no "

@@ -167,10 +167,9 @@ def unexplained_issue(finding: Finding, baseline: Baseline, settled: Settled) ->
             "also_matches": window.also,
             "unknown": (
                 Text(
-                    "None of the recorded drivers changed for these clients at that time. What "
-                    "would decide: ask ten of them and ten comparable clients who stayed, and "
-                    "record from now on what they name (a competitor's offer, prices, people who "
-                    "left, service)."
+                    "No change of a recorded driver explains it. What would decide: ask ten of "
+                    "these clients and ten comparable ones who stayed, and record from now on what "
+                    "they name (a competitor's offer, prices, people who left, service)."
                 ),
             ),
         },

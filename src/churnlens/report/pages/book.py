@@ -402,7 +402,7 @@ def method(review: Review, language: Language) -> list[dict[str, Any]]:
             "segments": language.number(book.segments_looked_at),
             "starts": language.number(book.starts_looked_at),
             "looked": bool(book.segments_looked_at),
-            "rise": language.percent(rise - 1) if rise is not None else "",
+            "power": language.say(words.power(rise)) if rise is not None else "",
             # The page "When" says it of a change that is sure.
             "change": "" if book.changes else language.say(words.chance(book.change_p)),
         }
