@@ -91,12 +91,14 @@ def warnings(review: Review, lang: str, rejects: Path) -> list[str]:
         The run's folder of rejected rows.
     """
     from churnlens.report.language import Language
+    from churnlens.results import Text
 
     language = Language(lang, review.currency, review.period)
     lines = [_said(f, language) for f in review.data_findings if f.severity == "warning"]
     refused = sum(counts.rejected for counts in review.rows.values())
     if refused:
-        lines.append(f"! Rejected rows, {refused:,} in all, are in {rejects}")
+        there = Text("Rejected rows, {rows} in all, are in", {"rows": refused})
+        lines.append(f"! {language.say(there)} {rejects}")  # a path is never shortened
     return lines
 
 

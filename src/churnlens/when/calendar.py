@@ -159,12 +159,7 @@ def age_period_cohort(table: Lexis, *, bands_a_year: float) -> AgePeriodCohort |
     factors = [np.unique(cells[:, k]) for k in range(3)]
     departures = cells[:, 4].sum()
     if departures < FEWEST_EVENTS or min(len(f) for f in factors) < 3:
-        values = {"seen": int(departures), "needed": FEWEST_EVENTS}
-        text = Text(
-            "Too few departures to part tenure, calendar and cohort: {seen}, {needed} are needed "
-            "over three years or more of each.",
-            values,
-        )
+        text = _too_little(int(departures))
         return Skipped("too_few_for_cohorts", str(text), text)
     X = np.hstack([np.ones((len(cells), 1)), *(_dummies(cells[:, k]) for k in range(3))])
     fit = hazard.fit(X, cells[:, 4], offset=np.log(cells[:, 3]), link="log")
@@ -200,6 +195,19 @@ def _banded(counts: Floats, width: int, join: np.ufunc, axes: tuple[int, ...] = 
         edges = np.maximum(np.arange(0, size + first, width) - first, 0)
         counts = join.reduceat(counts, edges, axis=axis)
     return counts
+
+
+def _too_little(departures: int) -> Text:
+    """Say whether departures are lacking or time."""
+    if departures < FEWEST_EVENTS:
+        return Text(
+            "Too few departures to part tenure, calendar and cohort: {seen}, {needed} are needed.",
+            {"seen": departures, "needed": FEWEST_EVENTS},
+        )
+    return Text(
+        "Too short a time to part tenure, calendar and cohort: three years or more of each are "
+        "needed."
+    )
 
 
 def _cells(table: Lexis) -> Floats:
