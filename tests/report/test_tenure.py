@@ -1,6 +1,9 @@
 """Curves of how long clients stay are drawn where they tell something."""
 
 import dataclasses
+import re
+
+import pytest
 
 from churnlens.report import charts, tenure
 from churnlens.report.language import Language
@@ -18,3 +21,13 @@ def test_a_survival_curve_of_less_than_a_year_is_not_drawn(review: Review):
     drawn = tenure.survival([whole, short], EN, charts.HALF)
     assert drawn is not None
     assert len(drawn["legend"]) == 1
+
+
+@pytest.mark.parametrize("months", [15, 60])
+def test_the_axis_of_a_survival_curve_is_labelled_whatever_its_length(review: Review, months):
+    whole = review.book.survival[0]
+    cut = {key: getattr(whole, key)[:months] for key in ("tenure", "survival", "low", "high")}
+    drawn = tenure.survival([dataclasses.replace(whole, **cut)], EN, charts.HALF)
+    assert drawn is not None
+    (svg,) = charts.svgs([drawn["spec"]])
+    assert len(re.findall(r">\d+ (?:months|years)<", svg)) > 2

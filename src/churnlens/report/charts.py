@@ -377,8 +377,13 @@ def _periods(count: int, ticks: Mapping[int, str]) -> Spec:
 
 def _labels(ticks: Mapping[Any, str]) -> str:
     """Return a Vega expression that writes our own labels: no locale inside the drawing."""
-    pairs = ", ".join(f"'{key}': '{_quoted(label)}'" for key, label in ticks.items())
+    pairs = ", ".join(f"'{_key(at)}': '{_quoted(label)}'" for at, label in ticks.items())
     return f"{{{pairs}}}[datum.value]"
+
+
+def _key(at: Any) -> Any:
+    """Write a tick as Vega looks it up: 3.0 is 3 there."""
+    return int(at) if isinstance(at, float) and at.is_integer() else at
 
 
 def _quoted(label: str) -> str:
