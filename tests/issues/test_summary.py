@@ -76,7 +76,7 @@ def test_a_rise_that_may_be_chance_is_hedged_on_the_first_page() -> None:
     assert said[0] == "Since May, all may leave more often; nothing on record explains it."
     assert said[2] == (
         "It was not found again on clients left out of the search, and chance alone would show as "
-        "much in about 1 of 33 such searches; if it is none, it began between 2022-03-01 and "
+        "much in about 1 of 33 such searches; if it is more, it began between 2022-03-01 and "
         "2024-04-30."
     )
 

@@ -132,6 +132,15 @@ def test_a_stray_word_in_a_measure_refuses_the_row(opened):
     ]
 
 
+@pytest.mark.parametrize("nothing", ["", "n/a", "N/A", "-", "null"])
+def test_what_stands_for_nothing_is_no_number_and_no_date_and_refuses_no_row(opened, nothing):
+    orders = f"client_id,order_date,amount,wait\n7,2024-01-05,1,2.5\n7,2024-02-05,1,{nothing}\n"
+    clients = f"client_id,closed_on\n7,{nothing}\n"
+    tables = opened(orders=orders, clients=clients)
+    assert tables.measures == ("wait",)
+    assert (tables.rows["orders"].rejected, tables.rows["clients"].rejected) == (0, 0)
+
+
 def test_mapped_columns_products_and_attributes(opened):
     text = "kunde,tag,menge,preis,land\n1,2024-01-05,3,2.5,AT\n2,2024-01-06,2,x,DE\n"
     columns = {"client_id": "kunde", "order_date": "tag", "amount": "menge * preis"}
@@ -514,6 +523,11 @@ def test_a_file_without_its_header_is_told_so(opened):
 def test_what_stands_above_the_header_is_told(opened, above):
     with pytest.raises(ContractError, match="take away what stands above them"):
         opened(orders=f"{above}{HEADER}7,2024-01-05,1\n")
+
+
+def test_a_wrong_delimiter_is_asked_for(opened):
+    with pytest.raises(ContractError, match="another sign than delimiter"):
+        opened({"orders": {"delimiter": ";"}})
 
 
 def test_where_nobody_at_all_orders_any_more_the_orders_end_there(opened):

@@ -84,13 +84,13 @@ def _doubt(issue: Issue) -> tuple[Text, ...]:
         return ()
     values = {
         "n": {"type": "number", "value": round(1 / issue.p_value)},
-        "low": {"type": "date", "value": issue.onset.low},
-        "high": {"type": "date", "value": issue.onset.high},
+        "low": {"type": "within", "value": issue.onset.low},
+        "high": {"type": "within", "value": issue.onset.high},
     }
     if issue.found_again:
         return (
             Text(
-                "Chance alone would show as much in about 1 of {n} such searches; if it is none, "
+                "Chance alone would show as much in about 1 of {n} such searches; if it is more, "
                 "it began between {low} and {high}.",
                 values,
             ),
@@ -98,7 +98,7 @@ def _doubt(issue: Issue) -> tuple[Text, ...]:
     return (
         Text(
             "It was not found again on clients left out of the search, and chance alone would "
-            "show as much in about 1 of {n} such searches; if it is none, it began between {low} "
+            "show as much in about 1 of {n} such searches; if it is more, it began between {low} "
             "and {high}.",
             values,
         ),

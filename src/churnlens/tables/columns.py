@@ -15,7 +15,7 @@ from churnlens.config import Settings, TableSettings
 from churnlens.errors import ContractError, did_you_mean
 from churnlens.tables import cells
 from churnlens.tables.contract import Column, Reading
-from churnlens.tables.delimited import ROW
+from churnlens.tables.delimited import DELIMITERS, ROW
 from churnlens.tables.reading import Raw
 
 A_DATE = "a date (ISO 8601, like 2024-01-31, years 1700 to 2199)"
@@ -155,6 +155,8 @@ def _headless(names: Sequence[str]) -> str:
     data = next((name for name in names if re.fullmatch(r"[\d.,:/ -]*\d[\d.,:/ -]*", name)), None)
     if data:
         return f" Is '{data}' a name? The first row must hold the columns' names."
+    if len(names) == 1 and any(sign in names[0] for sign in DELIMITERS):
+        return " Is it parted by another sign than delimiter in churnlens.toml says?"
     nameless = sum(name.startswith("unnamed_") for name in names)
     if len(names) == 1 or 2 * nameless >= len(names):
         return " The first row must hold the columns' names: take away what stands above them."
