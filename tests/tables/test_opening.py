@@ -509,6 +509,13 @@ def test_a_mistyped_year_is_not_taken_for_today(opened):
     assert opened(orders=text, as_of=dt.date(2042, 1, 5)).rows["orders"].accepted == 121
 
 
+def test_a_date_that_stands_for_none_is_not_taken_for_the_first_order(opened):
+    days = "".join(f"7,2024-{1 + k % 12:02d}-05,1\n" for k in range(120))
+    with pytest.raises(ContractError, match="first order_date, 1900-01-01 in row 122, is 45,"):
+        opened(orders=f"{HEADER}{days}7,1900-01-01,1\n")
+    assert opened(orders=f"{HEADER}{days}7,2019-01-01,1\n").first_date == dt.date(2019, 1, 1)
+
+
 def test_a_number_of_more_digits_than_a_measure_is_a_name(opened):
     text = "client_id,order_date,amount,ticket\n1,2024-01-05,3,98765432109876543210\n"
     assert opened(orders=text).measures == ()

@@ -120,6 +120,18 @@ def test_repeats_in_a_large_book_are_counted_in_a_part(opened, monkeypatch):
     assert 0 < seen.count < 2 * 5160  # 5,160 in truth; a part of 60 clients is a rough measure
 
 
+def test_an_export_that_holds_every_line_twice_is_a_warning(opened):
+    assert found(opened(orders=HEADER + lines(30) * 2))["repeated_lines"].severity == "warning"
+    once = found(opened(orders=HEADER + lines(30) + lines(5)))
+    assert once["repeated_lines"].severity == "info"
+
+
+def test_values_of_an_attribute_that_differ_in_capitals(opened):
+    clients = "client_id,size,region\na,Key,north\nb,key,north\nc,small,south\n"
+    seen = found(opened(orders=HEADER + lines(30), clients=clients))["two_values"]
+    assert seen.text.values == {"count": 1, "attribute": "size"}
+
+
 def test_a_one_off_bulk_buyer_is_set_apart(opened):
     clients = [f"c{i}" for i in range(30)]
     text = HEADER + lines(60, clients) + "whale,2024-01-10,999999\n" + "new,2024-02-29,999999\n"
@@ -139,7 +151,7 @@ def test_clients_and_events_that_do_not_meet(opened):
     assert (seen["not_in_clients"].count, seen["events_unknown_client"].count) == (1, 1)
 
 
-@pytest.mark.parametrize("twin", ["0042", " 42", "42 ", "42.0"])
+@pytest.mark.parametrize("twin", ["0042", " 42", "42 ", "42.0", "42\u00a0", "\u200b42"])
 def test_one_client_under_two_ids(opened, twin):
     assert found(opened(orders=HEADER + lines(30, ["42", twin])))["two_ids"].count == 1
 

@@ -42,3 +42,8 @@ def test_words_codes_dates_and_numbers_are_not(opened, cells):
 
 def test_what_the_decimal_mark_reads_is_a_measure(opened):
     assert said(opened, ["1,5", "2,5"], decimal=",") == []
+
+
+def test_a_column_named_as_an_identifier_is_left_in_peace(opened):
+    orders = "client_id,order_date,amount,index\n7,2024-01-05,1,0.5\n7,2024-01-06,1,1.5\n"
+    assert "number_as_text" not in {f.code for f in opened(orders=orders).findings}

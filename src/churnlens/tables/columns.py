@@ -173,7 +173,7 @@ def sort_by_kind(
     digits than any measure has.
     """
     types = {name: raw.table[name].type() for name in names}
-    coded = {n for n in types if _is_identifier(n) or n in chosen.attributes}
+    coded = {n for n in types if is_identifier(n) or n in chosen.attributes}
     typed = [n for n, t in types.items() if t.is_numeric() and n not in coded]
     written = [n for n, t in types.items() if t.is_string() and n not in coded]
     parsed = _numbers_in_text(raw.table, written, chosen.decimal)
@@ -187,7 +187,8 @@ def _is_textual(kind: ibis.DataType) -> bool:
     return bool(kind.is_string() or kind.is_boolean() or kind.is_numeric())
 
 
-def _is_identifier(name: str) -> bool:
+def is_identifier(name: str) -> bool:
+    """Tell whether a column is named as one that tells rows or clients apart, or not named."""
     lowered = name.lower()
     return lowered in ("id", "row", "line", "index") or (
         lowered.endswith(_ID_ENDINGS) or lowered.startswith("unnamed")

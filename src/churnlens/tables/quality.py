@@ -17,6 +17,7 @@ _MOSTLY_MISSING = 0.5  # of a measure's cells, or of the events
 _PER_CLIENT = 0.5  # distinct values of an attribute, as a share of the clients
 _FEW_CLIENTS = 20  # too few to say that an attribute tells them apart
 _BULK_QUANTILE = 0.95  # of what clients brought over the whole span
+_UNSEEN = "\u00a0\u200b\u200e\u200f\ufeff"  # blanks that no eye and no strip() sees
 _LARGE_BOOK = 600_000  # order lines; above, repeated lines are counted in a part of the clients
 _PART = 150_000  # order lines of that part, about
 _LATE = 0.25  # share of the span at its end in which a first order may yet be followed by more
@@ -40,6 +41,7 @@ def findings(tables: Tables) -> tuple[DataFinding, ...]:
         *_two_ids(tables),
         *_two_event_types(tables),
         *_attributes(tables),
+        *_two_values(tables),
         *_exits(tables),
         *_scopes(tables),
     ]
@@ -134,7 +136,9 @@ def _repeated_lines(tables: Tables) -> Iterator[DataFinding]:
     again = counted.aggregate(extra=(counted.times - 1).sum().fill_null(0))
     extra = int(_records(again)[0]["extra"]) * step
     if extra:
-        yield DataFinding("repeated_lines", "info", _repeated(extra, step), extra)
+        doubled = 2 * extra >= accepted  # as where an export holds every line twice
+        text = _repeated(extra, step)
+        yield DataFinding("repeated_lines", "warning" if doubled else "info", text, extra)
 
 
 def _repeated(rows: int, step: int) -> Text:
@@ -254,7 +258,8 @@ def _unlike_ids(ids: ibis.Table, name: str, table: ibis.Table | None) -> Iterato
 
 def _plain_id(written: ir.StringValue) -> ir.StringValue:
     """Return an id without what programs change: a spreadsheet makes 42.0 or 42 of 00042."""
-    plain = written.strip().lower().re_replace(r"^(\d+)\.0+$", r"\1").re_replace(r"^0+", "")
+    seen = written.re_replace(f"[\\s{_UNSEEN}]+", "").lower()
+    plain = seen.re_replace(r"^(\d+)\.0+$", r"\1").re_replace(r"^0+", "")
     return ibis.ifelse(plain == "", "0", plain)
 
 
@@ -274,6 +279,23 @@ def _two_event_types(tables: Tables) -> Iterator[DataFinding]:
             {"names": ", ".join(names)},
         )
         yield DataFinding("two_event_types", "warning", text, len(names))
+
+
+def _two_values(tables: Tables) -> Iterator[DataFinding]:
+    """Look for values of an attribute that differ only in capitals: each is its own segment."""
+    clients = tables.clients
+    for name in [] if clients is None else tables.attributes:
+        if clients is None or name not in clients.columns:
+            continue
+        plain = clients[name].lower()
+        seen = clients.group_by(plain=plain).aggregate(values=clients[name].nunique())
+        if count := _count(seen.filter(seen["values"] > 1)):
+            text = Text(
+                "{count} values of {attribute} are written in two ways that differ in capitals: "
+                "each way is a segment of its own. Write them alike.",
+                {"count": count, "attribute": name.replace("_", " ")},
+            )
+            yield DataFinding("two_values", "warning", text, count)
 
 
 def _attributes(tables: Tables) -> Iterator[DataFinding]:
