@@ -58,6 +58,7 @@ def test_a_whole_config_is_read(tmp_path):
         ({"name_clients": "perhaps"}, r"name_clients: must be true or false \(found 'perhaps'\)"),
         ({"seed": -1}, r"seed: .*0 .*found -1"),
         ({"orders": {"date_format": "%Q"}}, r"orders.date_format: .*no strptime format.*'%Q'"),
+        ({"orders": {"date_format": "DD.MM.YYYY"}}, r"date_format: .*no strptime format"),
         ({"orders": {"date_format": "%d.%m.%"}}, r"orders.date_format: .*no strptime format"),
         ({"orders": {"delimiter": "ab"}}, r"orders.delimiter: .*not one character.*'ab'"),
         ({"orders": {"delimiter": ""}}, r"orders.delimiter: is not one character"),

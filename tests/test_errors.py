@@ -2,7 +2,7 @@
 
 import pytest
 
-from churnlens.errors import first_line
+from churnlens.errors import first_line, without_password
 
 
 @pytest.mark.parametrize(
@@ -10,3 +10,8 @@ from churnlens.errors import first_line
 )
 def test_the_first_line_of_an_error_is_said_and_none_is_no_fault(message: str, said: str) -> None:
     assert first_line(ValueError(message)) == said
+
+
+def test_a_message_shows_no_password() -> None:
+    said = "postgres://reader:s3cret@db.example/shop cannot be opened: ask a@b.example"
+    assert without_password(said) == said.replace("s3cret", "***")

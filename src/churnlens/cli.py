@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
 
 import typer
 
-from churnlens.errors import ChurnlensError, ConfigError, first_line
+from churnlens.errors import ChurnlensError, ConfigError, first_line, without_password
 
 if TYPE_CHECKING:
     from churnlens.config import ReportSettings, Settings
@@ -383,7 +383,7 @@ def _answer(interrupted: threading.Event) -> int:
 
 
 def _say(message: str, code: int) -> int:
-    print(f"Error: {message}", file=sys.stderr)
+    print(f"Error: {without_password(message)}", file=sys.stderr)
     return code
 
 

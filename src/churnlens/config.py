@@ -22,7 +22,7 @@ _SIGNS = re.compile("%(%|[abcdfghjmnpuwxyzABGHIMSTUVWXYZ]|-[djmyHIMS])")
 
 
 def _date_format(pattern: str) -> str:
-    if "%" in _SIGNS.sub("", pattern):
+    if "%" in _SIGNS.sub("", pattern) or "%" not in pattern:
         raise ValueError("is no strptime format such as '%d/%m/%Y'")
     return pattern
 

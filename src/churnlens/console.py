@@ -91,12 +91,14 @@ def warnings(review: Review, lang: str, rejects: Path) -> list[str]:
         The run's folder of rejected rows.
     """
     from churnlens.report.language import Language
+    from churnlens.results import Text
 
     language = Language(lang, review.currency, review.period)
     lines = [_said(f, language) for f in review.data_findings if f.severity == "warning"]
     refused = sum(counts.rejected for counts in review.rows.values())
     if refused:
-        lines.append(f"! Rejected rows, {refused:,} in all, are in {rejects}")
+        there = Text("Rejected rows, {rows} in all, are in", {"rows": refused})
+        lines.append(f"! {language.say(there)} {rejects}")  # a path is never shortened
     return lines
 
 
@@ -126,9 +128,12 @@ def _said(finding: DataFinding, language: Language) -> str:
 
 def _span(tables: Tables) -> str:
     """Say which days the orders are of, and as of when they are read where that is another day."""
-    last = tables.orders.order_date.max().to_pyarrow().as_py()
+    from churnlens.tables.model import RETURN
+
+    dates = tables.orders.filter(~tables.orders[RETURN]).order_date  # a return is no order
+    first, last = dates.min().to_pyarrow().as_py(), dates.max().to_pyarrow().as_py()
     later = "" if last == tables.as_of else f", read as of {tables.as_of}"
-    return f"Orders from {tables.first_date} to {last}{later}."
+    return f"Orders from {first} to {last}{later}."
 
 
 def _sum_of_rows(name: str, counts: RowCounts) -> str:

@@ -1,6 +1,7 @@
 """The errors a user may meet; each says what is wrong, where, and what to do."""
 
 import difflib
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -30,6 +31,11 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     as_written = {candidate.lower(): candidate for candidate in known}
     near = difflib.get_close_matches(name.lower(), list(as_written), n=1, cutoff=0.6)
     return f" Did you mean '{as_written[near[0]]}'?" if near else ""
+
+
+def without_password(said: str) -> str:
+    """Return a text whose database URLs show no password: messages go to logs."""
+    return re.sub(r"(://[^:/@\s]*):[^@\s]*@", r"\1:***@", said)
 
 
 def first_line(error: BaseException) -> str:

@@ -22,7 +22,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from churnlens.errors import OutputError
+from churnlens.errors import OutputError, without_password
 
 if sys.platform != "win32":
     import fcntl
@@ -215,17 +215,16 @@ def describe_run(
         clock: the same run gives the same manifest.
     """
     return {
-        "source": _without_password(str(source)),
+        "source": without_password(str(source)),
         "inputs": [_fingerprint(path) for path in inputs],
         "previous": _fingerprint(previous) if previous else None,
         "versions": dict(sorted(versions.items())),
         "seed": settings.get("seed"),
-        "settings": {key: _without_password(value) for key, value in settings.items()},
+        "settings": {
+            key: without_password(value) if isinstance(value, str) else value
+            for key, value in settings.items()
+        },
     }
-
-
-def _without_password(value: Any) -> Any:
-    return re.sub(r"(://[^:/@]*):[^@]*@", r"\1:***@", value) if isinstance(value, str) else value
 
 
 def _fingerprint(path: Path) -> dict[str, Any]:

@@ -252,8 +252,8 @@ def _definition_text(name: str) -> Text:
             "rhythm and stay down, at once or fading; the date is when ordering first fell."
         ),
         "silence": Text(
-            "A client counts as leaving when it stays silent for longer than its own rhythm "
-            "allows: so long that three in four never came back."
+            "A client counts as leaving when it stays silent for far longer than its own rhythm "
+            "allows. The chart of returns says how long, and how many still came back."
         ),
         "volume": Text(
             "A client counts as leaving when it buys less than half as much over half a year as "

@@ -76,7 +76,7 @@ def test_a_rise_that_may_be_chance_is_hedged_on_the_first_page() -> None:
     assert said[0] == "Since May, all may leave more often; nothing on record explains it."
     assert said[2] == (
         "It was not found again on clients left out of the search, and chance alone would show as "
-        "much in about 1 of 33 such searches; if it is none, it began between 2022-03-01 and "
+        "much in about 1 of 33 such searches; if it is more, it began between 2022-03-01 and "
         "2024-04-30."
     )
 
@@ -136,9 +136,14 @@ def test_a_sure_fall_of_the_whole_book_is_not_called_as_expected() -> None:
     )
 
 
-@pytest.mark.parametrize(("left", "ratio", "p"), [(8.0, 3.0, 0.04), (6.0, 3.0, 0.001)])
-def test_neither_an_unsure_rise_nor_one_to_what_is_usual_is_told(left, ratio, p) -> None:
+@pytest.mark.parametrize(("left", "ratio", "p"), [(6.0, 3.0, 0.04), (6.0, 3.0, 0.001)])
+def test_no_rise_to_what_is_usual_is_told(left, ratio, p) -> None:
     assert "no further apart than by chance" in of_the_book(left, book_change(ratio, p))
+
+
+@pytest.mark.parametrize(("left", "ratio"), [(8.0, 3.0), (6.0, 0.5)])
+def test_an_unsure_change_of_the_whole_book_may_be_chance(left, ratio) -> None:
+    assert "were expected, which may be chance" in of_the_book(left, book_change(ratio, 0.04))
 
 
 def test_a_book_that_could_not_be_searched_is_not_called_calm() -> None:

@@ -208,15 +208,18 @@ def test_nothing_is_waited_for_once_a_remedy_for_all_of_an_issue_has_worked(revi
 
 
 @pytest.mark.parametrize(
-    ("avoided", "said"),
+    ("avoided", "verdict", "said"),
     [
-        (Estimate(19, 8, 30), "Departures avoided so far: 19 (8 to 30)."),
-        (Estimate(3, -7, 9), "Departures avoided so far: 3 (−7 to 9), which may be chance."),
-        (Estimate(-5, -9, 2), "Departures so far are 5 (−2 to 9) more than"),
+        (Estimate(19, 8, 30), "worked", "Departures avoided so far: 19 (8 to 30)."),
+        (Estimate(3, -7, 9), "too_early", "Departures avoided so far: 3 (−7 to 9), which may be"),
+        (Estimate(3, -7, 9), "worked", "Departures avoided so far: 3 (−7 to 9); how many is not"),
+        (Estimate(-5, -9, 2), "did_not", "Departures so far are 5 (−2 to 9) more than"),
     ],
 )
-def test_what_a_remedy_avoided_is_said_as_its_interval_bears(review: Review, avoided, said):
-    remedy = dataclasses.replace(review.remedies[0], departures_avoided=avoided)
+def test_what_a_remedy_avoided_is_said_as_its_interval_bears(
+    review: Review, avoided, verdict, said
+):
+    remedy = dataclasses.replace(review.remedies[0], departures_avoided=avoided, verdict=verdict)
     shown = context(masked(dataclasses.replace(review, remedies=(remedy,))), EN)
     assert page(shown, "remedies")["results"][0]["avoided"].startswith(said)
 

@@ -138,3 +138,11 @@ def test_value_tiers_are_said_in_words():
     mixed = {"value_tier": ("middle",), "size": ("key",)}
     assert EN.clients_of(mixed) == "clients with size key among the middle"
     assert EN.segment(top) == "the fifth that brings most"
+
+
+@pytest.mark.parametrize(
+    ("rise", "said"),
+    [(1.35, "a rise of 35 % or more"), (5.32, "only if 5.3 times as many had left")],
+)
+def test_a_rise_that_could_be_seen_is_said_in_times_beyond_twofold(rise, said):
+    assert said in str(words.power(rise))

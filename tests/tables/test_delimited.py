@@ -53,6 +53,14 @@ def test_utf_16_without_its_mark_is_named(opened):
         opened({"orders": {"encoding": "utf-16"}}, orders=f"{HEADER}7,2024-01-05,1,x\n")
 
 
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_zero_bytes_in_the_header_are_named(opened, encoding):
+    orders = f"{HEADER}7,2024-01-05,1,x\n".encode(encoding)
+    with pytest.raises(ContractError, match=r"zero bytes, as UTF-16.*encoding = \"utf-16-le\""):
+        opened(orders=orders)
+    assert opened({"orders": {"encoding": encoding}}, orders=orders).rows["orders"].accepted == 1
+
+
 def test_an_unknown_encoding_is_named(opened):
     with pytest.raises(ContractError, match="encoding 'utf-9' is not known"):
         opened({"orders": {"encoding": "utf-9"}})

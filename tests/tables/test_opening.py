@@ -132,6 +132,15 @@ def test_a_stray_word_in_a_measure_refuses_the_row(opened):
     ]
 
 
+@pytest.mark.parametrize("nothing", ["", "n/a", "N/A", "-", "null"])
+def test_what_stands_for_nothing_is_no_number_and_no_date_and_refuses_no_row(opened, nothing):
+    orders = f"client_id,order_date,amount,wait\n7,2024-01-05,1,2.5\n7,2024-02-05,1,{nothing}\n"
+    clients = f"client_id,closed_on\n7,{nothing}\n"
+    tables = opened(orders=orders, clients=clients)
+    assert tables.measures == ("wait",)
+    assert (tables.rows["orders"].rejected, tables.rows["clients"].rejected) == (0, 0)
+
+
 def test_mapped_columns_products_and_attributes(opened):
     text = "kunde,tag,menge,preis,land\n1,2024-01-05,3,2.5,AT\n2,2024-01-06,2,x,DE\n"
     columns = {"client_id": "kunde", "order_date": "tag", "amount": "menge * preis"}
@@ -500,6 +509,13 @@ def test_a_mistyped_year_is_not_taken_for_today(opened):
     assert opened(orders=text, as_of=dt.date(2042, 1, 5)).rows["orders"].accepted == 121
 
 
+def test_a_date_that_stands_for_none_is_not_taken_for_the_first_order(opened):
+    days = "".join(f"7,2024-{1 + k % 12:02d}-05,1\n" for k in range(120))
+    with pytest.raises(ContractError, match="first order_date, 1900-01-01 in row 122, is 45,"):
+        opened(orders=f"{HEADER}{days}7,1900-01-01,1\n")
+    assert opened(orders=f"{HEADER}{days}7,2019-01-01,1\n").first_date == dt.date(2019, 1, 1)
+
+
 def test_a_number_of_more_digits_than_a_measure_is_a_name(opened):
     text = "client_id,order_date,amount,ticket\n1,2024-01-05,3,98765432109876543210\n"
     assert opened(orders=text).measures == ()
@@ -508,6 +524,17 @@ def test_a_number_of_more_digits_than_a_measure_is_a_name(opened):
 def test_a_file_without_its_header_is_told_so(opened):
     with pytest.raises(ContractError, match="Is '1' a name"):
         opened(orders="1,2024-01-05,3\n2,2024-02-05,4\n")
+
+
+@pytest.mark.parametrize("above", ["Sales 2024\n", "Sales 2024,,\n", "sep=,\n"])
+def test_what_stands_above_the_header_is_told(opened, above):
+    with pytest.raises(ContractError, match="take away what stands above them"):
+        opened(orders=f"{above}{HEADER}7,2024-01-05,1\n")
+
+
+def test_a_wrong_delimiter_is_asked_for(opened):
+    with pytest.raises(ContractError, match="another sign than delimiter"):
+        opened({"orders": {"delimiter": ";"}})
 
 
 def test_where_nobody_at_all_orders_any_more_the_orders_end_there(opened):

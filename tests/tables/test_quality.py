@@ -4,7 +4,7 @@ import datetime as dt
 
 import pytest
 
-from churnlens.tables import quality
+from churnlens.tables import orders_placed, quality
 
 START = dt.date(2024, 1, 1)
 
@@ -120,6 +120,18 @@ def test_repeats_in_a_large_book_are_counted_in_a_part(opened, monkeypatch):
     assert 0 < seen.count < 2 * 5160  # 5,160 in truth; a part of 60 clients is a rough measure
 
 
+def test_an_export_that_holds_every_line_twice_is_a_warning(opened):
+    assert found(opened(orders=HEADER + lines(30) * 2))["repeated_lines"].severity == "warning"
+    once = found(opened(orders=HEADER + lines(30) + lines(5)))
+    assert once["repeated_lines"].severity == "info"
+
+
+def test_values_of_an_attribute_that_differ_in_capitals(opened):
+    clients = "client_id,size,region\na,Key,north\nb,key,north\nc,small,south\n"
+    seen = found(opened(orders=HEADER + lines(30), clients=clients))["two_values"]
+    assert seen.text.values == {"count": 1, "attribute": "size"}
+
+
 def test_a_one_off_bulk_buyer_is_set_apart(opened):
     clients = [f"c{i}" for i in range(30)]
     text = HEADER + lines(60, clients) + "whale,2024-01-10,999999\n" + "new,2024-02-29,999999\n"
@@ -139,7 +151,7 @@ def test_clients_and_events_that_do_not_meet(opened):
     assert (seen["not_in_clients"].count, seen["events_unknown_client"].count) == (1, 1)
 
 
-@pytest.mark.parametrize("twin", ["0042", " 42", "42 "])
+@pytest.mark.parametrize("twin", ["0042", " 42", "42 ", "42.0", "42\u00a0", "\u200b42"])
 def test_one_client_under_two_ids(opened, twin):
     assert found(opened(orders=HEADER + lines(30, ["42", twin])))["two_ids"].count == 1
 
@@ -151,6 +163,27 @@ def test_ids_written_otherwise_in_the_clients_table_lose_what_is_said_there(open
     assert seen["unlike_ids"].count == 1
     assert "is not found" in str(seen["unlike_ids"].text)
     assert "two_ids" not in seen
+
+
+def test_ids_written_otherwise_in_the_events_lose_what_happened(opened):
+    events = "client_id,event_date,event_type\n42.0,2024-01-02,visit\n"
+    seen = found(opened(orders=HEADER + lines(30, ["00042", "b"]), events=events))
+    assert seen["unlike_ids"].text.values == {"clients": 1, "table": "events"}
+    assert seen["events_unknown_client"].severity == "warning"
+
+
+def test_order_numbers_of_two_clients_are_said(opened):
+    rows = (
+        "a,2024-01-02,5,1\nb,2024-01-03,5,1\na,2024-01-04,5,2\na,2024-01-05,5,\nb,2024-01-05,5,\n"
+    )
+    tables = opened(orders=f"client_id,order_date,amount,order_id\n{rows}")
+    assert found(tables)["shared_order_id"].count == 1
+    assert orders_placed(tables) == 5
+
+
+def test_returns_before_the_first_order_make_no_gap(opened):
+    seen = found(opened(orders=HEADER + "a,2023-06-01,-5\n" + lines(120)))
+    assert "calendar_gap" not in seen
 
 
 def test_event_types_that_differ_in_capitals(opened):

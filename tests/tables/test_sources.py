@@ -1,5 +1,6 @@
 """What SOURCE may be: a folder, a config, one file, a database; and what cannot be used."""
 
+import gzip
 import sqlite3
 
 import duckdb
@@ -220,3 +221,27 @@ def test_a_file_named_in_the_config_must_exist(shop):
         ContractError, match=r"data/sale.csv does not exist.*Did you mean 'sales.csv'"
     ):
         open_source(shop / "churnlens.toml", chosen)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("orders.csv", b"PK\x03\x04rest", "a ZIP archive.*unpack"),
+        ("orders.csv", gzip.compress(ORDERS.encode()), "gzip.*csv.gz"),
+        ("orders.csv", b"PAR1rest", "Parquet.*.parquet"),
+        ("orders.csv.gz", ORDERS.encode(), "text.*.csv"),
+        ("orders.xlsx", b"\xd0\xcf\x11\xe0rest", "old kind.*password"),
+        ("orders.xlsx", ORDERS.encode(), "text.*.csv"),
+        ("orders.parquet", ORDERS.encode(), "text.*.csv"),
+    ],
+)
+def test_a_file_of_another_format_than_its_name_is_told_what_it_is(tmp_path, name, content, said):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(ContractError, match=rf"{name} is not what its name says.*{said}"):
+        open_source(tmp_path, Settings())
+
+
+def test_orders_that_are_a_folder_or_a_link_to_nothing_are_told(tmp_path):
+    (tmp_path / "orders.parquet").mkdir()
+    with pytest.raises(ContractError, match=r"orders\.parquet is a folder or a link to nothing"):
+        open_source(tmp_path, Settings())

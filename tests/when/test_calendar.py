@@ -104,9 +104,14 @@ def test_bands_without_departures_are_left_out():
     assert np.isfinite(found.drift.value)
 
 
-def test_too_few_departures_is_an_answer():
-    found = _split(calendar.lexis(*_book(40)))
-    assert isinstance(found, Skipped)
+def test_too_few_departures_is_an_answer_and_so_is_too_short_a_time():
+    few = _split(calendar.lexis(*_book(40)))
+    assert isinstance(few, Skipped)
+    assert few.reason.startswith("Too few departures")
+    at_risk, gone, entry = _book(5_000)
+    short = _split(calendar.lexis(at_risk[:, :2], gone[:, :2], entry))
+    assert isinstance(short, Skipped)
+    assert short.reason.endswith("in fewer than 3 bands.")
 
 
 def test_many_departures_in_too_few_bands_are_not_called_too_few():

@@ -5,9 +5,11 @@ from __future__ import annotations
 import dataclasses
 
 import drawn_books
+import pytest
 
-from churnlens.results import Estimate, LagPoint
+from churnlens.results import Estimate, LagPoint, Text
 from churnlens.why import doubts
+from churnlens.why.case import say
 from churnlens.why.lead_lag import LeadLag
 
 POINTS = tuple(LagPoint(lag, Estimate(0, -1, 1), 20) for lag in range(-8, 7))
@@ -25,17 +27,11 @@ def test_a_driver_that_leavers_got_only_afterwards_is_doubted_for_that(
     assert "do not follow how much of it" not in said
 
 
-def test_a_dose_that_was_refuted_is_not_said_to_be_open() -> None:
-    book = drawn_books.draw(
-        clients=3000, excess=4.0, follow="flat", drivers=drawn_books.two_drivers, seed=8
-    )
-    case = drawn_books.case(book, book.candidate("cause"))
-    said = " ".join(map(str, doubts.of_a_change(case, "cannot_tell", ())))
-    assert "do not follow how much of it" in said
-    assert "cannot be told yet" not in said
-
-
-def test_where_all_are_hit_alike_whether_the_dose_matters_is_open(hit: drawn_books.Drawn) -> None:
+@pytest.mark.parametrize(("outcome", "open_"), [("pass", False), ("fail", False), ("skip", True)])
+def test_the_dose_is_unknown_only_where_its_check_could_not_be_made(
+    hit: drawn_books.Drawn, outcome: str, open_: bool
+) -> None:
     candidate = dataclasses.replace(hit.candidate("cause"), shape="flat")
-    case = drawn_books.case(hit, candidate)
-    assert any("cannot be told yet" in str(t) for t in doubts.of_a_change(case, "cause", ()))
+    evidence = (say("dose_response", outcome, Text("…")),)
+    said = doubts.of_a_change(drawn_books.case(hit, candidate), "cause", evidence)
+    assert any("hit alike" in str(text) for text in said) is open_

@@ -82,13 +82,13 @@ def _doubt(issue: Issue) -> tuple[Text, ...]:
         return ()
     values = {
         "n": {"type": "number", "value": round(1 / issue.p_value)},
-        "low": {"type": "date", "value": issue.onset.low},
-        "high": {"type": "date", "value": issue.onset.high},
+        "low": {"type": "within", "value": issue.onset.low},
+        "high": {"type": "within", "value": issue.onset.high},
     }
     if issue.found_again:
         return (
             Text(
-                "Chance alone would show as much in about 1 of {n} such searches; if it is none, "
+                "Chance alone would show as much in about 1 of {n} such searches; if it is more, "
                 "it began between {low} and {high}.",
                 values,
             ),
@@ -96,7 +96,7 @@ def _doubt(issue: Issue) -> tuple[Text, ...]:
     return (
         Text(
             "It was not found again on clients left out of the search, and chance alone would "
-            "show as much in about 1 of {n} such searches; if it is none, it began between {low} "
+            "show as much in about 1 of {n} such searches; if it is more, it began between {low} "
             "and {high}.",
             values,
         ),
@@ -171,9 +171,11 @@ def _whole_book(
 ) -> Text:
     """Say how the whole book does: that more leave since a date, or fewer, or neither."""
     year = totals(series[-per_year:])
-    last = changes[-1] if changes and changes[-1].sure else None
+    last = changes[-1] if changes else None
     if last is None:
         return _as_expected(year, until, grouped)
+    if not last.sure:
+        return _as_expected(year, until, grouped, doubtful=_bears_out(last, year))
     since = totals([point for point in series if point.period >= last.date.date])
     if last.ratio > 1 and since["observed"] > since["expected"]:
         return _rose(last, since)
@@ -213,8 +215,28 @@ def _fell(change: BookChange, year: Mapping[str, int], until: str, grouped: bool
     )
 
 
-def _as_expected(year: Mapping[str, int], until: str, grouped: bool) -> Text:
+def _bears_out(change: BookChange, year: Mapping[str, int]) -> bool:
+    """Whether the last year lies to that side of what was expected to which the book changed."""
+    return (year["observed"] - year["expected"]) * (change.ratio - 1) > 0
+
+
+def _as_expected(
+    year: Mapping[str, int], until: str, grouped: bool, *, doubtful: bool = False
+) -> Text:
+    """Say that chance would do; that it may, where the page on when tells of a change."""
     values = _year(year, until)
+    if doubtful and not grouped:
+        return Text(
+            "{observed} clients left in the year to {until} and {expected} were expected, which "
+            "may be chance.",
+            values,
+        )
+    if doubtful:
+        return Text(
+            "{observed} clients left in the year to {until} and {expected} were expected, which "
+            "may be chance; no group of clients leaves more than it used to.",
+            values,
+        )
     if not grouped:
         return Text(
             "{observed} clients left in the year to {until} and {expected} were expected, no "

@@ -72,7 +72,16 @@ def answer(reading: Reading, plan: TestPlan) -> Text | None:
 
 
 def worked(reading: Reading) -> Text:
-    """Say that departures fell by more than chance."""
+    """Say that departures fell by more than chance: since the start, or once the effect was there.
+
+    The verdict rests on the time after the effect had set in; all since the start may tell less.
+    """
+    if reading.avoided is None or reading.avoided.low <= 0:
+        return Text(
+            "{observed} clients left in its scope since it began; without it, it would have been"
+            " about {without}. Once the effect had set in, the difference is more than chance.",
+            _figures(reading),
+        )
     return Text(
         "{observed} clients left in its scope since it began; without it, it would have been"
         " about {without}. The difference is more than chance.",

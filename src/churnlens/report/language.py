@@ -142,6 +142,7 @@ class Language:
             "date": self.when,
             "day": self.day,
             "month": self.month,
+            "within": self.within,
             "percent": self.percent,
             "money": self.money,
             "number": self.number,

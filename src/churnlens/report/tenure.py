@@ -57,8 +57,13 @@ _SHARE_SAID = Text("{way} {share}")
 def survival(
     curves: Sequence[SurvivalCurve], language: Language, size: tuple[int, int]
 ) -> Figure | None:
-    """Share of clients still here by tenure, a line a group."""
-    curves = [curve for curve in curves if len(curve.tenure) > 1][:5]
+    """Share of clients still here by tenure, a line a group; none that ends within a year.
+
+    In its first months a client has ordered too little to be seen leaving, so that a shorter curve
+    would tell of nothing but that.
+    """
+    a_year = PERIODS_A_YEAR[language.period]
+    curves = [curve for curve in curves if curve.tenure and curve.tenure[-1] >= a_year][:5]
     if not curves:
         return None
     longest = max(curve.tenure[-1] for curve in curves)

@@ -15,6 +15,16 @@ MOST_TIMES = 100  # risk ratios are written up to here
 
 TOO_SMALL: Segment = {"": ("",)}  # stands for a segment of too few clients to be shown
 
+TWOFOLD = 2.0  # a rise beyond it is said in times, not in percent
+_POWER = Text(
+    "Over the last year, a rise of {rise} or more in the whole book would have been seen in four "
+    "of five cases."
+)
+_POWER_IN_TIMES = Text(
+    "Over the last year, a rise in the whole book would have been seen in four of five cases only "
+    "if {times} times as many had left as usually do."
+)
+
 KINDS: Mapping[str, Text] = {
     "shift": Text("A change"),
     "unexplained": Text("A change without a known cause"),
@@ -244,6 +254,13 @@ def chance(p_value: float | None) -> Text | None:
     if p_value > OFTEN_P:
         return _OFTEN
     return fill(_ONE_IN, n=round(1 / p_value))
+
+
+def power(rise: float) -> Text:
+    """Say how small a rise of the whole book, a risk ratio, would have been seen."""
+    if rise > TWOFOLD:
+        return fill(_POWER_IN_TIMES, times={"type": "number", "value": round(rise, 1)})
+    return fill(_POWER, rise={"type": "percent", "value": rise - 1})
 
 
 def effect(issue: Issue) -> Text | None:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from churnlens.results import DataFinding, Text
-from churnlens.tables.model import Tables
+from churnlens.tables.model import RETURN, Tables
 
 _UNUSUAL = 4  # times the usual longest pause between two order days
 _SHORTEST = 5  # days: a pause below is never worth a word
@@ -22,8 +22,11 @@ _FEW = 20  # order lines a month below which months are too uneven to compare
 
 
 def findings(tables: Tables) -> Iterator[DataFinding]:
-    """Return the longest unusual pauses, and thin months, from the first order on."""
-    orders = tables.orders
+    """Return the longest unusual pauses, and thin months, from the first order on.
+
+    Returns are no orders: some may be booked before the first of them.
+    """
+    orders = tables.orders.filter(~tables.orders[RETURN])
     by_day = orders.group_by("order_date").aggregate(lines=orders.count()).order_by("order_date")
     frame = by_day.to_pyarrow().to_pandas()
     days = pd.to_datetime(frame["order_date"])
@@ -61,7 +64,7 @@ def _gaps(days: np.ndarray, as_of: np.datetime64, ends_on: dt.date | None) -> It
         return
     shortest = _unusual_pause(days)
     if ends_on is not None:
-        yield _end(ends_on, int((as_of - days[-1]).astype(int)))
+        yield _end(ends_on, int((as_of - np.datetime64(ends_on)).astype(int)))
     else:
         days = np.append(days, as_of + 1)
     pauses = np.diff(days).astype(int)

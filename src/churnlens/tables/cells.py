@@ -7,7 +7,7 @@ import ibis.expr.types as ir
 
 # What stands for "no value" besides a blank; "NA" may be a text (Namibia), so only in numbers.
 MISSING_TEXT = ("", "NULL", "null", "\\N")
-MISSING_NUMBER = (*MISSING_TEXT, "NA", "N/A", "#N/A", "NaN", "nan", "None")
+MISSING_NUMBER = (*MISSING_TEXT, "NA", "N/A", "n/a", "#N/A", "NaN", "nan", "None", "-")
 
 _TIME = r"[T ]([01]\d|2[0-4]):?[0-5]\d(:?[0-6]\d([.,]\d+)?)?\s?(Z|[+-]\d{2}(:?\d{2})?)?"
 _DATE_AND_TIME = r"^[12]\d{3}-\d{2}-\d{2}" + _TIME + "$"

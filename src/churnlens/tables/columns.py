@@ -15,7 +15,7 @@ from churnlens.config import ClientSettings, Settings, TableSettings
 from churnlens.errors import ContractError, did_you_mean
 from churnlens.tables import cells
 from churnlens.tables.contract import Column, Reading
-from churnlens.tables.delimited import ROW
+from churnlens.tables.delimited import DELIMITERS, ROW
 from churnlens.tables.reading import Raw
 
 A_DATE = "a date (ISO 8601, like 2024-01-31, years 1700 to 2199)"
@@ -151,9 +151,16 @@ def _other_sheets(raw: Raw, name: str) -> str:
 
 
 def _headless(names: Sequence[str]) -> str:
-    """Ask whether a file lacks its header, where a column is called by a number or a date."""
+    """Ask whether a file lacks its header, or has something above it, by what its names are."""
     data = next((name for name in names if re.fullmatch(r"[\d.,:/ -]*\d[\d.,:/ -]*", name)), None)
-    return f" Is '{data}' a name? The first row must hold the columns' names." if data else ""
+    if data:
+        return f" Is '{data}' a name? The first row must hold the columns' names."
+    if len(names) == 1 and any(sign in names[0] for sign in DELIMITERS):
+        return " Is it parted by another sign than delimiter in churnlens.toml says?"
+    nameless = sum(name.startswith("unnamed_") for name in names)
+    if len(names) == 1 or 2 * nameless >= len(names):
+        return " The first row must hold the columns' names: take away what stands above them."
+    return ""
 
 
 def sort_by_kind(
@@ -167,7 +174,7 @@ def sort_by_kind(
     """
     types = {name: raw.table[name].type() for name in names}
     described = chosen.attributes if isinstance(chosen, ClientSettings) else ()
-    coded = {n for n in types if _is_identifier(n) or n in described}
+    coded = {n for n in types if is_identifier(n) or n in described}
     typed = [n for n, t in types.items() if t.is_numeric() and n not in coded]
     written = [n for n, t in types.items() if t.is_string() and n not in coded]
     parsed = _numbers_in_text(raw.table, written, chosen.decimal)
@@ -181,7 +188,8 @@ def _is_textual(kind: ibis.DataType) -> bool:
     return bool(kind.is_string() or kind.is_boolean() or kind.is_numeric())
 
 
-def _is_identifier(name: str) -> bool:
+def is_identifier(name: str) -> bool:
+    """Tell whether a column is named as one that tells rows or clients apart, or not named."""
     lowered = name.lower()
     return lowered in ("id", "row", "line", "index") or (
         lowered.endswith(_ID_ENDINGS) or lowered.startswith("unnamed")

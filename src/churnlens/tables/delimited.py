@@ -77,6 +77,8 @@ def dialect(path: Path, encoding: str | None, delimiter: str | None) -> Dialect:
     first = next((line for line in text.splitlines() if line.strip()), "")
     if not first:
         raise ContractError(f"{path} is empty: it needs a header row and at least one row of data.")
+    if "\0" in first:
+        raise ContractError(_zero_bytes(path))
     delimiter = delimiter or max(DELIMITERS, key=first.count)
     above = text[: text.index(first)].count("\n")
     rows = csv.reader(text.splitlines(keepends=True)[above:], delimiter=delimiter)
@@ -117,6 +119,13 @@ def _not_text(path: Path, encoding: str) -> str:
     return (
         f"{path} is not {encoding.upper()} text. Save it as UTF-8, or say how it is written in "
         'churnlens.toml, for example encoding = "latin-1".'
+    )
+
+
+def _zero_bytes(path: Path) -> str:
+    return (
+        f"{path} is no plain text: its header holds zero bytes, as UTF-16 without its mark does. "
+        'Save it as UTF-8, or say in churnlens.toml: encoding = "utf-16-le".'
     )
 
 

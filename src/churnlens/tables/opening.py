@@ -14,7 +14,8 @@ import ibis.expr.types as ir
 
 from churnlens.config import OrderSettings, ReturnsFilter, Settings
 from churnlens.errors import ConfigError, ContractError, first_line
-from churnlens.tables import calendar, companions, quality, renumbering, roles
+from churnlens.results import DataFinding
+from churnlens.tables import calendar, companions, quality, renumbering, roles, written
 from churnlens.tables import columns as cols
 from churnlens.tables.contract import Column, Reading, Split, Staged, stage
 from churnlens.tables.delimited import ROW
@@ -24,7 +25,8 @@ from churnlens.tables.sources import locate
 
 _SIGN = "__marked_return"
 _STRAY_DAYS = 366  # between the last order and the one before it, or today
-_STRAY_SHARE = 0.01  # of the rows, on the last day
+_STRAY_SHARE = 0.01  # of the rows, on the last day, or the first
+_STRAY_START = 3653  # days between the first order and the one after it: a date such as 1900-01-01
 
 
 def open_source(source: Path | str, settings: Settings, as_of: dt.date | None = None) -> Tables:
@@ -57,9 +59,12 @@ def open_source(source: Path | str, settings: Settings, as_of: dt.date | None = 
 
 
 def orders_placed(tables: Tables) -> int:
-    """Return how many orders there are: lines of one order number are one, returns are none."""
+    """Return how many orders there are: lines of one client and order number are one.
+
+    Returns are none. Numbers may begin anew with each branch, so they alone do not tell orders.
+    """
     sales = tables.orders.filter(~tables.orders[RETURN])
-    return int(sales.order_id.nunique().to_pyarrow().as_py())
+    return int(sales.select("client_id", "order_id").distinct().count().to_pyarrow().as_py())
 
 
 def connect(engine: str | None) -> Any:
@@ -86,8 +91,9 @@ def connect(engine: str | None) -> Any:
 def _checked(
     connection: Any, raws: dict[str, Raw], settings: Settings, as_of: dt.date | None
 ) -> Tables:
-    staged, measures = _stage_orders(connection, raws["orders"], settings)
+    staged, measures, written_out = _stage_orders(connection, raws["orders"], settings)
     first, last = _span(staged, as_of)
+    _refuse_stray_start(staged, first)
     if as_of is None:
         _refuse_stray(staged, last)
         as_of = last
@@ -125,6 +131,7 @@ def _checked(
     tables = replace(tables, ends_on=calendar.covered_until(tables, last))
     moved = renumbering.renumbered(tables)
     said = (
+        *written_out,
         *roles.findings(tables, settings, raws["orders"].columns),
         *renumbering.findings(moved),
         *quality.findings(tables),
@@ -136,9 +143,18 @@ def _checked(
     )
 
 
-def _stage_orders(connection: Any, raw: Raw, settings: Settings) -> tuple[Staged, tuple[str, ...]]:
+def _stage_orders(
+    connection: Any, raw: Raw, settings: Settings
+) -> tuple[Staged, tuple[str, ...], tuple[DataFinding, ...]]:
+    """Tag the orders; returns them with their measures and what was found in the other columns."""
     chosen = settings.orders
     mapped = cols.match(raw, "orders", chosen)
+    unused = [
+        name
+        for name in mapped.text
+        if name not in chosen.attributes and not cols.is_identifier(name)
+    ]
+    said = tuple(written.findings(raw.table, unused))  # the raw table is gone after this
     _check_attributes(raw, chosen)
     measures = cols.measures(mapped, settings)
     columns = [cols.fixed_column(raw, "orders", key, mapped, chosen) for key in mapped.fixed]
@@ -151,7 +167,7 @@ def _stage_orders(connection: Any, raw: Raw, settings: Settings) -> tuple[Staged
             columns.append(cols.text_column(raw, name))
     derived = {"order_id": _order_number, RETURN: _is_return}
     hidden = _return_sign(raw, chosen.returns)
-    return stage(connection, raw, "orders", [*columns, *hidden], derived), measures
+    return stage(connection, raw, "orders", [*columns, *hidden], derived), measures, said
 
 
 def _check_attributes(raw: Raw, chosen: OrderSettings) -> None:
@@ -243,6 +259,28 @@ def _refuse_stray(orders: Staged, last: dt.date) -> None:
             f"{orders.label}: the last order_date, {last} in row {found['row']}, is {apart:,} days "
             f"after the one before it. If it is mistyped, mend it or leave it out with --as-of "
             f"{before}; if it is right, say --as-of {last}."
+        )
+
+
+def _refuse_stray_start(orders: Staged, first: dt.date) -> None:
+    """Refuse to begin with the day of a few orders ten years before all others.
+
+    Programs write 1900 or 1970 for no date; every period since would be looked through.
+    """
+    kept = orders.kept
+    seen = kept.aggregate(
+        rows=kept.count(),
+        early=(kept.order_date == first).sum(),
+        row=kept[ROW].min(where=kept.order_date == first),
+        after=kept.order_date.min(where=kept.order_date > first),
+    )
+    found = seen.to_pyarrow().to_pylist()[0]
+    apart = ((found["after"] or first) - first).days
+    if apart > _STRAY_START and found["early"] <= _STRAY_SHARE * found["rows"]:
+        raise ContractError(
+            f"{orders.label}: the first order_date, {first} in row {found['row']}, is {apart:,} "
+            f"days before the one after it ({found['early']} rows). It looks like a date that "
+            "stands for none: mend these rows or leave them out."
         )
 
 

@@ -13,10 +13,11 @@ from churnlens.tables import calendar, refusals, units
 from churnlens.tables.model import RETURN, Tables, scope_values
 from churnlens.tables.refusals import percent
 
-_MOSTLY_MISSING = 0.5  # of a measure's cells
+_MOSTLY_MISSING = 0.5  # of a measure's cells, or of the events
 _PER_CLIENT = 0.5  # distinct values of an attribute, as a share of the clients
 _FEW_CLIENTS = 20  # too few to say that an attribute tells them apart
 _BULK_QUANTILE = 0.95  # of what clients brought over the whole span
+_UNSEEN = "\u00a0\u200b\u200e\u200f\ufeff"  # blanks that no eye and no strip() sees
 _LARGE_BOOK = 600_000  # order lines; above, repeated lines are counted in a part of the clients
 _PART = 150_000  # order lines of that part, about
 _LATE = 0.25  # share of the span at its end in which a first order may yet be followed by more
@@ -34,11 +35,13 @@ def findings(tables: Tables) -> tuple[DataFinding, ...]:
         *_returns_and_measures(tables),
         *units.findings(tables),
         *_repeated_lines(tables),
+        *_shared_numbers(tables),
         *_bulk_buyers(tables),
         *_unknown_clients(tables),
         *_two_ids(tables),
         *_two_event_types(tables),
         *_attributes(tables),
+        *_two_values(tables),
         *_exits(tables),
         *_scopes(tables),
     ]
@@ -133,7 +136,9 @@ def _repeated_lines(tables: Tables) -> Iterator[DataFinding]:
     again = counted.aggregate(extra=(counted.times - 1).sum().fill_null(0))
     extra = int(_records(again)[0]["extra"]) * step
     if extra:
-        yield DataFinding("repeated_lines", "info", _repeated(extra, step), extra)
+        doubled = 2 * extra >= accepted  # as where an export holds every line twice
+        text = _repeated(extra, step)
+        yield DataFinding("repeated_lines", "warning" if doubled else "info", text, extra)
 
 
 def _repeated(rows: int, step: int) -> Text:
@@ -149,6 +154,22 @@ def _repeated(rows: int, step: int) -> Text:
         "mend it there.",
         {"rows": rows, "step": step},
     )
+
+
+def _shared_numbers(tables: Tables) -> Iterator[DataFinding]:
+    """Look for order numbers that stand beside two clients: which of them placed the order?"""
+    orders = tables.orders.filter(~tables.orders.order_id.startswith("row "))  # given ones alone
+    ends = orders.group_by("order_id").aggregate(
+        low=orders.client_id.min(), high=orders.client_id.max()
+    )
+    if count := _count(ends.filter(ends.low != ends.high)):
+        text = Text(
+            "{orders} order numbers stand beside two clients or more; each client's part is read "
+            "as an order of its own. If numbers begin anew that is fine; if not, which client is "
+            "right?",
+            {"orders": count},
+        )
+        yield DataFinding("shared_order_id", "info", text, count)
 
 
 def _bulk_buyers(tables: Tables) -> Iterator[DataFinding]:
@@ -188,12 +209,14 @@ def _unknown_clients(tables: Tables) -> Iterator[DataFinding]:
             yield DataFinding("not_in_clients", "warning", text, missing)
     if tables.events is not None:
         rows = tables.events.anti_join(ordering, "client_id")
+        all_events = _count(tables.events)
         if count := _count(rows):
             text = Text(
                 "Of clients who never ordered, and so of no use: {rows} events ({share}).",
-                {"rows": count, "share": percent(count, _count(tables.events))},
+                {"rows": count, "share": percent(count, all_events)},
             )
-            yield DataFinding("events_unknown_client", "info", text, count)
+            mostly = count > _MOSTLY_MISSING * all_events
+            yield DataFinding("events_unknown_client", "warning" if mostly else "info", text, count)
 
 
 def _count(table: ibis.Table) -> int:
@@ -208,27 +231,35 @@ def _two_ids(tables: Tables) -> Iterator[DataFinding]:
     same = same.filter(same.ids > 1)
     if count := _count(same):
         text = Text(
-            "{clients} clients may stand under two ids that differ only in capitals, spaces or "
-            "leading zeros: each would look like one client lost and one won.",
+            "{clients} clients may stand under two ids that differ only in capitals, spaces, "
+            "leading zeros or a final .0: each would look like one client lost and one won.",
             {"clients": count},
         )
         yield DataFinding("two_ids", "warning", text, count)
-    if tables.clients is None:
+    yield from _unlike_ids(ids, "clients", tables.clients)
+    yield from _unlike_ids(ids, "events", tables.events)
+
+
+def _unlike_ids(ids: ibis.Table, name: str, table: ibis.Table | None) -> Iterator[DataFinding]:
+    """Look for clients that another table knows only under an id written otherwise."""
+    if table is None:
         return
-    known = tables.clients.select("client_id", plain=_plain_id(tables.clients.client_id))
+    known = table.select("client_id", plain=_plain_id(table.client_id))
     unlike = ids.anti_join(known, "client_id").semi_join(known, "plain")
     if count := _count(unlike):
         text = Text(
-            "{clients} clients stand in the clients table under an id that differs from that in "
-            "the orders in capitals, spaces or leading zeros alone, so what is said of them there "
-            "is not found. Write the ids alike in both.",
-            {"clients": count},
+            "{clients} clients stand in the {table} table under an id that differs from that in "
+            "the orders in capitals, spaces, leading zeros or a final .0 alone, so what is said of "
+            "them there is not found. Write the ids alike in both.",
+            {"clients": count, "table": name},
         )
         yield DataFinding("unlike_ids", "warning", text, count)
 
 
 def _plain_id(written: ir.StringValue) -> ir.StringValue:
-    plain = written.strip().lower().re_replace(r"^0+", "")
+    """Return an id without what programs change: a spreadsheet makes 42.0 or 42 of 00042."""
+    seen = written.re_replace(f"[\\s{_UNSEEN}]+", "").lower()
+    plain = seen.re_replace(r"^(\d+)\.0+$", r"\1").re_replace(r"^0+", "")
     return ibis.ifelse(plain == "", "0", plain)
 
 
@@ -248,6 +279,23 @@ def _two_event_types(tables: Tables) -> Iterator[DataFinding]:
             {"names": ", ".join(names)},
         )
         yield DataFinding("two_event_types", "warning", text, len(names))
+
+
+def _two_values(tables: Tables) -> Iterator[DataFinding]:
+    """Look for values of an attribute that differ only in capitals: each is its own segment."""
+    clients = tables.clients
+    for name in [] if clients is None else tables.attributes:
+        if clients is None or name not in clients.columns:
+            continue
+        plain = clients[name].lower()
+        seen = clients.group_by(plain=plain).aggregate(values=clients[name].nunique())
+        if count := _count(seen.filter(seen["values"] > 1)):
+            text = Text(
+                "{count} values of {attribute} are written in two ways that differ in capitals: "
+                "each way is a segment of its own. Write them alike.",
+                {"count": count, "attribute": name.replace("_", " ")},
+            )
+            yield DataFinding("two_values", "warning", text, count)
 
 
 def _attributes(tables: Tables) -> Iterator[DataFinding]:

@@ -20,7 +20,7 @@ from churnlens.tables import delimited, sheets
 from churnlens.tables.database import Database, open_database, places_in
 from churnlens.tables.delimited import ROW
 from churnlens.tables.model import TABLE_NAMES
-from churnlens.tables.sources import Located
+from churnlens.tables.sources import Located, check_content
 
 
 @dataclass(frozen=True)
@@ -88,6 +88,7 @@ def read_file(connection: Any, path: Path, chosen: TableSettings, name: str) -> 
     ContractError
         When the file cannot be read.
     """
+    check_content(path)
     lower = path.name.lower()
     if lower.endswith(".parquet"):
         return _from_parquet(connection, path, name)

@@ -12,6 +12,18 @@ from churnlens.tables.model import TABLE_NAMES
 
 FORMATS = (".csv", ".csv.gz", ".parquet", ".xlsx")
 FORMATS_IN_WORDS = "CSV, CSV.gz, Parquet and XLSX"
+# How a file begins: what it then is, and how it can be read.
+_BEGINNINGS = {
+    b"PK\x03\x04": ("a workbook or a ZIP archive", "Name it .xlsx, or unpack it."),
+    b"\x1f\x8b": ("compressed by gzip", "Name it .csv.gz, or unpack it."),
+    b"PAR1": ("Parquet", "Name it .parquet."),
+    b"\xd0\xcf\x11\xe0": (
+        "an Excel workbook of the old kind, or one with a password",
+        "Save it as .xlsx without a password.",
+    ),
+}
+_NONE_OF_THESE = ("text, or damaged", "Name text .csv, or save the file again.")
+_BEGINS = {".csv.gz": b"\x1f\x8b", ".parquet": b"PAR1", ".xlsx": b"PK\x03\x04"}
 
 
 @dataclass(frozen=True)
@@ -85,6 +97,26 @@ def _checked_format(path: Path) -> Path:
     return path
 
 
+def check_content(path: Path) -> None:
+    """Refuse a file that begins as another format than its name says.
+
+    Raises
+    ------
+    ContractError
+        When it does: what it is, and what to do. An empty file is left to its reader.
+    """
+    try:
+        with path.open("rb") as file:
+            head = file.read(8)
+    except OSError as error:
+        raise ContractError(f"{path} cannot be read: {error.strerror}.") from error
+    named = next((start for end, start in _BEGINS.items() if path.name.lower().endswith(end)), None)
+    found = next((start for start in _BEGINNINGS if head.startswith(start)), None)
+    if head and found != named:
+        what, remedy = _BEGINNINGS[found] if found else _NONE_OF_THESE
+        raise ContractError(f"{path} is not what its name says: it is {what}. {remedy}")
+
+
 def _standard_files(folder: Path, settings: Settings) -> dict[str, Path]:
     """Find `orders.*` and the others by name, unless the settings name another file."""
     found = {}
@@ -110,7 +142,12 @@ def _is_standard(path: Path, name: str) -> bool:
 def _no_orders(folder: Path) -> str:
     names = sorted(p.name for p in folder.iterdir() if p.is_file())
     near = did_you_mean("orders.csv", [n for n in names if n.lower().endswith(FORMATS)])
-    listed = f" It holds {', '.join(names[:8])}." if names else " It is empty."
+    near += "".join(
+        f" {p.name} is a folder or a link to nothing: one file is read for each table."
+        for p in sorted(folder.iterdir())
+        if p.name.lower().startswith("orders.") and not p.is_file()
+    )
+    listed = f" It holds {', '.join(names[:8])}." if names else " It holds no file."
     return (
         f"{folder} has no orders: churnlens looks for orders.csv, orders.csv.gz, orders.parquet "
         f"or orders.xlsx, or a file named under [orders] in churnlens.toml.{listed}{near}"

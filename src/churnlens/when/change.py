@@ -246,7 +246,11 @@ def _too_short(seen: Floats, due: Floats) -> Skipped | None:
         return _few_periods(len(seen))
     if seen.sum() < FEWEST_EVENTS or due.sum() <= 0:
         values = {"seen": int(seen.sum()), "needed": FEWEST_EVENTS}
-        text = Text("Too few departures to date a change: {seen}, {needed} are needed.", values)
+        text = Text(
+            "Too few departures stand out clearly enough to date a change: about {seen}, {needed} "
+            "are needed.",
+            values,
+        )
         return Skipped("too_few_departures", str(text), text)
     return None
 

@@ -10,9 +10,9 @@ from churnlens.why.checks import came_first, dose_refuted, only_after
 from churnlens.why.verdicts import FEW
 
 OF_NO_DRIVER = Text(
-    "No recorded driver explains it. What would decide: ask ten of them and ten comparable clients "
-    "who stayed, and record from now on what they name (a competitor's offer, prices, people who "
-    "left, service)."
+    "No change of a recorded driver explains it. What would decide: ask ten of these clients and "
+    "ten comparable ones who stayed, and record from now on what they name (a competitor's offer, "
+    "prices, people who left, service)."
 )
 OF_NO_DATE = Text(
     "There is no date at which it began, so nobody saw it change; whether clients who get more of "
@@ -44,7 +44,8 @@ def of_a_change(case: Case, verdict: str, evidence: tuple[Evidence, ...]) -> tup
         out.append(_moved_too(case, apart))
     elif verdict == "cannot_tell":
         out.append(_doubt(case, failed))
-    if case.candidate.shape == "flat" and not dose_refuted(case):
+    told = any(e.check == "dose_response" and e.outcome != "skip" for e in evidence)
+    if case.candidate.shape == "flat" and not told:
         out.append(_OF_WHO_WAS_HIT)
     return (*out, _OF_LATE_DEPARTURES)
 

@@ -41,6 +41,7 @@ _MOVED = Text("What it was to change went from {before} to {after} on average.")
 _DRIVER_MOVED = Text("{driver} went from {before} to {after} on average.")
 _AVOIDED = Text("Departures avoided so far: {n}.")
 _MAY_BE_CHANCE = Text("Departures avoided so far: {n}, which may be chance.")
+_HOW_MANY = Text("Departures avoided so far: {n}; how many is not sure yet.")
 _NONE_AVOIDED = Text("Departures so far are {n} more than would be expected without it.")
 _STILL = Text("Still to be won back: {n} departures a year.")
 _NOTHING_LEFT = Text(
@@ -223,7 +224,7 @@ def _remedy(remedy: RemedyResult, driver: Text | None, language: Language) -> di
         "readable": language.say(_READABLE, date=language.when(readable)) if readable else "",
         "detail": language.sentence(remedy.detail),
         "not_carried_out": language.say(_NOT_CARRIED_OUT) if moved is False and not told else "",
-        "avoided": _avoided(remedy.departures_avoided, language),
+        "avoided": _avoided(remedy.departures_avoided, remedy.verdict, language),
         "moved": "" if told else _moved(remedy, driver, language),
         "at_stake": _at_stake(remedy.still_at_stake, language),
         "plan": language.sentence(remedy.plan.text) if remedy.plan else "",
@@ -254,13 +255,13 @@ def _moved(remedy: RemedyResult, driver: Text | None, language: Language) -> str
     return language.say(_DRIVER_MOVED, driver=name, before=before, after=after)
 
 
-def _avoided(found: Estimate | None, language: Language) -> str:
+def _avoided(found: Estimate | None, verdict: str, language: Language) -> str:
     """Say how many departures were avoided, or how many more there were than without it."""
     if found is None:
         return ""
     if found.value >= 0:
-        said = _AVOIDED if found.low > 0 else _MAY_BE_CHANCE
-        return language.say(said, n=_whole(found, language))
+        unsure = _HOW_MANY if verdict == "worked" else _MAY_BE_CHANCE  # it worked: not by chance
+        return language.say(_AVOIDED if found.low > 0 else unsure, n=_whole(found, language))
     more = Estimate(-found.value, -found.high, -found.low)
     return language.say(_NONE_AVOIDED, n=_whole(more, language))
 
@@ -412,7 +413,7 @@ def method(review: Review, language: Language) -> list[dict[str, Any]]:
             "segments": language.number(book.segments_looked_at),
             "starts": language.number(book.starts_looked_at),
             "looked": bool(book.segments_looked_at),
-            "rise": language.percent(rise - 1) if rise is not None else "",
+            "power": language.say(words.power(rise)) if rise is not None else "",
             # The page "When" says it of a change that is sure.
             "change": "" if book.changes else language.say(words.chance(book.change_p)),
         }

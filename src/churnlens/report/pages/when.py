@@ -42,10 +42,6 @@ _FELL_SLOWLY = Text(
     "where {due} were expected, then {observed} where {expected} were."
 )
 _UNCHANGED = Text("No change in the departures of the whole book stands out from chance.")
-_POWER = Text(
-    "Over the last year, a rise of {rise} or more in the whole book would have been seen in four "
-    "of five cases."
-)
 _SURVIVAL = Text("Share of clients still here, by time since the first order")
 _COHORT = Text("Clients won at some times leave more often than those won before and after them.")
 _NO_COHORT = Text("No year of winning stands out from those before and after it.")
@@ -138,7 +134,7 @@ def _unchanged(rise: float | None, language: Language) -> list[str]:
     said = [language.say(_UNCHANGED)]
     if rise is None:
         return said
-    return [*said, language.say(_POWER, rise=language.percent(rise - 1))]
+    return [*said, language.say(words.power(rise))]
 
 
 def _change(change: BookChange, book: Book, language: Language) -> str:

@@ -1,0 +1,30 @@
+"""A remedy that worked is praised by what is more than chance, and by nothing else."""
+
+import datetime as dt
+
+import pytest
+
+from churnlens.remedies import words
+from churnlens.remedies.reading import Reading
+from churnlens.results import Estimate
+
+
+@pytest.mark.parametrize(
+    ("high", "said"),
+    [(0.9, "The difference is more"), (1.1, "Once the effect had set in, the difference is more")],
+)
+def test_a_fall_is_more_than_chance_over_the_time_in_which_it_is(high: float, said: str) -> None:
+    reading = Reading(
+        observed=21.0,
+        hazard_ratio=Estimate(0.4, 0.2, 0.8),
+        risk_ratio=Estimate(0.64, 0.37, high),
+        still_at_stake=None,
+        hoped=0.3,
+        readable=dt.date(2025, 12, 31),
+        readable_now=True,
+        a_year_on=True,
+        trend_before=0.0,
+        clear=False,
+        alone=False,
+    )
+    assert said in str(words.worked(reading))
