@@ -132,7 +132,7 @@ class ClientPeriods:
 
     `clients` has one row a client with orders (its row number is the client's code):
     `client_id`, `first`, `last` (dates), `days` (days with an order), `local_variation` (of the
-    gaps between them, NaN below three gaps), `amount_cv2` (squared variation of a day's amount).
+    gaps between them, NaN below two gaps), `amount_cv2` (squared variation of a day's amount).
     `orders` counts order days, `volume` is gross amount with each day capped at four times the
     client's median day, `revenue` is net of returns, `margin` is net or None; all float32[n, T].
     `measures[name]` is the mean of an order measure over the lines of the period, NaN without

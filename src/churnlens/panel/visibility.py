@@ -70,12 +70,8 @@ def delay_distribution(delay: Array, limit: Array) -> tuple[Array, Array]:
     at = np.searchsorted(grid, delay, side="left").clip(0, len(grid) - 1)
     reach = np.searchsorted(grid, limit, side="right") - 1
     d = np.bincount(at, minlength=len(grid))
-    add, drop = (
-        np.bincount(at, minlength=len(grid)),
-        np.bincount(np.minimum(reach + 1, len(grid)), minlength=len(grid) + 1)[:-1],
-    )
-    n = np.cumsum(add) - np.cumsum(drop)
+    out_of_reach = np.bincount(np.minimum(reach + 1, len(grid)), minlength=len(grid) + 1)[:-1]
+    n = np.cumsum(d) - np.cumsum(out_of_reach)
     factor = np.where(n > 0, 1 - d / np.maximum(n, 1), 1.0).clip(0.0, 1.0)
-    factor[0] = 1.0
     above = np.concatenate([np.cumprod(factor[::-1])[::-1][1:], [1.0]])
     return np.concatenate([[0.0], grid]), np.concatenate([[0.0], above])

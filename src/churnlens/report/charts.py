@@ -125,7 +125,7 @@ def over_time(
                 _y("observed"),
             )
         )
-    return _layered(rows, layers, size)
+    return layered(rows, layers, size)
 
 
 def _excess(onset: Mapping[str, Any] | None, x: Spec) -> list[Spec]:
@@ -162,7 +162,7 @@ def inside_outside(
         ),
         _mark({"type": "line", "color": INK, "strokeWidth": 2.5}, x, _y("inside")),
     ]
-    return _layered(rows, layers, size)
+    return layered(rows, layers, size)
 
 
 def dose(rows: Rows, size: tuple[int, int]) -> Spec:
@@ -200,7 +200,7 @@ def dose(rows: Rows, size: tuple[int, int]) -> Spec:
             {"text": {"field": "label"}},
         ),
     ]
-    return _layered(rows, layers, size)
+    return layered(rows, layers, size)
 
 
 def around(rows: Rows, ticks: Mapping[float, str], size: tuple[int, int], zero: str) -> Spec:
@@ -214,7 +214,7 @@ def around(rows: Rows, ticks: Mapping[float, str], size: tuple[int, int], zero: 
         What happens at lag 0, written above the upright line.
     """
     lags = [row["lag"] for row in rows]
-    axis = {"values": list(ticks), "labelExpr": _labels(ticks), "labelOverlap": True}
+    axis = {"values": list(ticks), "labelExpr": written(ticks), "labelOverlap": True}
     x = {
         "x": {
             "field": "lag",
@@ -239,7 +239,7 @@ def around(rows: Rows, ticks: Mapping[float, str], size: tuple[int, int], zero: 
             _y("value"),
         ),
     ]
-    return _layered(rows, layers, size)
+    return layered(rows, layers, size)
 
 
 _ROW_HEIGHT, _ROWS_IN_FULL = 38, 6  # more rows than these share their height
@@ -276,7 +276,7 @@ def waterfall(rows: Rows, width: int) -> Spec:
         _words(down, "label", 0, {"align": "left", "limit": width - 60}),
         _words(down, "amount", width, {"align": "right", "fontWeight": 600}),
     ]
-    return _layered(numbered, layers, (width, _ROW_HEIGHT * min(len(rows), _ROWS_IN_FULL)))
+    return layered(numbered, layers, (width, _ROW_HEIGHT * min(len(rows), _ROWS_IN_FULL)))
 
 
 def _bars_of(role: str, look: Mapping[str, Any], down: Spec) -> Spec:
@@ -328,7 +328,7 @@ def steps(
         Name and points (``x``, ``y`` in 0 to ``top``) of each.
     """
     rows = [{**p, "curve": n} for n, (_, points) in enumerate(curves) for p in points]
-    axis = {"values": list(ticks), "labelExpr": _labels(ticks)}
+    axis = {"values": list(ticks), "labelExpr": written(ticks)}
     x = {"x": {"field": "x", "type": "quantitative", "axis": axis, "scale": {"nice": False}}}
     y = {
         "y": {
@@ -348,14 +348,14 @@ def steps(
             "strokeDash": dash_of(n),
         }
         layers.append({"transform": [{"filter": f"datum.curve == {n}"}], **_mark(look, x, y)})
-    return _layered(rows, layers, size)
+    return layered(rows, layers, size)
 
 
 def falling(
     points: Rows, ticks: Mapping[float, str], threshold: float, size: tuple[int, int]
 ) -> Spec:
     """Show a share that falls along ``x`` (``y``, ``low``, ``high``), a threshold marked."""
-    axis = {"values": list(ticks), "labelExpr": _labels(ticks)}
+    axis = {"values": list(ticks), "labelExpr": written(ticks)}
     x = {"x": {"field": "x", "type": "quantitative", "axis": axis, "scale": {"nice": False}}}
     share: Spec = {"axis": {"format": "%", "tickCount": 4}, "scale": {"domain": [0, 1]}}
     y = {"y": {"field": "y", "type": "quantitative", **share}}
@@ -366,16 +366,16 @@ def falling(
         _once({"type": "rule", "color": INK, "strokeDash": [2, 3]}, at),
         _mark({"type": "line", "color": ACCENT, "strokeWidth": 2.2}, x, y),
     ]
-    return _layered(points, layers, size)
+    return layered(points, layers, size)
 
 
 def _periods(count: int, ticks: Mapping[int, str]) -> Spec:
-    axis = {"values": list(ticks), "labelExpr": _labels(ticks), "labelOverlap": False}
+    axis = {"values": list(ticks), "labelExpr": written(ticks), "labelOverlap": False}
     scale = {"domain": [-0.3, max(count - 0.7, 0.7)], "nice": False}
     return {"x": {"field": "x", "type": "quantitative", "axis": axis, "scale": scale}}
 
 
-def _labels(ticks: Mapping[Any, str]) -> str:
+def written(ticks: Mapping[Any, str]) -> str:
     """Return a Vega expression that writes our own labels: no locale inside the drawing."""
     pairs = ", ".join(f"'{_key(at)}': '{_quoted(label)}'" for at, label in ticks.items())
     return f"{{{pairs}}}[datum.value]"
@@ -441,7 +441,8 @@ def _drawable(row: Mapping[str, Any]) -> Spec:
     }
 
 
-def _layered(rows: Rows, layers: list[Spec], size: tuple[int, int]) -> Spec:
+def layered(rows: Rows, layers: list[Spec], size: tuple[int, int]) -> Spec:
+    """Return the specification of some layers over the same rows, `size` in pixels."""
     return {
         "$schema": "https://vega.github.io/schema/vega-lite/v6.json",
         "width": size[0],

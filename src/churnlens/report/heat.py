@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from churnlens.report.charts import ACCENT, RULE, Rows, Spec
+from churnlens.report.charts import ACCENT, RULE, Rows, Spec, layered, written
 
 SHADES = (0.07, 0.25, 0.48, 0.74, 1.0)  # opacity of each, least first; the stylesheet has the same
 _STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
@@ -56,23 +56,16 @@ def heat(
         }
         for shade, opacity in enumerate(SHADES)
     ]
-    return {
-        "$schema": "https://vega.github.io/schema/vega-lite/v6.json",
-        "width": size[0],
-        "height": size[1],
-        "data": {"values": placed},
-        "layer": layers,
-    }
+    return layered(placed, layers, size)
 
 
 def _axis(field: str, labels: Mapping[int, str], domain: list[float]) -> dict[str, Any]:
-    pairs = ", ".join(f"'{place}': '{label}'" for place, label in labels.items())
     return {
         "field": field,
         "type": "quantitative",
         "axis": {
             "values": list(labels),
-            "labelExpr": f"{{{pairs}}}[datum.value]",
+            "labelExpr": written(labels),
             "labelOverlap": False,
             "grid": False,
         },
