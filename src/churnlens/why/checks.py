@@ -24,7 +24,7 @@ from churnlens.why.model import DOSES, Term, agreeing, fit, gains_alone, tally_b
 from churnlens.why.placebo import MOST_BEATEN, beaten
 from churnlens.why.precedence import only_answers
 from churnlens.why.second_opinion import second_opinion
-from churnlens.why.selection import KEEP, driver_p, explained_risk
+from churnlens.why.selection import DRIVER_ALPHA, KEEP, driver_p, explained_risk
 from churnlens.why.standing import Standing
 
 Array = npt.NDArray[Any]
@@ -65,8 +65,13 @@ def came_first(case: Case) -> bool:
 
 
 def only_after(case: Case) -> bool:
-    """Whether the driver stands out among leavers only once they have begun to leave."""
-    return only_answers(case.candidate, case.timing)
+    """Whether the driver stands out among leavers only once they have begun to leave.
+
+    That would be no wonder where its whole segment surely left more: who stays in part goes on
+    getting what those who left do not.
+    """
+    whole = driver_p(case.candidate.flat_gain, 1) <= DRIVER_ALPHA
+    return not whole and only_answers(case.candidate, case.timing)
 
 
 def peers(case: Case) -> Evidence:

@@ -43,6 +43,7 @@ from churnlens.why.selection import (
 from churnlens.why.within import Within
 
 Array = npt.NDArray[Any]
+Aside = tuple[Literal["symptom", "bystander", "no_effect", "cannot_tell"], Text]
 
 # Checks no cause may fail. Other definitions may: few see that a client leaves in part.
 FEW = frozenset({"leave_one_account_out", "held_out"})  # it hangs on few clients
@@ -116,10 +117,35 @@ def verdict(case: Case, evidence: tuple[Evidence, ...]) -> Literal["cause", "can
 
     `evidence` are the answers of the checks.
     """
-    failed = {e.check for e in evidence if e.outcome == "fail"}
-    if failed & DECISIVE or any(r.relation == "inseparable" for r in case.rivals):
+    if fails(evidence) or any(r.relation == "inseparable" for r in case.rivals):
         return "cannot_tell"
-    return "cannot_tell" if only_after(case) or came_first(case) or dose_refuted(case) else "cause"
+    return "cause" if refutation(case) is None else "cannot_tell"
+
+
+def fails(evidence: tuple[Evidence, ...]) -> bool:
+    """Whether one of the checks fails that no cause may fail."""
+    return any(e.outcome == "fail" and e.check in DECISIVE for e in evidence)
+
+
+def frailty(evidence: tuple[Evidence, ...]) -> Aside | None:
+    """What a driver is, and why, whose rise hangs on few clients or is soon explained away."""
+    return ("cannot_tell", _FRAIL) if fails(evidence) else None
+
+
+def doubtful(baseline: Baseline, driver: str) -> Aside:
+    """What a driver is, and why, that goes with leaving all along but fails a check."""
+    timing = symptom_timing(baseline, driver)
+    follows = timing is not None and timing.is_symptom
+    return ("symptom", _FOLLOWS) if follows else ("cannot_tell", _DOUBTFUL)
+
+
+def refutation(case: Case) -> Aside | None:
+    """What a driver is, and why, that explains a rise and yet cannot be its cause; None: it may."""
+    if came_first(case):
+        return "bystander", _TOO_LATE
+    if dose_refuted(case):
+        return "bystander", _BYSTANDER
+    return ("symptom", _FOLLOWS) if only_after(case) else None
 
 
 def rule_out(
@@ -129,12 +155,12 @@ def rule_out(
     named: tuple[Resolved, ...],
     explained: Explained,
     higher: tuple[Within, ...] = (),
-    doubtful: bool = False,
+    aside: Aside | None = None,
 ) -> RuledOut:
     """Say what a driver is that is in no issue.
 
     `candidates` are its own changes, `higher` the segments that leave more all along in which it is
-    higher and may be why; `doubtful` whether it goes with leaving all along but failed a check.
+    higher and may be why; `aside` is what it was found to be after it had been taken for a cause.
     """
     timing = symptom_timing(baseline, driver, _scopes(candidates, named))
     relation = {r.candidate.driver: (r.relation, n) for n in named for r in n.rivals}
@@ -142,10 +168,10 @@ def rule_out(
     if kind in _BESIDE and of is not None:
         shown = {"cause": {"type": "driver", "value": of.candidate.driver}}
         said, text = _BESIDE[kind][0], replace(_BESIDE[kind][1], values=shown)
+    elif aside is not None:
+        said, text = aside
     elif timing is not None and timing.is_symptom:
         said, text = "symptom", _FOLLOWS
-    elif doubtful:
-        said, text = "cannot_tell", _DOUBTFUL
     elif _follows_a_dose(candidates):
         said, text = "cannot_tell", _BY_DOSE
     elif _adds(baseline, candidates, explained):
@@ -159,8 +185,7 @@ def rule_out(
     return RuledOut(driver, said, str(text), text)
 
 
-_Aside = Literal["symptom", "bystander", "no_effect", "cannot_tell"]
-_BESIDE: dict[str | None, tuple[_Aside, Text]] = {
+_BESIDE: dict[str | None, Aside] = {
     "inseparable": (
         "cannot_tell",
         Text(
@@ -180,6 +205,11 @@ _DOUBTFUL = Text(
     "It goes with leaving all along, but that hangs on few clients, or something slight and "
     "unrecorded would explain it."
 )
+_FRAIL = Text(
+    "It changed where more left, but that hangs on few clients, or something slight and unrecorded "
+    "would explain it."
+)
+_TOO_LATE = Text("It changed where more leave, but they had begun to leave before it did.")
 _ADDS = Text("It may cost clients besides what is named; the records cannot part the two.")
 _BY_DOSE = Text(
     "Clients who got more of it left more, but its whole group did not clearly do so; these data "
