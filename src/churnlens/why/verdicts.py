@@ -5,10 +5,13 @@ The rules, in this order:
 1. A driver whose change explains a rise is its **cause**, unless
    - another driver moved with it and departures follow the other's dose: then that one is taken;
    - it is the way in which a measured trouble upstream works: then the upstream one is taken;
-   - another moved with it and nothing parts them, or clients who got more of it clearly did not
-     leave more, or departures rose before it changed, or it changed for leavers only after they
-     began to leave, or it rests on one account or on few clients, or clients drawn at random
-     show as much, or a weak unrecorded cause would explain it away: then **cannot tell**.
+   - departures rose before it changed, or clients who got more of it clearly did not leave more
+     (a **bystander**), or it changed for leavers only after they began to leave (a **symptom**):
+     then the rise is unexplained, if the scan finds it by itself;
+   - it rests on one account or on few clients, or clients drawn at random show as much, or a weak
+     unrecorded cause would explain it away: then **cannot tell**, and no issue unless the scan
+     finds the rise by itself (`weighing`);
+   - another moved with it and nothing parts them: then **cannot tell**.
 2. A driver left aside is a **symptom** if it is the channel of a cause, or stands out among leavers
    only after they began to leave; it **cannot be told** where clients who got more of it left more
    but all whom it hit did not, where it may add to what was taken, is higher for clients who leave
@@ -209,7 +212,7 @@ _FRAIL = Text(
     "It changed where more left, but that hangs on few clients, or something slight and unrecorded "
     "would explain it."
 )
-_TOO_LATE = Text("It changed where more leave, but they had begun to leave before it did.")
+_TOO_LATE = Text("It changed where more left, but they had begun to leave before it did.")
 _ADDS = Text("It may cost clients besides what is named; the records cannot part the two.")
 _BY_DOSE = Text(
     "Clients who got more of it left more, but its whole group did not clearly do so; these data "

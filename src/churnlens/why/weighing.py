@@ -94,29 +94,33 @@ class Weighed:
 def weigh(given: Given, candidates: tuple[Candidate, ...]) -> Weighed:
     """Return what explains the departures, without what turned out to be no cause.
 
-    A driver that came after the rise, or whose dose departures do not follow, is not its cause: the
+    A driver that came after the rise, or whose dose departures go against, is not its cause: the
     rise is told as unexplained if the scan finds it by itself, else there is only the driver's move
-    to tell of it. A driver whose rise hangs on few clients, or that something slight would explain
-    away, is none to be told. Without them all is weighed once more, unless another driver would
-    then be named in their place.
+    to tell of. Where a driver's rise hangs on few clients, or something slight would explain it
+    away, and the scan does not find it either, there is none to tell. Without these drivers all is
+    weighed once more, unless another would then be named.
     """
     first = _weigh(given, candidates)
     refuted = {k: why for k, c in first.cases.items() if (why := refutation(c)) is not None}
-    frail = {k: why for k in first.cases if (why := frailty(first.evidence[k])) is not None}
-    because = {first.cases[k].candidate.driver: why for k, why in {**frail, **refuted}.items()}
-    if not because:
+    frail = {
+        k: why
+        for k in first.cases.keys() - refuted.keys()
+        if (why := frailty(first.evidence[k])) is not None
+    }
+    if not refuted and not frail:
         return first
-    dropped = [c.candidate for c in first.cases.values() if c.candidate.driver in because]
-    free, aside = _without(given.baseline, candidates, dropped)
+    dropped = {k: first.cases[k].candidate for k in (*refuted, *frail)}
+    free, aside = _without(given.baseline, candidates, tuple(dropped.values()))
     again = _weigh(given, free, aside)
-    found = all(_found_by_scan(given, again, first.cases[k].candidate) for k in refuted)
-    if not found or not again.named <= first.named - because.keys():
+    because = {dropped[k].driver: why for k, why in (*refuted.items(), *frail.items())}
+    found = {k for k, c in dropped.items() if _found_by_scan(given, again, c)}
+    if found != refuted.keys() or not again.named <= first.named - because.keys():
         return first
     return replace(again, aside={**again.aside, **because})
 
 
 def _without(
-    baseline: Baseline, candidates: tuple[Candidate, ...], dropped: list[Candidate]
+    baseline: Baseline, candidates: tuple[Candidate, ...], dropped: tuple[Candidate, ...]
 ) -> tuple[tuple[Candidate, ...], tuple[Candidate, ...]]:
     """Candidates that may still explain something, and those that are dropped or of one matter."""
     aside = tuple(
