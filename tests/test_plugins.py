@@ -7,7 +7,7 @@ from churnlens.config import PluginSettings, Settings
 from churnlens.errors import ConfigError
 from churnlens.pipeline import investigate
 from churnlens.plugins import load_function, load_plugin
-from churnlens.why.investigate import classifiers
+from churnlens.why.registry import classifiers
 
 PARTS = """
 import numpy as np

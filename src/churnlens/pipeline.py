@@ -22,7 +22,8 @@ from churnlens.which import scan as segment_scan
 from churnlens.which.alignment import aligned
 from churnlens.which.baseline import Baseline
 from churnlens.which.segments import attributes_of
-from churnlens.why.investigate import answer, classifiers
+from churnlens.why.investigate import answer
+from churnlens.why.registry import classifiers
 from churnlens.writeup import LEAST_DEPARTURES, Known, read_plain, write_review, write_too_few
 
 Progress = Callable[[str, int, int], None]

@@ -13,8 +13,8 @@ from churnlens.errors import ConfigError
 from churnlens.results import Estimate, Evidence, Text
 from churnlens.why.case import Case
 from churnlens.why.checks import CHECKS, e_value
-from churnlens.why.investigate import checks
 from churnlens.why.model import agreeing
+from churnlens.why.registry import checks
 from churnlens.why.rivals import Rival
 
 OWN = "an_analyst_s_checks"
@@ -153,7 +153,9 @@ def test_the_dose_is_refuted_where_all_were_hit_alike() -> None:
 
 def test_a_symptom_fails_lead_lag(hit: drawn_books.Drawn, clear: Case) -> None:
     late = drawn_books.lead_lag(hit.baseline, hit.exposure("symptom"), (), 1)
-    assert CHECKS["lead_lag"](dataclasses.replace(clear, timing=late)).outcome == "fail"
+    part = dataclasses.replace(clear.candidate, flat_gain=1.0)  # not the whole segment left more
+    case = dataclasses.replace(clear, candidate=part, timing=late)
+    assert CHECKS["lead_lag"](case).outcome == "fail"
 
 
 def test_one_whale_is_not_the_finding(hit: drawn_books.Drawn, clear: Case) -> None:

@@ -18,8 +18,8 @@ from churnlens.errors import ConfigError
 from churnlens.results import Estimate
 from churnlens.why import second_opinion
 from churnlens.why.case import Case
-from churnlens.why.investigate import classifiers
 from churnlens.why.nuisances import boosted_trees, chance, features
+from churnlens.why.registry import classifiers
 from churnlens.why.second_opinion import contradicts, opinion, sample
 
 OWN = "an_analyst_s_models"

@@ -42,11 +42,19 @@ def test_an_explanation_is_a_cause_or_cannot_be_told(
     other = dataclasses.replace(clear.candidate)
     case = dataclasses.replace(
         clear,
-        candidate=dataclasses.replace(clear.candidate, shape=shape),
+        candidate=dataclasses.replace(clear.candidate, shape=shape, flat_gain=1.0),
         timing=timing,
         rivals=(Rival(other, relation),) if relation else (),
     )
     assert verdict(case, ()) == says
+
+
+def test_the_timing_of_leavers_says_nothing_where_their_whole_segment_surely_left_more(
+    clear: Case,
+) -> None:
+    assert clear.candidate.shape == "dose"
+    assert clear.candidate.flat_gain > 10
+    assert verdict(dataclasses.replace(clear, timing=LATE), ()) == "cause"
 
 
 def test_a_dose_that_departures_do_not_follow_cannot_be_told() -> None:

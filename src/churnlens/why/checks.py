@@ -24,7 +24,7 @@ from churnlens.why.model import DOSES, Term, agreeing, fit, gains_alone, tally_b
 from churnlens.why.placebo import MOST_BEATEN, beaten
 from churnlens.why.precedence import only_answers
 from churnlens.why.second_opinion import second_opinion
-from churnlens.why.selection import KEEP, driver_p, explained_risk
+from churnlens.why.selection import DRIVER_ALPHA, KEEP, driver_p, explained_risk
 from churnlens.why.standing import Standing
 
 Array = npt.NDArray[Any]
@@ -32,10 +32,11 @@ Array = npt.NDArray[Any]
 # the halvings in which both must. One halving is a lottery: a sure cause fails in one of fifty.
 HALVINGS, SHOWS, MOSTLY = 50, 0.3, 2 / 3
 SURE = 2.71  # log-likelihood gain that chance gives one time in a hundred, one-sided
-# Log-likelihood by which "all alike" must beat "by dose" to refute a cause. An unrecorded cause
-# that struck the same clients in the same month is itself a coincidence, and this must outweigh
-# it; where nearly all leave, the dose has little left to tell.
-NO_DOSE = 10.0
+# Log-likelihood by which "all alike" must beat "by dose" to refute a cause, and the part of it that
+# a dose must fail to explain. An unrecorded cause that struck the same clients in the same month is
+# itself a coincidence, and this must outweigh it; where nearly all leave, the dose has little left
+# to tell; and doses are never recorded so well that a large effect follows them to the last.
+NO_DOSE, MISSED = 10.0, 0.5
 CLEAR_AHEAD = 2.0  # standard errors by which a standing trouble stands out before clients leave
 
 
@@ -65,8 +66,13 @@ def came_first(case: Case) -> bool:
 
 
 def only_after(case: Case) -> bool:
-    """Whether the driver stands out among leavers only once they have begun to leave."""
-    return only_answers(case.candidate, case.timing)
+    """Whether the driver stands out among leavers only once they have begun to leave.
+
+    That would be no wonder where its whole segment surely left more: who stays in part goes on
+    getting what those who left do not.
+    """
+    whole = driver_p(case.candidate.flat_gain, 1) <= DRIVER_ALPHA
+    return not whole and only_answers(case.candidate, case.timing)
 
 
 def peers(case: Case) -> Evidence:
@@ -111,7 +117,8 @@ def dose_refuted(case: Case) -> bool:
     """Whether clients got clearly different doses and departures clearly do not follow them."""
     c = case.candidate
     through = any(r.relation == "channel" for r in case.rivals)  # then its channel's dose counts
-    if through or _alike(case) or c.flat_gain - c.dose_gain < NO_DOSE:
+    ahead = c.flat_gain - c.dose_gain
+    if through or _alike(case) or ahead < max(NO_DOSE, MISSED * c.flat_gain):
         return False
     flat = Term("all alike", ((case.term.dose > 0) * 1.0).astype(np.float32), c.inside)
     own = Term("dose", np.where(case.term.dose > 0, c.dose, 0).astype(np.float32), c.inside)

@@ -400,6 +400,18 @@ def _same(
     return overlap(baseline, hit, now) >= SAME or (within and _mostly_in(baseline, now, hit))
 
 
+def in_place(
+    baseline: Baseline, candidate: Candidate, window: Window, attributes: tuple[Attribute, ...]
+) -> bool:
+    """Return whether a window is of the rise that a change would explain: of many of its clients.
+
+    When it began says nothing: it may have been before the change.
+    """
+    inside = members(window.segment, attributes, baseline.expected.shape)
+    late = np.arange(inside.shape[1]) >= max(window.start, candidate.start)
+    return overlap(baseline, candidate.inside & late, inside & late) >= TOGETHER
+
+
 def overlap(baseline: Baseline, a: Array, b: Array) -> float:
     """Return the Jaccard overlap of two sets of client-periods, by expected departures."""
     both = float(baseline.expected[a & b].sum(dtype=np.float64))

@@ -5,10 +5,13 @@ The rules, in this order:
 1. A driver whose change explains a rise is its **cause**, unless
    - another driver moved with it and departures follow the other's dose: then that one is taken;
    - it is the way in which a measured trouble upstream works: then the upstream one is taken;
-   - another moved with it and nothing parts them, or clients who got more of it clearly did not
-     leave more, or departures rose before it changed, or it changed for leavers only after they
-     began to leave, or it rests on one account or on few clients, or clients drawn at random
-     show as much, or a weak unrecorded cause would explain it away: then **cannot tell**.
+   - departures rose before it changed, or clients who got more of it clearly did not leave more
+     (a **bystander**), or it changed for leavers only after they began to leave (a **symptom**):
+     then the rise is unexplained, if the scan finds it by itself;
+   - it rests on one account or on few clients, or clients drawn at random show as much, or a weak
+     unrecorded cause would explain it away: then **cannot tell**, and no issue unless the scan
+     finds the rise by itself (`weighing`);
+   - another moved with it and nothing parts them: then **cannot tell**.
 2. A driver left aside is a **symptom** if it is the channel of a cause, or stands out among leavers
    only after they began to leave; it **cannot be told** where clients who got more of it left more
    but all whom it hit did not, where it may add to what was taken, is higher for clients who leave
@@ -43,6 +46,7 @@ from churnlens.why.selection import (
 from churnlens.why.within import Within
 
 Array = npt.NDArray[Any]
+Aside = tuple[Literal["symptom", "bystander", "no_effect", "cannot_tell"], Text]
 
 # Checks no cause may fail. Other definitions may: few see that a client leaves in part.
 FEW = frozenset({"leave_one_account_out", "held_out"})  # it hangs on few clients
@@ -116,10 +120,35 @@ def verdict(case: Case, evidence: tuple[Evidence, ...]) -> Literal["cause", "can
 
     `evidence` are the answers of the checks.
     """
-    failed = {e.check for e in evidence if e.outcome == "fail"}
-    if failed & DECISIVE or any(r.relation == "inseparable" for r in case.rivals):
+    if fails(evidence) or any(r.relation == "inseparable" for r in case.rivals):
         return "cannot_tell"
-    return "cannot_tell" if only_after(case) or came_first(case) or dose_refuted(case) else "cause"
+    return "cause" if refutation(case) is None else "cannot_tell"
+
+
+def fails(evidence: tuple[Evidence, ...]) -> bool:
+    """Whether one of the checks fails that no cause may fail."""
+    return any(e.outcome == "fail" and e.check in DECISIVE for e in evidence)
+
+
+def frailty(evidence: tuple[Evidence, ...]) -> Aside | None:
+    """What a driver is, and why, whose rise hangs on few clients or is soon explained away."""
+    return ("cannot_tell", _FRAIL) if fails(evidence) else None
+
+
+def doubtful(baseline: Baseline, driver: str) -> Aside:
+    """What a driver is, and why, that goes with leaving all along but fails a check."""
+    timing = symptom_timing(baseline, driver)
+    follows = timing is not None and timing.is_symptom
+    return ("symptom", _FOLLOWS) if follows else ("cannot_tell", _DOUBTFUL)
+
+
+def refutation(case: Case) -> Aside | None:
+    """What a driver is, and why, that explains a rise and yet cannot be its cause; None: it may."""
+    if came_first(case):
+        return "bystander", _TOO_LATE
+    if dose_refuted(case):
+        return "bystander", _BYSTANDER
+    return ("symptom", _FOLLOWS) if only_after(case) else None
 
 
 def rule_out(
@@ -129,12 +158,12 @@ def rule_out(
     named: tuple[Resolved, ...],
     explained: Explained,
     higher: tuple[Within, ...] = (),
-    doubtful: bool = False,
+    aside: Aside | None = None,
 ) -> RuledOut:
     """Say what a driver is that is in no issue.
 
     `candidates` are its own changes, `higher` the segments that leave more all along in which it is
-    higher and may be why; `doubtful` whether it goes with leaving all along but failed a check.
+    higher and may be why; `aside` is what it was found to be after it had been taken for a cause.
     """
     timing = symptom_timing(baseline, driver, _scopes(candidates, named))
     beside = {r.relation: n for n in named for r in n.rivals if r.candidate.driver == driver}
@@ -142,10 +171,10 @@ def rule_out(
     if kind is not None:
         shown = {"cause": {"type": "driver", "value": beside[kind].candidate.driver}}
         said, text = _BESIDE[kind][0], replace(_BESIDE[kind][1], values=shown)
+    elif aside is not None:
+        said, text = aside
     elif timing is not None and timing.is_symptom:
         said, text = "symptom", _FOLLOWS
-    elif doubtful:
-        said, text = "cannot_tell", _DOUBTFUL
     elif _follows_a_dose(candidates):
         said, text = "cannot_tell", _BY_DOSE
     elif _adds(baseline, candidates, explained):
@@ -159,8 +188,7 @@ def rule_out(
     return RuledOut(driver, said, str(text), text)
 
 
-_Aside = Literal["symptom", "bystander", "no_effect", "cannot_tell"]
-_BESIDE: dict[Relation, tuple[_Aside, Text]] = {  # where issues differ, the first of these
+_BESIDE: dict[Relation, Aside] = {  # where issues differ, the first of these
     "inseparable": (
         "cannot_tell",
         Text(
@@ -180,6 +208,11 @@ _DOUBTFUL = Text(
     "It goes with leaving all along, but that hangs on few clients, or something slight and "
     "unrecorded would explain it."
 )
+_FRAIL = Text(
+    "It changed where more left, but that hangs on few clients, or something slight and unrecorded "
+    "would explain it."
+)
+_TOO_LATE = Text("It changed where more left, but they had begun to leave before it did.")
 _ADDS = Text("It may cost clients besides what is named; the records cannot part the two.")
 _BY_DOSE = Text(
     "Clients who got more of it left more, but its whole group did not clearly do so; these data "
