@@ -59,7 +59,12 @@ def test_the_timing_of_leavers_says_nothing_where_their_whole_segment_surely_lef
 
 def test_a_dose_that_departures_do_not_follow_cannot_be_told() -> None:
     book = drawn_books.draw(
-        clients=3000, excess=4.0, follow="flat", drivers=drawn_books.two_drivers, seed=8
+        clients=3000,
+        excess=4.0,
+        spread=1.2,
+        follow="flat",
+        drivers=drawn_books.two_drivers,
+        seed=8,
     )
     assert verdict(drawn_books.case(book, book.candidate("cause")), ()) == "cannot_tell"
 
@@ -70,8 +75,11 @@ def test_what_rests_on_one_reading_of_the_data_cannot_be_told(check: str, clear:
     assert verdict(clear, (say(check, "pass", Text("Yes.")),)) == "cause"
 
 
-def test_what_came_after_the_rise_is_not_its_cause(clear: Case) -> None:
-    assert verdict(dataclasses.replace(clear, head_start=4.0), ()) == "cannot_tell"
+@pytest.mark.parametrize("which", ["head_start", "late_start"])
+def test_what_came_after_the_rise_or_long_before_it_is_not_its_cause(
+    which: str, clear: Case
+) -> None:
+    assert verdict(dataclasses.replace(clear, **{which: 4.0}), ()) == "cannot_tell"
 
 
 @pytest.mark.parametrize(

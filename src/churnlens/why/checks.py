@@ -47,6 +47,9 @@ def lead_lag(case: Case) -> Evidence:
             "Departures of these clients rose before it changed; it may be an answer to them."
         )
         return say("lead_lag", "fail", text)
+    if came_late(case):
+        text = Text("Departures of these clients rose only long after it changed.")
+        return say("lead_lag", "fail", text)
     if len(case.timing.points) < 6:
         return say("lead_lag", "skip", Text("Too few departures to see what came first."))
     if only_after(case):
@@ -63,6 +66,11 @@ def lead_lag(case: Case) -> Evidence:
 def came_first(case: Case) -> bool:
     """Whether departures of the segment clearly rose before the driver changed."""
     return case.head_start >= CLEARLY
+
+
+def came_late(case: Case) -> bool:
+    """Whether departures of the segment clearly rose only well after the driver's change."""
+    return case.late_start >= CLEARLY
 
 
 def only_after(case: Case) -> bool:

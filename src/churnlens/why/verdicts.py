@@ -5,9 +5,9 @@ The rules, in this order:
 1. A driver whose change explains a rise is its **cause**, unless
    - another driver moved with it and departures follow the other's dose: then that one is taken;
    - it is the way in which a measured trouble upstream works: then the upstream one is taken;
-   - departures rose before it changed, or clients who got more of it clearly did not leave more
-     (a **bystander**), or it changed for leavers only after they began to leave (a **symptom**):
-     then the rise is unexplained, if the scan finds it by itself;
+   - departures rose before it changed or only long after, or clients who got more of it clearly
+     did not leave more (a **bystander**), or it changed for leavers only after they began to leave
+     (a **symptom**): then the rise is unexplained, if the scan finds it by itself;
    - it rests on one account or on few clients, or clients drawn at random show as much, or a weak
      unrecorded cause would explain it away: then **cannot tell**, and no issue unless the scan
      finds the rise by itself (`weighing`);
@@ -31,7 +31,7 @@ from churnlens.results import Evidence, RuledOut, Text
 from churnlens.which.baseline import Baseline
 from churnlens.why.candidates import Candidate
 from churnlens.why.case import Case
-from churnlens.why.checks import came_first, dose_refuted, only_after
+from churnlens.why.checks import came_first, came_late, dose_refuted, only_after
 from churnlens.why.lead_lag import LeadLag, lead_lag
 from churnlens.why.model import fit
 from churnlens.why.rivals import Relation, Rival, rivals
@@ -146,6 +146,8 @@ def refutation(case: Case) -> Aside | None:
     """What a driver is, and why, that explains a rise and yet cannot be its cause; None: it may."""
     if came_first(case):
         return "bystander", _TOO_LATE
+    if came_late(case):
+        return "bystander", _TOO_EARLY
     if dose_refuted(case):
         return "bystander", _BYSTANDER
     return ("symptom", _FOLLOWS) if only_after(case) else None
@@ -212,6 +214,7 @@ _FRAIL = Text(
     "It changed where more left, but that hangs on few clients, or something slight and unrecorded "
     "would explain it."
 )
+_TOO_EARLY = Text("It changed where more left, but they began to leave only long after it did.")
 _TOO_LATE = Text("It changed where more left, but they had begun to leave before it did.")
 _ADDS = Text("It may cost clients besides what is named; the records cannot part the two.")
 _BY_DOSE = Text(
