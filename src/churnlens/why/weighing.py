@@ -157,7 +157,7 @@ def _weigh(
         _evidence(given, part, settled.parts[k], cases.get(k), standing.get(k))
         for k, part in enumerate(explained.parts)
     )
-    set_aside = {driver: doubtful(baseline, driver) for driver in frail.values()}
+    set_aside = {s.driver: doubtful(baseline, s) for s in frail.values()}
     return Weighed(explained, named, standing, unsure, settled, cases, evidence, set_aside)
 
 
@@ -247,14 +247,12 @@ def _only(
     return Explained(parts, fit(baseline, tuple(p.term for p in parts)), left), at
 
 
-def _frail(given: Given, standing: dict[int, Standing], settled: Settled) -> dict[int, str]:
-    """The drivers of standing causes that fail a check that no cause may, by their place.
+def _frail(given: Given, standing: dict[int, Standing], settled: Settled) -> dict[int, Standing]:
+    """The standing causes that fail a check that no cause may, by their place.
 
     Where a rise fails one it is still a rise; where clients left so all along, nothing remains.
     """
-    return {
-        k: s.driver for k, s in standing.items() if fails(_of_standing(given, s, settled.parts[k]))
-    }
+    return {k: s for k, s in standing.items() if fails(_of_standing(given, s, settled.parts[k]))}
 
 
 def _cases(
