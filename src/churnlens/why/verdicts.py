@@ -222,8 +222,8 @@ _DOUBTFUL = Text(
     "unrecorded would explain it."
 )
 _COMES_UP = Text(
-    "It comes up among leavers as leaving nears, and long before they hardly stood out in it: a sign "
-    "of leaving rather than its cause."
+    "It comes up among leavers as leaving nears, and long before they hardly stood out in it: a "
+    "sign of leaving rather than its cause."
 )
 _GROWS = Text(
     "Leavers stood out in it long before, but far more as leaving neared; these data cannot tell "
