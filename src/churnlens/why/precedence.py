@@ -4,7 +4,7 @@ What a firm does in answer to departures, for a whole segment (a discount, a bon
 clients leave more and near the time, and looks like their cause. What it cannot do is to have come
 first. In the segment of a driver's change a rise from every period is fitted; one that began well
 before the change and fits clearly better than what followed it is not the change's doing; nor is
-one that began only after the change and the lag that suits it best.
+one that began only after the longest lag that a cause is given.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from churnlens.which.baseline import Baseline
 from churnlens.which.windows import LEVEL_PRIOR, gain_of
-from churnlens.why.candidates import Candidate
+from churnlens.why.candidates import LAGS, Candidate
 from churnlens.why.lead_lag import LeadLag, lead_lag
 
 Array = npt.NDArray[Any]
@@ -45,13 +45,12 @@ def head_start(baseline: Baseline, candidate: Candidate, risk: Array) -> float:
 
 
 def late_start(baseline: Baseline, candidate: Candidate, risk: Array) -> float:
-    """Return by how much a rise that began well after a driver's change, and its lag, fits better.
+    """Return by how much a rise fits better that began after the longest lag of a driver's change.
 
     `risk` and what comes out are those of `head_start`.
     """
     starts, gains = _rises(baseline, candidate, risk)
-    months = baseline.panel.calendar.span(APART)
-    late = starts >= candidate.start + months
+    late = starts >= candidate.move.start + baseline.panel.calendar.span(max(LAGS) + APART)
     before = gains[(starts >= candidate.move.low) & ~late].max(initial=0)
     return _most(gains[late]) - max(_of_change(candidate), float(before))
 
