@@ -83,17 +83,18 @@ def boosted_trees(cases: Cases, new: Floats) -> Floats:
         max_bins=BINS,
         random_state=0,
     )
+    # Of a column in which these rows have nothing (a measure that is recorded later) there is
+    # nothing to learn, and the library cannot cut it.
+    told = np.isfinite(cases.features).any(axis=0)
     # Bins are made here: the library sorts a column anew for each edge of a weighted bin.
-    edges = [_edges(column) for column in cases.features.T]
-    binned = Cases(_in_bins(cases.features, edges), cases.chance, cases.weight)
-    return _fit_predict(model, binned, _in_bins(new, edges))
+    edges = [_edges(column) for column in cases.features.T[told]]
+    binned = Cases(_in_bins(cases.features[:, told], edges), cases.chance, cases.weight)
+    return _fit_predict(model, binned, _in_bins(new[:, told], edges))
 
 
 def _edges(column: Floats) -> Floats:
     """Values at which a column is cut into bins of about equal numbers."""
     known = column[np.isfinite(column)]
-    if not len(known):
-        return known
     return np.unique(np.quantile(known, np.linspace(0, 1, BINS + 1)[1:-1]))
 
 
