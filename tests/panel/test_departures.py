@@ -270,3 +270,10 @@ def test_an_order_split_into_smaller_ones_is_no_departure():
     ids = np.sort(orders["client"].unique())
     gone = by_client(act, DEFINITIONS["cadence"](act), len(ids)) < MONTHS
     assert gone[ids < 100].mean() <= 0.1
+
+
+def test_a_market_that_shrinks_by_a_third_is_no_wave_of_departures():
+    rate = np.random.default_rng(6).gamma(4, 0.8, (600, 1)).clip(1.5)
+    falls = np.where(np.arange(MONTHS) < 18, 1.0, 0.68)
+    found = definition("cadence")(activity(order_days(rate * falls, seed=7, regular=2), MONTHS))
+    assert (found.onset >= 0).mean() < 0.06

@@ -170,6 +170,13 @@ def after_onset(rng, onset: np.ndarray, size: float = 2.0) -> np.ndarray:
     return measure(rng, len(onset)) + size * late
 
 
+def before_onset(rng, onset: np.ndarray, months: int = 8) -> np.ndarray:
+    """An early sign of leaving: events that are frequent from some months before the onset on."""
+    t, at = np.arange(MONTHS), onset[:, None]
+    near = (at >= 0) & (t >= at - months) & (t < at + 3)
+    return rng.poisson(np.where(near, 0.4, 0.1)).astype(np.float32)
+
+
 def two_drivers(rng, key, dose, onset):
     """The cause, a driver that stands still, and a symptom."""
     return {

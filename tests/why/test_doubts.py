@@ -20,7 +20,7 @@ def test_a_driver_that_leavers_got_only_afterwards_is_doubted_for_that(
     hit: drawn_books.Drawn,
 ) -> None:
     """Departures do follow its dose there: the reason is when, not how much."""
-    candidate = dataclasses.replace(hit.candidate("cause"), shape="dose")
+    candidate = dataclasses.replace(hit.candidate("cause"), shape="dose", flat_gain=1.0)
     case = drawn_books.case(hit, candidate, timing=LATE)
     said = " ".join(map(str, doubts.of_a_change(case, "cannot_tell", ())))
     assert "only after they began to leave" in said

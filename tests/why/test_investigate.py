@@ -138,6 +138,18 @@ def test_a_standing_trouble_that_hangs_on_few_clients_is_no_cause(
     assert {r.driver: r.verdict for r in answer.ruled_out} == {"level": "cannot_tell"}
 
 
+@pytest.mark.parametrize("months", [4, 12])
+def test_an_early_sign_of_leaving_costs_nobody(months: int) -> None:
+    def drivers(rng, key, dose, onset):
+        return {"sign": drawn_books.before_onset(rng, onset, months)}
+
+    found = answered(drawn_books.draw(clients=1500, drivers=drivers, seed=6))
+    assert found.issues == ()
+    (sign,) = found.ruled_out
+    assert (sign.driver, sign.verdict) == ("sign", "symptom")
+    assert "as leaving nears" in sign.why
+
+
 def test_a_standing_trouble_of_a_segment_may_be_all_that_it_leaves_more() -> None:
     much = np.random.default_rng(70).gamma(2.0, 1.0, 1500)
     key = drawn_books.draw(clients=1500, seed=0).key

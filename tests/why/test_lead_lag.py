@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from churnlens.panel.periods import Calendar
-from churnlens.why.lead_lag import LEAST_LEAVERS, lead_lag
+from churnlens.why.lead_lag import LEAST_LEAVERS, LEAST_LONG, lead_lag, nearing
 
 
 def test_a_symptom_stands_out_after_the_onset(hit: drawn_books.Drawn) -> None:
@@ -119,3 +119,67 @@ def test_before_its_change_nobody_could_stand_out() -> None:
     assert stands_out("cause") > 3
     assert abs(stands_out("symptom")) < 2
     assert lead_lag(book.baseline, book.exposure("cause"), (inside,), 1).since_z == -np.inf
+
+
+def levels(harm: float, seed: int, *, ageing: float = 0.0) -> drawn_books.Drawn:
+    """Clients differ in a level, by which they leave more or less often, and in an early sign.
+
+    `ageing` is what the level gains in each month that a client has been there; half came late.
+    """
+    rng = np.random.default_rng(seed + 90)
+    own = rng.standard_normal(1500)
+    first = np.where(rng.random(1500) < 0.5, 0, rng.integers(1, 24, 1500))
+    age = (np.arange(drawn_books.MONTHS) - first[:, None]).clip(0)
+
+    def drivers(rng, key, dose, onset):
+        noise = rng.standard_normal(age.shape)
+        return {
+            "level": 2 + 0.5 * own[:, None] + 0.4 * noise + ageing * age,
+            "sign": drawn_books.before_onset(rng, onset),
+        }
+
+    rate = np.exp(harm * own)
+    book = drawn_books.draw(clients=1500, lasting_rate=rate, drivers=drivers, seed=seed)
+    book.panel.activity.first = first
+    return book
+
+
+def test_a_sign_comes_up_as_leaving_nears_and_a_lasting_level_does_not() -> None:
+    book = levels(0.6, 1)
+    sign = nearing(book.baseline, book.exposure("sign"), (), 1)
+    assert sign.z > 5
+    assert abs(sign.long_z) < 2
+    assert sign.late > 0.3
+    level = nearing(book.baseline, book.exposure("level"), (), 1)
+    assert level.z < 0
+    assert level.long_z > 5
+    assert level.late == pytest.approx(level.long_before, abs=0.1)
+
+
+def test_a_lack_comes_up_as_well() -> None:
+    book = levels(0.0, 2)
+    sign = book.exposure("sign")
+    lack = dataclasses.replace(sign, values=-sign.values)
+    assert nearing(book.baseline, lack, (), -1).z > 5
+    assert nearing(book.baseline, lack, (), 1).z < 0
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_what_grows_as_clients_grow_older_is_no_sign(sign: int) -> None:
+    book = levels(0.0, 3, ageing=0.05 * sign)
+    assert nearing(book.baseline, book.exposure("level"), (), sign).z < 2.33
+
+
+def test_of_few_leavers_with_a_long_past_nothing_is_said() -> None:
+    book = levels(0.6, 1)
+    kept = book.panel.onset.copy()
+    kept[np.flatnonzero(kept >= 13)[LEAST_LONG - 1 :]] = -1  # the others left too early
+    panel = dataclasses.replace(book.panel, onset=kept)
+    few = dataclasses.replace(book.baseline, panel=panel)
+    assert nearing(few, book.exposure("sign"), (), 1).z == -np.inf
+
+
+def test_months_before_the_first_order_are_no_past() -> None:
+    book = levels(0.0, 4)
+    book.panel.activity.first = np.full(1500, drawn_books.MONTHS - 10)
+    assert nearing(book.baseline, book.exposure("sign"), (), 1).z == -np.inf

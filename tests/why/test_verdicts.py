@@ -10,7 +10,8 @@ from churnlens.results import Estimate, LagPoint, Text
 from churnlens.why.case import Case, say
 from churnlens.why.lead_lag import LeadLag
 from churnlens.why.rivals import Rival
-from churnlens.why.verdicts import Resolved, rule_out, verdict
+from churnlens.why.standing import find_standing
+from churnlens.why.verdicts import Resolved, doubtful, rule_out, verdict
 from churnlens.why.within import Within
 
 POINTS = tuple(LagPoint(lag, Estimate(0, -1, 1), 20) for lag in range(-8, 7))
@@ -59,7 +60,12 @@ def test_the_timing_of_leavers_says_nothing_where_their_whole_segment_surely_lef
 
 def test_a_dose_that_departures_do_not_follow_cannot_be_told() -> None:
     book = drawn_books.draw(
-        clients=3000, excess=4.0, follow="flat", drivers=drawn_books.two_drivers, seed=8
+        clients=3000,
+        excess=4.0,
+        spread=1.2,
+        follow="flat",
+        drivers=drawn_books.two_drivers,
+        seed=8,
     )
     assert verdict(drawn_books.case(book, book.candidate("cause")), ()) == "cannot_tell"
 
@@ -70,8 +76,11 @@ def test_what_rests_on_one_reading_of_the_data_cannot_be_told(check: str, clear:
     assert verdict(clear, (say(check, "pass", Text("Yes.")),)) == "cause"
 
 
-def test_what_came_after_the_rise_is_not_its_cause(clear: Case) -> None:
-    assert verdict(dataclasses.replace(clear, head_start=4.0), ()) == "cannot_tell"
+@pytest.mark.parametrize("which", ["head_start", "late_start"])
+def test_what_came_after_the_rise_or_long_before_it_is_not_its_cause(
+    which: str, clear: Case
+) -> None:
+    assert verdict(dataclasses.replace(clear, **{which: 4.0}), ()) == "cannot_tell"
 
 
 @pytest.mark.parametrize(
@@ -134,6 +143,33 @@ def test_a_change_that_only_those_with_most_of_it_left_after_is_not_cleared(
     out = rule_out(hit.baseline, "still", (seen,), (), drawn_books.explained(hit))
     assert out.verdict == "cannot_tell"
     assert "a cause or a sign" in out.why
+
+
+@pytest.mark.parametrize(
+    ("harm", "shown", "says", "why"),
+    [
+        (0.0, True, "symptom", "a sign of leaving rather than its cause"),
+        (0.6, True, "cannot_tell", "whether it is a cause or a sign"),
+        (0.6, False, "cannot_tell", "few clients"),
+    ],
+)
+def test_what_goes_with_leaving_all_along_and_fails_a_check(
+    harm: float, shown: bool, says: str, why: str
+) -> None:
+    """`harm` is of a lasting level on the log hazard; some events come up before leaving only."""
+    own = np.random.default_rng(95).standard_normal(1500)
+
+    def drivers(rng, key, dose, onset):
+        usual = rng.poisson(0.2 * np.exp(0.8 * own)[:, None], (1500, drawn_books.MONTHS))
+        return {"events": usual + shown * 2 * drawn_books.before_onset(rng, onset)}
+
+    rate = np.exp(harm * own)
+    book = drawn_books.draw(clients=1500, lasting_rate=rate, drivers=drivers, seed=9)
+    nothing = np.ones_like(book.baseline.expected)
+    (standing,) = find_standing(book.baseline, nothing, book.attributes, set()).causes
+    said, text = doubtful(book.baseline, standing)
+    assert said == says
+    assert why in str(text)
 
 
 @pytest.mark.parametrize(("sign", "says"), [(1, "higher"), (-1, "lower")])

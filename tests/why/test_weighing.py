@@ -19,7 +19,12 @@ def said_of(driver: str, answer: Answer) -> str:
 def against_the_dose() -> drawn_books.Drawn:
     """A driver moved by very different doses, and all whom it hit leave alike."""
     return drawn_books.draw(
-        clients=3000, excess=4.0, follow="flat", drivers=drawn_books.two_drivers, seed=8
+        clients=3000,
+        excess=4.0,
+        spread=1.2,
+        follow="flat",
+        drivers=drawn_books.two_drivers,
+        seed=8,
     )
 
 

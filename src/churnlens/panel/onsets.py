@@ -8,7 +8,7 @@ prior hazard that gives the posterior of the onset: how probable it is that the 
 leave in each period, given all it ordered. Silence that is too short to judge simply leaves the
 posterior near the prior, so recent departures of slow clients are neither missed nor invented.
 A client that orders less often but as much more each time (or in smaller parts, more often) has not
-left in part; that is one more way of having stayed.
+left in part; that is one more way of having stayed. So is ordering somewhat less than before.
 
 It extends Pareto/NBD-like models (Schmittlein, Morrison & Colombo 1987), whose customers die at
 once and for good, to fading and partial churn; one change point by likelihood ratio as in Hinkley
@@ -35,6 +35,10 @@ KEPT = (0.02, 0.2, 0.4)  # parts of the orders that a departing client keeps
 BASKET_FADES, BASKET_KEPT = (0.0, 2.0, 5.0), (0.2, 0.4)
 # Ordering otherwise but not less: so many times as often, with baskets that make up for it.
 REARRANGED = (0.45, 0.65, 2.0)
+# Ordering less but still more than half: part of the orders, or of their size, that is left. It
+# lies between; without it a market that shrinks by a third looks like clients who left in part.
+SOMEWHAT_LESS = (0.7,)
+WAYS_OF_STAYING = len(REARRANGED) + 2 * len(SOMEWHAT_LESS)
 LEAST_ORDERS = 3.0  # orders before anybody counts as a client who can leave
 LEAST_MONTHS = 2  # from a client's first order: one purchase may be split over many orders
 CHUNK = 1_000  # clients at a time, so that all their courses stay in the cache
@@ -251,11 +255,14 @@ def _course_fits(
     volume, baskets = activity.volume * live, activity.orders * live
     fading = [(f / months, k) for f in BASKET_FADES for k in BASKET_KEPT]
     making_up = [(0.0, 1 / k) for k in REARRANGED]
-    by_basket = _fits(volume, baskets, basket_scatter, (2.0, 2.0), fading + making_up)
+    less = [(0.0, k) for k in SOMEWHAT_LESS]
+    by_basket = _fits(volume, baskets, basket_scatter, (2.0, 2.0), fading + making_up + less)
     rarer = [(0.0, k) for k in REARRANGED]
-    often = _fits(orders, exposure, activity.order_scatter, prior, rarer, silent)
-    otherwise = often + by_basket[len(fading) :]
-    return np.concatenate([by_orders, by_basket[: len(fading)], otherwise])
+    often = _fits(orders, exposure, activity.order_scatter, prior, rarer + less, silent)
+    leaving, smaller = np.split(by_basket, [len(fading)])
+    otherwise = often[: len(rarer)] + smaller[: len(rarer)]
+    somewhat = (often[len(rarer) :], smaller[len(rarer) :])
+    return np.concatenate([by_orders, leaving, otherwise, *somewhat])
 
 
 def _fits(
@@ -313,9 +320,9 @@ def course_shape(periods: int, fade: float, kept: float) -> Array:
 def _over_staying(fits: Array, share: Array, hazard: float, conceivable: Array) -> Array:
     """Log-likelihood of an onset in each period over that of staying, float32[m, T].
 
-    Who stays orders steadily, or began to order otherwise in some period.
+    Who stays orders steadily, or began to order otherwise or somewhat less in some period.
     """
-    leaving = len(fits) - len(REARRANGED)
+    leaving = len(fits) - WAYS_OF_STAYING
     onset = _log_mixture(fits[:leaving], share[:leaving] / share[:leaving].sum())
     otherwise = _log_mixture(fits[leaving:], hazard * share[leaving:])
     otherwise = np.where(conceivable, otherwise, -np.inf)

@@ -22,8 +22,9 @@ class Case:
     `term` is what departures are explained by, `lasting` the same for as long as the change itself
     went on, `beside` the other explanations that were taken; `others` is the same book under the
     other churn definitions, `controls` the drivers that the config names as negative controls,
-    `head_start` by how much a rise from before the change fits better than one after it (see
-    `precedence`), `models` the analyst's classifiers for the second opinion.
+    `head_start` and `late_start` by how much a rise from before the change, or from well after it,
+    fits better than one that it may have brought (see `precedence`), `models` the analyst's
+    classifiers for the second opinion.
     """
 
     baseline: Baseline
@@ -38,6 +39,7 @@ class Case:
     controls: tuple[Candidate, ...]
     seed: int
     head_start: float = 0.0
+    late_start: float = 0.0
     models: tuple[tuple[str, Callable[[], Any]], ...] = ()
 
 

@@ -18,7 +18,7 @@ from churnlens.which.segments import Attribute
 from churnlens.why.attribution import Attribution
 from churnlens.why.candidates import CLEARLY
 from churnlens.why.case import Case, Check, say
-from churnlens.why.lead_lag import LeadLag
+from churnlens.why.lead_lag import Nearing, nearing
 from churnlens.why.lead_lag import lead_lag as lead_lag_of
 from churnlens.why.model import DOSES, Term, agreeing, fit, gains_alone, tally_by_client
 from churnlens.why.placebo import MOST_BEATEN, beaten
@@ -38,6 +38,7 @@ SURE = 2.71  # log-likelihood gain that chance gives one time in a hundred, one-
 # to tell; and doses are never recorded so well that a large effect follows them to the last.
 NO_DOSE, MISSED = 10.0, 0.5
 CLEAR_AHEAD = 2.0  # standard errors by which a standing trouble stands out before clients leave
+GROWS = 2.33  # standard errors by which what came up as leaving neared is most of it: 1 in 100
 
 
 def lead_lag(case: Case) -> Evidence:
@@ -46,6 +47,9 @@ def lead_lag(case: Case) -> Evidence:
         text = Text(
             "Departures of these clients rose before it changed; it may be an answer to them."
         )
+        return say("lead_lag", "fail", text)
+    if came_late(case):
+        text = Text("Departures of these clients rose only long after it changed.")
         return say("lead_lag", "fail", text)
     if len(case.timing.points) < 6:
         return say("lead_lag", "skip", Text("Too few departures to see what came first."))
@@ -63,6 +67,11 @@ def lead_lag(case: Case) -> Evidence:
 def came_first(case: Case) -> bool:
     """Whether departures of the segment clearly rose before the driver changed."""
     return case.head_start >= CLEARLY
+
+
+def came_late(case: Case) -> bool:
+    """Whether departures of the segment clearly rose only well after the driver's change."""
+    return case.late_start >= CLEARLY
 
 
 def only_after(case: Case) -> bool:
@@ -345,8 +354,6 @@ def standing_evidence(
 
     As nobody saw it change, peers, doses of a change and clients drawn at random say nothing.
     """
-    inside = np.broadcast_to(standing.inside, baseline.expected.shape)
-    sign = 1 if standing.direction == "more" else -1
     shown, outcome = _explained_away(attribution.ratio)
     hidden = Text(
         "Something unrecorded would have to make both having it and leaving {value} times as "
@@ -354,7 +361,7 @@ def standing_evidence(
         shown,
     )
     return (
-        _ahead(lead_lag_of(baseline, standing.exposure, (inside,), sign)),
+        _ahead(baseline, standing),
         say("sensitivity", outcome, hidden),
         _without_one_account(baseline, standing.term, attribution),
         _under_other_definitions(standing.term, others),
@@ -362,12 +369,34 @@ def standing_evidence(
     )
 
 
-def _ahead(timing: LeadLag) -> Evidence:
+def _ahead(baseline: Baseline, standing: Standing) -> Evidence:
+    if comes_up(as_leaving_nears(baseline, standing)):
+        text = Text(
+            "What sets leavers apart in it came up for the most part in the months before they "
+            "left."
+        )
+        return say("lead_lag", "fail", text)
+    timing = lead_lag_of(baseline, standing.exposure, *_where(baseline, standing))
     if len(timing.points) < 6 or timing.before_z < CLEAR_AHEAD:
         text = Text("Whether it stood out among leavers before they began to leave cannot be seen.")
         return say("lead_lag", "skip", text)
     text = Text("It stood out among leavers well before they began to leave.")
     return say("lead_lag", "pass", text)
+
+
+def as_leaving_nears(baseline: Baseline, standing: Standing) -> Nearing:
+    """Return how far leavers stood out in a standing cause long before, and shortly before."""
+    return nearing(baseline, standing.exposure, *_where(baseline, standing))
+
+
+def comes_up(growth: Nearing) -> bool:
+    """Whether most of what leavers have beyond others clearly came up as leaving neared."""
+    return growth.z >= GROWS
+
+
+def _where(baseline: Baseline, standing: Standing) -> tuple[tuple[Array, ...], int]:
+    inside = np.broadcast_to(standing.inside, baseline.expected.shape)
+    return (inside,), 1 if standing.direction == "more" else -1
 
 
 CHECKS: dict[str, Check] = {

@@ -6,7 +6,7 @@ from churnlens.results import Evidence, Text
 from churnlens.why import second_opinion
 from churnlens.why.candidates import Candidate
 from churnlens.why.case import Case
-from churnlens.why.checks import came_first, dose_refuted, only_after
+from churnlens.why.checks import came_first, came_late, dose_refuted, only_after
 from churnlens.why.verdicts import FEW
 
 OF_NO_DRIVER = Text(
@@ -76,6 +76,11 @@ def _doubt(case: Case, failed: set[str]) -> Text:
         return Text(
             "Departures of these clients rose before it changed, so it may be an answer to them. "
             "What would decide: find what else changed for these clients in the months before."
+        )
+    if came_late(case):
+        return Text(
+            "Departures of these clients rose only long after it changed, so it may have nothing "
+            "to do with them. What would decide: find what else changed for these clients then."
         )
     if only_after(case):
         return Text(

@@ -3,7 +3,8 @@
 For each period from eight months before to six months after an onset, the driver's level among
 those who left less that of comparable clients who did not (same period, in and out of the same
 segments), in standard deviations. A cause stands out before; a symptom crowds around the onset and
-goes on after it.
+goes on after it. What costs clients all along stood out years before as it does in the last months;
+an early sign of leaving comes up in these.
 """
 
 from __future__ import annotations
@@ -23,7 +24,11 @@ Array = npt.NDArray[Any]
 BEFORE, AFTER = 8, 6  # months
 WELL_BEFORE, WELL_AFTER = 3, 5  # months from an onset, of the excess before and after it
 CLOSE = 2  # months just before an onset that are left out of `since_z`
+LONG_BEFORE = 30, 13  # months from an onset: what leavers had before anything told of leaving
+NEARING = 8, 1  # months from an onset within which early signs of leaving show
+YEARS = 12, 24  # months since the first order by which clients are told apart by age
 LEAST_LEAVERS = 5
+LEAST_LONG = 20  # leavers with a past that long
 CLEAR = 3.0  # standard errors
 
 
@@ -48,6 +53,46 @@ class LeadLag:
     def is_symptom(self) -> bool:
         """Whether the driver moves for leavers after the onset only."""
         return self.after_z >= CLEAR and self.after > 0 and self.before < 0.5 * self.after
+
+
+@dataclass(frozen=True)
+class Nearing:
+    """Leavers' excess of a driver long before their onset and shortly before, in deviations.
+
+    `long_z` is the z of the former. `z` tells how sure it is that most of the latter is new: the
+    lesser z of what it gained and of what it gained beyond the former, each leaver held against
+    itself. Minus infinity where too few leavers have a past that long.
+    """
+
+    long_before: float = 0.0
+    long_z: float = 0.0
+    late: float = 0.0
+    z: float = -np.inf
+
+
+def nearing(
+    baseline: Baseline, exposure: Exposure, scopes: tuple[Array, ...], sign: int
+) -> Nearing:
+    """Return how leavers' excess of a driver grows as their leaving nears.
+
+    `scopes` and `sign` are as in `lead_lag`. Leavers grow older from the one span to the other, so
+    they are held against clients of about their own age.
+    """
+    panel, cal = baseline.panel, baseline.panel.calendar
+    age = np.arange(exposure.values.shape[1]) - panel.activity.first[:, None]
+    values = np.where(age >= 0, exposure.values, np.nan)
+    alike = (*scopes, *(age >= cal.span(months) for months in YEARS))
+    excess = sign * _excess(values, panel.onset < 0, alike)
+    early, late = (
+        _each_leaver(excess, panel.onset, range(-_steps(cal, begin), -_steps(cal, end) + 1))
+        for begin, end in (LONG_BEFORE, NEARING)
+    )
+    both = np.isfinite(early) & np.isfinite(late)
+    if both.sum() < LEAST_LONG:
+        return Nearing()
+    early, late = early[both], late[both]
+    z = min(_z(late - early), _z(late - 2 * early))
+    return Nearing(float(early.mean()), _z(early), float(late.mean()), z)
 
 
 def lead_lag(
@@ -105,14 +150,18 @@ def _steps(cal: Calendar, months: int) -> int:
 def _since_z(excess: Array, onset: Array, since: Array, cal: Calendar) -> float:
     """Z of leavers' excess from eight months to two before their onset, in some periods only."""
     lived = np.where(since, excess, np.nan)
-    before = _by_leaver(lived, onset, range(-_steps(cal, BEFORE), -_steps(cal, CLOSE) + 1))
-    if len(before) < LEAST_LEAVERS:
-        return -np.inf
-    return float(before.mean() / max(before.std(ddof=1) / np.sqrt(len(before)), 1e-9))
+    before = _each_leaver(lived, onset, range(-_steps(cal, BEFORE), -_steps(cal, CLOSE) + 1))
+    before = before[np.isfinite(before)]
+    return _z(before) if len(before) >= LEAST_LEAVERS else -np.inf
 
 
-def _by_leaver(values: Array, onset: Array, lags: range) -> Array:
-    """Each leaver's mean over some lags from its onset, of those who have any."""
+def _z(values: Array) -> float:
+    """A mean in standard errors."""
+    return float(values.mean() / max(values.std(ddof=1) / np.sqrt(len(values)), 1e-9))
+
+
+def _each_leaver(values: Array, onset: Array, lags: range) -> Array:
+    """Each leaver's mean over some lags from its onset; NaN where it has none."""
     leavers = np.flatnonzero(onset >= 0)
     at = onset[leavers, None] + np.array(lags)
     there = (at >= 0) & (at < values.shape[1])
@@ -120,7 +169,7 @@ def _by_leaver(values: Array, onset: Array, lags: range) -> Array:
     there &= np.isfinite(seen)
     counts = there.sum(axis=1)
     sums = np.where(there, seen, 0).sum(axis=1)
-    return np.asarray(sums[counts > 0] / counts[counts > 0])
+    return np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
 
 
 def _excess(values: Array, stayed: Array, scopes: tuple[Array, ...]) -> Array:

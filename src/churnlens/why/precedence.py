@@ -1,9 +1,10 @@
-"""Did departures rise before the driver changed, or does it only answer them?
+"""Did departures rise when the driver changed, or before it, or only long after?
 
 What a firm does in answer to departures, for a whole segment (a discount, a bonus), changes where
 clients leave more and near the time, and looks like their cause. What it cannot do is to have come
 first. In the segment of a driver's change a rise from every period is fitted; one that began well
-before the change and fits clearly better than what followed it is not the change's doing.
+before the change and fits clearly better than what followed it is not the change's doing; nor is
+one that began only after the change and the lag that suits it best.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from churnlens.why.lead_lag import LeadLag, lead_lag
 
 Array = npt.NDArray[Any]
 
-EARLIER = 2  # months that a rise must begin before the driver's change: onsets are dated no better
+APART = 2  # months between a rise and a driver's change: onsets are dated no better
 CLEAR = 2.0  # standard errors
 FIRST = 3  # periods of a level before any rise
 
@@ -35,22 +36,48 @@ def head_start(baseline: Baseline, candidate: Candidate, risk: Array) -> float:
 
     Returns
     -------
-    Log-likelihood; 0 or below where departures did not rise before the change. The rise after it is
-    the better of one by each client's own dose and one that is the same for all.
+    Log-likelihood; 0 or below where departures did not rise before the change.
     """
-    inside, move = candidate.inside, candidate.move
+    starts, gains = _rises(baseline, candidate, risk)
+    early = candidate.move.low - baseline.panel.calendar.span(APART)
+    after = gains[starts >= candidate.move.start].max(initial=0)
+    return _most(gains[starts <= early]) - max(_of_change(candidate), float(after))
+
+
+def late_start(baseline: Baseline, candidate: Candidate, risk: Array) -> float:
+    """Return by how much a rise that began well after a driver's change, and its lag, fits better.
+
+    `risk` and what comes out are those of `head_start`.
+    """
+    starts, gains = _rises(baseline, candidate, risk)
+    months = baseline.panel.calendar.span(APART)
+    late = starts >= candidate.start + months
+    before = gains[(starts >= candidate.move.low) & ~late].max(initial=0)
+    return _most(gains[late]) - max(_of_change(candidate), float(before))
+
+
+def _rises(baseline: Baseline, candidate: Candidate, risk: Array) -> tuple[Array, Array]:
+    """What a rise of a change's whole segment from each period on explains: starts and gains."""
+    inside = candidate.inside
     observed = np.where(inside, baseline.observed, 0).sum(axis=0, dtype=np.float64)
     expected = np.where(inside, baseline.expected * risk, 0).sum(axis=0, dtype=np.float64)
     end = min(candidate.start + candidate.lasts, len(observed))
     whole = observed.sum() + LEVEL_PRIOR, expected.sum() + LEVEL_PRIOR
     starts = np.arange(FIRST, end)
-    gains = np.array(
-        [gain_of(observed[s:end].sum(), expected[s:end].sum(), *whole) for s in starts]
-    )
-    before = gains[starts <= move.low - baseline.panel.calendar.span(EARLIER)]
-    after = gains[starts >= move.start]
-    followed = max(candidate.gain + candidate.price, float(after.max(initial=0)))
-    return float(before.max(initial=0)) - followed
+    gains = [gain_of(observed[s:end].sum(), expected[s:end].sum(), *whole) for s in starts]
+    return starts, np.array(gains)
+
+
+def _of_change(candidate: Candidate) -> float:
+    """What the change explains of the same: its whole segment alike.
+
+    By each client's own dose it may explain more, as what answers leavers follows each of them.
+    """
+    return candidate.flat_gain + candidate.price
+
+
+def _most(gains: Array) -> float:
+    return float(gains.max(initial=0))
 
 
 def timing_of(baseline: Baseline, candidate: Candidate) -> LeadLag:

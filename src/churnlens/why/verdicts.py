@@ -5,9 +5,9 @@ The rules, in this order:
 1. A driver whose change explains a rise is its **cause**, unless
    - another driver moved with it and departures follow the other's dose: then that one is taken;
    - it is the way in which a measured trouble upstream works: then the upstream one is taken;
-   - departures rose before it changed, or clients who got more of it clearly did not leave more
-     (a **bystander**), or it changed for leavers only after they began to leave (a **symptom**):
-     then the rise is unexplained, if the scan finds it by itself;
+   - departures rose before it changed or only long after, or clients who got more of it clearly
+     did not leave more (a **bystander**), or it changed for leavers only after they began to leave
+     (a **symptom**): then the rise is unexplained, if the scan finds it by itself;
    - it rests on one account or on few clients, or clients drawn at random show as much, or a weak
      unrecorded cause would explain it away: then **cannot tell**, and no issue unless the scan
      finds the rise by itself (`weighing`);
@@ -15,9 +15,9 @@ The rules, in this order:
 2. A driver left aside is a **symptom** if it is the channel of a cause, or stands out among leavers
    only after they began to leave; it **cannot be told** where clients who got more of it left more
    but all whom it hit did not, where it may add to what was taken, is higher for clients who leave
-   more all along, or goes with leaving all along but fails a check; it is a **bystander** if it
-   changed at the time of a rise without explaining it; else it has **no effect** that these data
-   could show.
+   more all along, or goes with leaving all along but fails a check (a symptom where leavers stood
+   out in it only as leaving neared); it is a **bystander** if it changed at the time of a rise
+   without explaining it; else it has **no effect** that these data could show.
 """
 
 from __future__ import annotations
@@ -31,7 +31,15 @@ from churnlens.results import Evidence, RuledOut, Text
 from churnlens.which.baseline import Baseline
 from churnlens.why.candidates import Candidate
 from churnlens.why.case import Case
-from churnlens.why.checks import came_first, dose_refuted, only_after
+from churnlens.why.checks import (
+    CLEAR_AHEAD,
+    as_leaving_nears,
+    came_first,
+    came_late,
+    comes_up,
+    dose_refuted,
+    only_after,
+)
 from churnlens.why.lead_lag import LeadLag, lead_lag
 from churnlens.why.model import fit
 from churnlens.why.rivals import Relation, Rival, rivals
@@ -43,6 +51,7 @@ from churnlens.why.selection import (
     driver_p,
     one_matter,
 )
+from churnlens.why.standing import Standing
 from churnlens.why.within import Within
 
 Array = npt.NDArray[Any]
@@ -50,7 +59,7 @@ Aside = tuple[Literal["symptom", "bystander", "no_effect", "cannot_tell"], Text]
 
 # Checks no cause may fail. Other definitions may: few see that a client leaves in part.
 FEW = frozenset({"leave_one_account_out", "held_out"})  # it hangs on few clients
-DECISIVE = FEW | {"placebo", "sensitivity"}
+DECISIVE = FEW | {"lead_lag", "placebo", "sensitivity"}
 NEAR = 6.0  # months between a driver's change and a rise that happened "at the time"
 
 
@@ -135,17 +144,24 @@ def frailty(evidence: tuple[Evidence, ...]) -> Aside | None:
     return ("cannot_tell", _FRAIL) if fails(evidence) else None
 
 
-def doubtful(baseline: Baseline, driver: str) -> Aside:
+def doubtful(baseline: Baseline, standing: Standing) -> Aside:
     """What a driver is, and why, that goes with leaving all along but fails a check."""
-    timing = symptom_timing(baseline, driver)
-    follows = timing is not None and timing.is_symptom
-    return ("symptom", _FOLLOWS) if follows else ("cannot_tell", _DOUBTFUL)
+    timing = symptom_timing(baseline, standing.driver)
+    if timing is not None and timing.is_symptom:
+        return "symptom", _FOLLOWS
+    growth = as_leaving_nears(baseline, standing)
+    if not comes_up(growth):
+        return "cannot_tell", _DOUBTFUL
+    # What leavers clearly stood out in long before as well may have cost some of them.
+    return ("cannot_tell", _GROWS) if growth.long_z >= CLEAR_AHEAD else ("symptom", _COMES_UP)
 
 
 def refutation(case: Case) -> Aside | None:
     """What a driver is, and why, that explains a rise and yet cannot be its cause; None: it may."""
     if came_first(case):
         return "bystander", _TOO_LATE
+    if came_late(case):
+        return "bystander", _TOO_EARLY
     if dose_refuted(case):
         return "bystander", _BYSTANDER
     return ("symptom", _FOLLOWS) if only_after(case) else None
@@ -208,10 +224,19 @@ _DOUBTFUL = Text(
     "It goes with leaving all along, but that hangs on few clients, or something slight and "
     "unrecorded would explain it."
 )
+_COMES_UP = Text(
+    "It comes up among leavers as leaving nears, and long before they hardly stood out in it: a "
+    "sign of leaving rather than its cause."
+)
+_GROWS = Text(
+    "Leavers stood out in it long before, but far more as leaving neared; these data cannot tell "
+    "whether it is a cause or a sign."
+)
 _FRAIL = Text(
     "It changed where more left, but that hangs on few clients, or something slight and unrecorded "
     "would explain it."
 )
+_TOO_EARLY = Text("It changed where more left, but they began to leave only long after it did.")
 _TOO_LATE = Text("It changed where more left, but they had begun to leave before it did.")
 _ADDS = Text("It may cost clients besides what is named; the records cannot part the two.")
 _BY_DOSE = Text(

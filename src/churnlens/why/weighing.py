@@ -20,7 +20,7 @@ from churnlens.why.candidates import Candidate
 from churnlens.why.case import Case
 from churnlens.why.checks import standing_evidence, window_evidence
 from churnlens.why.model import fit
-from churnlens.why.precedence import head_start, timing_of
+from churnlens.why.precedence import head_start, late_start, timing_of
 from churnlens.why.registry import checks, classifiers
 from churnlens.why.selection import (
     Explained,
@@ -94,11 +94,11 @@ class Weighed:
 def weigh(given: Given, candidates: tuple[Candidate, ...]) -> Weighed:
     """Return what explains the departures, without what turned out to be no cause.
 
-    A driver that came after the rise, or whose dose departures go against, is not its cause: the
-    rise is told as unexplained if the scan finds it by itself, else there is only the driver's move
-    to tell of. Where a driver's rise hangs on few clients, or something slight would explain it
-    away, and the scan does not find it either, there is none to tell. Without these drivers all is
-    weighed once more, unless another would then be named.
+    A driver that came after the rise or too long before it, or whose dose departures go against, is
+    not its cause: the rise is told as unexplained if the scan finds it by itself, else there is
+    only the driver's move to tell of. Where a driver's rise hangs on few clients, or something
+    slight would explain it away, and the scan does not find it either, there is none to tell.
+    Without these drivers all is weighed once more, unless another would then be named.
     """
     first = _weigh(given, candidates)
     refuted = {k: why for k, c in first.cases.items() if (why := refutation(c)) is not None}
@@ -157,7 +157,7 @@ def _weigh(
         _evidence(given, part, settled.parts[k], cases.get(k), standing.get(k))
         for k, part in enumerate(explained.parts)
     )
-    set_aside = {driver: doubtful(baseline, driver) for driver in frail.values()}
+    set_aside = {s.driver: doubtful(baseline, s) for s in frail.values()}
     return Weighed(explained, named, standing, unsure, settled, cases, evidence, set_aside)
 
 
@@ -247,14 +247,12 @@ def _only(
     return Explained(parts, fit(baseline, tuple(p.term for p in parts)), left), at
 
 
-def _frail(given: Given, standing: dict[int, Standing], settled: Settled) -> dict[int, str]:
-    """The drivers of standing causes that fail a check that no cause may, by their place.
+def _frail(given: Given, standing: dict[int, Standing], settled: Settled) -> dict[int, Standing]:
+    """The standing causes that fail a check that no cause may, by their place.
 
     Where a rise fails one it is still a rise; where clients left so all along, nothing remains.
     """
-    return {
-        k: s.driver for k, s in standing.items() if fails(_of_standing(given, s, settled.parts[k]))
-    }
+    return {k: s for k, s in standing.items() if fails(_of_standing(given, s, settled.parts[k]))}
 
 
 def _cases(
@@ -270,6 +268,7 @@ def _cases(
         c = who.candidate
         seed = settings.seed + zlib.crc32(c.driver.encode())
         rest = fit(baseline, tuple(p.term for p in explained.parts if p is not part))
+        risk = explained_risk(baseline, rest)
         cases[k] = Case(
             baseline,
             c,
@@ -282,7 +281,8 @@ def _cases(
             given.others,
             given.controls,
             seed,
-            head_start(baseline, c, explained_risk(baseline, rest)),
+            head_start(baseline, c, risk),
+            late_start(baseline, c, risk),
             classifiers(settings),
         )
     return cases
