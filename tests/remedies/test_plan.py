@@ -158,6 +158,14 @@ def test_an_issue_without_a_driver_is_planned_by_its_departures() -> None:
     assert "None" not in str(plan.text)
 
 
+def test_a_plan_claims_no_cause_where_the_data_cannot_tell() -> None:
+    panel = draw(np.random.default_rng(0), relative=step((18, 2.5)))
+    doubtful = dataclasses.replace(issue(), verdict="cannot_tell")
+    plan = planned(panel, doubtful)
+    assert isinstance(plan, Plan)
+    assert "driving clients away" not in str(plan.text)
+
+
 def test_the_next_review_answers_the_plan_it_quotes() -> None:
     cured = draw(np.random.default_rng(2), relative=step((18, 2.5), (30, 1.0)))
     text = Text("Departures are to fall by {fall}.", {"fall": "60 %"})

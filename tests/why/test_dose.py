@@ -83,6 +83,17 @@ def test_a_dose_stays_what_was_lived_through_when_a_change_has_passed(
     np.testing.assert_allclose(dose[:, LATE], dose[:, move.end], atol=1e-6)
 
 
+def test_who_came_after_a_change_had_passed_has_no_dose_of_it(
+    hit: drawn_books.Drawn, cause
+) -> None:
+    values, move = hit.exposure("cause").values.copy(), replace(cause.move, end=LATE - 4)
+    client = int(np.flatnonzero(hit.key)[0])
+    values[client, : move.end] = np.nan
+    dose = change_dose(move, values, cause.inside)
+    assert not dose[client, move.end :].any()
+    assert dose[hit.key, LATE].mean() > 0.5
+
+
 def test_noise_that_grows_with_the_level_makes_no_doses_apart() -> None:
     def alike(rng, key, dose, onset):
         plain = drawn_books.shifted(rng, key, np.ones(len(dose)), noise=0.3)

@@ -81,6 +81,23 @@ def test_a_cause_that_has_passed_has_its_last_month_and_no_price_of_waiting() ->
     assert issue.revenue_per_month_of_waiting is None
 
 
+def test_what_was_done_once_is_told_for_as_long_as_its_clients_leave_more() -> None:
+    month = np.arange(drawn_books.MONTHS) == drawn_books.START
+
+    def drivers(rng, key, dose, onset):
+        calls = rng.poisson(0.02, (len(dose), drawn_books.MONTHS)) + (key[:, None] & month)
+        return {"cause": Exposure("cause", "count", "events", calls.astype(np.float32))}
+
+    book = drawn_books.draw(excess=3.0, follow="flat", drivers=drivers, seed=1)
+    (issue,) = answered(book).issues
+    assert (issue.driver, issue.until) == ("cause", None)
+    assert issue.driver_until is not None
+    assert issue.driver_until.date == "2022-07-01"
+    assert issue.title.endswith("and the effect has stayed.")
+    assert issue.revenue_per_month_of_waiting is not None
+    assert issue.departures.attributable.low <= book.caused <= issue.departures.attributable.high
+
+
 def test_every_driver_stands_once(hit: drawn_books.Drawn, explained: Answer) -> None:
     named = [i.driver for i in explained.issues] + [r.driver for r in explained.ruled_out]
     assert sorted(named) == sorted(e.driver for e in hit.panel.exposures)

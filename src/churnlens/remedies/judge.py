@@ -266,8 +266,8 @@ def _move(panel: Panel, inside: Booleans, windows: Windows, aim: Issue | None) -
 
 
 def _exposure(panel: Panel, aim: Issue | None) -> npt.NDArray[np.float32] | None:
-    """Return the side of the driver that the issue blames; its first side where it names none."""
-    if aim is None:
+    """Return the side of the driver that the issue blames; its first where it names none."""
+    if aim is None or aim.driver_until is not None:  # what has passed no remedy can move
         return None
     sides = [e for e in (*panel.exposures, *panel.sides) if e.driver == aim.driver]
     named = [e for e in sides if aim.exposure in (e.name, e.measure)]

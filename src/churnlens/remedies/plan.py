@@ -177,7 +177,9 @@ def _text(issue: Issue, as_of: dt.date, readable: dt.date, ratio: float, now: fl
         "start": {"type": "month", "value": (as_of + dt.timedelta(days=1)).isoformat()},
         "date": {"type": "date", "value": readable.isoformat()},
     }
-    if issue.driver is None:
+    # What is not shown to be the cause, or is over, is nothing that a remedy could be seen to undo.
+    shown = issue.driver is not None and issue.verdict == "cause"
+    if not shown or issue.driver_until is not None:
         return Text(
             "If a remedy undid all of the rise among {segment}, departures there would fall by"
             " {fall}, from about {now} a quarter to about {then}. Begun in {start}, that would"

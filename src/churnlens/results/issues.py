@@ -159,6 +159,7 @@ class Issue:
     driver_family: str | None = None  # key into the remedies catalogue, guessed from the name
     rivals: tuple[str, ...] = ()  # drivers that cannot be told apart from this one
     driver_onset: DateEstimate | None = None  # when the driver itself moved
+    driver_until: DateEstimate | None = None  # last period of a driver's change that has passed
     driver_change: tuple[float, float] | None = None  # mean before, mean after, in the segment
     lag_periods: float | None = None  # from the driver's move to the departures
     clients: int = 0  # clients at risk in the segment

@@ -27,6 +27,9 @@ USUAL_LAG = 2.0
 CLEARLY = 3.0  # log-likelihood by which one reading is clearly better: odds of twenty to one
 SHORTEST = 3  # months a rise goes on at least: who minds a short trouble leaves within a season
 LENGTHS = (6, 12)  # months a rise goes on where it does not last
+# What an effect that outlasts a change that has passed is charged: it is taken only where it is
+# clearly better than one that passes with its cause.
+OUTLASTING = CLEARLY
 NONE_OR_ALL = np.array([0.0, 1.0])  # doses of a change that hits all alike
 MOST_CLIENTS = 8_000  # clients read; a driver's change needs no more
 Shape = Literal["dose", "flat"]
@@ -38,14 +41,15 @@ class Candidate:
 
     `shape` tells whether departures follow each client's own dose or hit all members alike; `lag`
     is the number of periods from the change to the first departures, `lasts` how many periods they
-    went on (those who mind most leave first, so a rise may ebb though its cause stays); `gain` the
-    log-likelihood gain on its own, less the `price` of what was assumed for it (a lag, a part of
-    those it hit). `flat_gain` and `dose_gain` are the best of either shape.
+    went on (those who mind most leave first, so a rise may ebb though its cause stays; what was
+    done once may be minded for long); `gain` the log-likelihood gain on its own, less the `price`
+    of what was assumed for it (a lag, a length, a part of those it hit). `flat_gain` and
+    `dose_gain` are the best of either shape.
     """
 
     move: Move
     term: Term
-    lasting: Term  # the same, going on for as long as the change itself did
+    lasting: Term  # the same, going on for as long as the change itself did, or its effect
     shape: Shape
     lag: int
     lasts: int
@@ -184,7 +188,8 @@ def read(move: Move, baseline: Baseline, inside: Array, price: float = 0.0) -> C
     gain, lag, lasts = by_dose if kind == "dose" else by_flat
     shaped = dose if kind == "dose" else flat
     term = Term(move.exposure.name, _during(shaped, move, lag, lasts), inside)
-    lasting = replace(term, dose=_during(shaped, move, lag, _longest(move, shape[1], baseline)))
+    whole = max(lasts, _own_length(move, baseline))
+    lasting = replace(term, dose=_during(shaped, move, lag, whole))
     return Candidate(
         move=move,
         term=term,
@@ -195,14 +200,14 @@ def read(move: Move, baseline: Baseline, inside: Array, price: float = 0.0) -> C
         gain=gain - price,
         dose_gain=by_dose[0],
         flat_gain=by_flat[0],
-        price=_lag_price(baseline, lag) + price,
+        price=_price(baseline, move, lag, lasts) + price,
         dose=dose,
         inside=inside,
     )
 
 
 def _best(baseline: Baseline, move: Move, dose: Array, inside: Array) -> tuple[float, int, int]:
-    """Gain less the lag's price, lag and length that explain departures best.
+    """Gain less the price of lag and length, and those two, that explain departures best.
 
     A rise must show against what was before it as well as against all the rest: a segment that left
     more from the first day and less of late did not begin to leave.
@@ -216,7 +221,7 @@ def _best(baseline: Baseline, move: Move, dose: Array, inside: Array) -> tuple[f
     )
     gains = np.minimum(against_rest, against_before)
     priced = [
-        (float(gain) - _lag_price(baseline, lag), lag, lasts)
+        (float(gain) - _price(baseline, move, lag, lasts), lag, lasts)
         for gain, (lag, lasts) in zip(gains, tried, strict=True)
     ]
     return max(priced, key=lambda x: x[0])
@@ -232,7 +237,7 @@ def gains_as_whole(baseline: Baseline, move: Move, seen: Array, due: Array) -> A
 
     Returns
     -------
-    Float[k]: the gain less the lag's price in the lag and length that explain departures best, as
+    Float[k]: the gain less their price in the lag and length that explain departures best, as
     `flat_gain` of a candidate.
     """
     tried = _lags_and_lengths(baseline, move)
@@ -248,18 +253,19 @@ def gains_as_whole(baseline: Baseline, move: Move, seen: Array, due: Array) -> A
                 for o, e in (rest, before)
             )
         )
-        best = np.maximum(best, gain - _lag_price(baseline, lag))
+        best = np.maximum(best, gain - _price(baseline, move, lag, lasts))
     return best
 
 
 def _lags_and_lengths(baseline: Baseline, move: Move) -> list[tuple[int, int]]:
     """Every lag and length, in periods, in which a change is read."""
     cal = baseline.panel.calendar
-    longest = _longest(move, baseline.expected.shape[1], baseline)
+    own, all_periods = _own_length(move, baseline), baseline.expected.shape[1]
+    lengths = {own, all_periods, *(cal.span(m) for m in LENGTHS)}
     return [
         (lag, lasts)
         for lag in sorted({cal.span(m) if m else 0 for m in LAGS})
-        for lasts in (longest, *(cal.span(m) for m in LENGTHS if cal.span(m) < longest))
+        for lasts in sorted(lengths, key=lambda n: (n != own, n))  # of two alike its own
     ]
 
 
@@ -276,10 +282,10 @@ def _by_dose(table: Array, windows: list[tuple[int, int]], after: bool) -> Array
     return np.asarray(within)
 
 
-def _longest(move: Move, periods: int, baseline: Baseline) -> int:
-    """Periods that departures may go on: those of the change itself, once its lag is over."""
+def _own_length(move: Move, baseline: Baseline) -> int:
+    """Periods of the change itself, in which departures go on once its lag is over."""
     if move.end is None:
-        return periods
+        return int(baseline.expected.shape[1])
     return max(move.end - move.start, baseline.panel.calendar.span(SHORTEST))
 
 
@@ -293,6 +299,12 @@ def _during(dose: Array, move: Move, lag: int, lasts: int) -> Array:
     begin, end = _window(move, lag, lasts, dose.shape[1])
     t = np.arange(dose.shape[1])
     return np.where((t >= begin) & (t < end), dose, np.float32(0))
+
+
+def _price(baseline: Baseline, move: Move, lag: int, lasts: int) -> float:
+    """What a lag and a length cost in log-likelihood; the change's own length costs nothing."""
+    outlasts = lasts > _own_length(move, baseline)
+    return _lag_price(baseline, lag) + (OUTLASTING if outlasts else 0.0)
 
 
 def _lag_price(baseline: Baseline, lag: int) -> float:

@@ -35,7 +35,8 @@ def change_dose(move: Move, values: Array, inside: Array) -> Array:
     -------
     float32[n, T]: 0 outside the segment and until the change has begun, about 1 for a typical
     client of the segment once the change is complete; a client's own dose in t is known before t.
-    Where the change has passed, the dose stays what was lived through by then.
+    Where the change has passed, the dose stays what was lived through by then, and who came
+    afterwards has none.
     """
     dose = np.zeros(values.shape, np.float32)
     member = np.flatnonzero(inside.any(axis=1))
@@ -70,7 +71,19 @@ def _of_members(move: Move, values: Array, inside: Array) -> Array:
     trust = np.where(known, between / np.maximum(between + error, 1e-12), 0)
     dose = typical + trust * np.where(known, change - typical, 0)
     full = move.shift if move.shift != 0 else 1.0
-    return np.where(started & inside, (dose / full).clip(0, WIDEST), 0).astype(np.float32)
+    had = started & inside & ~_came_afterwards(move, counts)
+    return np.where(had, (dose / full).clip(0, WIDEST), 0).astype(np.float32)
+
+
+def _came_afterwards(move: Move, counts: Array) -> Array | bool:
+    """Who had no record at all until a change had passed, bool[n, T] from then on.
+
+    `counts` are each client's records before every period, float[n, T + 1].
+    """
+    if move.end is None:
+        return False
+    after = np.arange(counts.shape[1] - 1) >= move.end
+    return np.asarray((counts[:, [move.end]] == 0) & after)
 
 
 def _level(values: Array) -> np.float32:

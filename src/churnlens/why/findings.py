@@ -78,8 +78,12 @@ def shift_issue(
     subject = move.exposure.subject
     apart = (r.candidate for r in case.rivals if r.relation == "inseparable")
     rivals = tuple(c.move.exposure.subject for c in apart)
-    until = _last_period(move, cal)
-    title = shift_title(subject, direction, move.segment, (onset, until), verdict, rivals)
+    back = _last_period(move, cal)
+    outlasted = _outlasted(case.lasting, move)
+    # What goes with its change ends when that does, as it began then: the lag is said apart.
+    until = _last_departures(case.lasting, cal) if outlasted else back
+    dates = (onset, until)
+    title = shift_title(subject, direction, move.segment, dates, verdict, rivals, outlasted)
     size = abs(move.shift)
     ratio = finding.attribution.ratio
     return _issue(
@@ -100,6 +104,7 @@ def shift_issue(
             "until": until,
             "rivals": rivals,
             "driver_onset": onset,
+            "driver_until": back,
             "driver_change": (move.before, move.after),
             "lag_periods": float(case.candidate.lag),
             "gradual": move.ramp > 1,
@@ -117,6 +122,21 @@ def _earliest(cal: Calendar, move: Move) -> str:
     first = cal.starts[low]
     back = (first - cal.starts[low - 1]).days if low else 0
     return (first - dt.timedelta(days=int(np.ceil(move.earlier * back)))).isoformat()
+
+
+def _last_departures(term: Term, cal: Calendar) -> DateEstimate | None:
+    """Return the last period in which departures are put down to a change; None: they go on."""
+    last = int(np.flatnonzero(term.dose.any(axis=0)).max(initial=0))
+    if last >= len(cal.starts) - 1:
+        return None
+    day = period_start(cal, last)
+    return DateEstimate(day, day, period_end(cal, last))
+
+
+def _outlasted(term: Term, move: Move) -> bool:
+    """Whether departures go on for longer than the change that they are put down to."""
+    during = np.flatnonzero(term.dose.any(axis=0))
+    return move.end is not None and len(during) > move.end - move.start
 
 
 def _last_period(move: Move, cal: Calendar) -> DateEstimate | None:

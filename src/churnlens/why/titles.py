@@ -15,11 +15,13 @@ def shift_title(
     dates: tuple[DateEstimate, DateEstimate | None],
     verdict: str,
     rivals: tuple[str, ...],
+    outlasted: bool = False,
 ) -> Text:
     """Return the title of an issue whose driver changed.
 
-    `driver` is as it is to be said, `dates` the change's first and, where it has passed, its last
-    period; `rivals` are drivers that it cannot be told from.
+    `driver` is as it is to be said, `dates` the first period of the change and, where they have
+    passed, the last of its departures; `rivals` are drivers that it cannot be told from.
+    `outlasted`: the change has passed, and departures went on for longer than it did.
     """
     onset, until = dates
     values: dict[str, Any] = {
@@ -31,10 +33,16 @@ def shift_title(
         values["rival"] = {"type": "driver", "value": rivals[0]}
     if until is not None:
         values["end"] = {"type": "date", "value": until.date}
-    said = _TITLES if until is None else _TITLES_PASSED
+    said = _of_the_time(until is not None, outlasted)
     if verdict == "cannot_tell":
         return replace(said["rivals" if rivals else "cannot_tell"], values=values)
     return replace(said[direction], values=values)
+
+
+def _of_the_time(passed: bool, outlasted: bool) -> dict[str, Text]:
+    if outlasted:
+        return _TITLES_OVER if passed else _TITLES_OUTLASTED
+    return _TITLES_PASSED if passed else _TITLES
 
 
 _TITLES = {
@@ -60,4 +68,38 @@ _TITLES_PASSED = {
     ),
     "more": Text("From {date} to {end}, {segment} left more often: {driver} rose for that time."),
     "less": Text("From {date} to {end}, {segment} left more often: {driver} fell for that time."),
+}
+_TITLES_OUTLASTED = {
+    "rivals": Text(
+        "Since {date}, {segment} leave more often; {driver} and {rival} were changed then for a "
+        "time, and the data cannot tell which of them is the cause."
+    ),
+    "cannot_tell": Text(
+        "Since {date}, {segment} leave more often; {driver} was changed then for a time, but the "
+        "data cannot tell whether it is the cause."
+    ),
+    "more": Text(
+        "Since {date}, {segment} leave more often: {driver} rose then for a time, and the effect "
+        "has stayed."
+    ),
+    "less": Text(
+        "Since {date}, {segment} leave more often: {driver} fell then for a time, and the effect "
+        "has stayed."
+    ),
+}
+_TITLES_OVER = {
+    "rivals": Text(
+        "From {date} to {end}, {segment} left more often; {driver} and {rival} were changed for a "
+        "part of that time, and the data cannot tell which of them was the cause."
+    ),
+    "cannot_tell": Text(
+        "From {date} to {end}, {segment} left more often; {driver} was changed for a part of that "
+        "time, but the data cannot tell whether it was the cause."
+    ),
+    "more": Text(
+        "From {date} to {end}, {segment} left more often: {driver} rose for a part of that time."
+    ),
+    "less": Text(
+        "From {date} to {end}, {segment} left more often: {driver} fell for a part of that time."
+    ),
 }

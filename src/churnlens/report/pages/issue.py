@@ -8,7 +8,7 @@ from typing import Any
 from churnlens.report import charts, figures, words
 from churnlens.report.language import Language
 from churnlens.report.pages.verdict import issue_line
-from churnlens.results import Evidence, Issue, Review, Text, totals
+from churnlens.results import DateEstimate, Evidence, Issue, Review, Text, totals
 
 _BETWEEN = Text("It began between {low} and {high}.")
 _ALL_ALONG = Text("In every period looked at")
@@ -33,6 +33,7 @@ _AT_ONCE = {
     "month": Text("Departures followed within a month."),
     "quarter": Text("Departures followed within a quarter."),
 }
+_WENT_ON = Text("The change has passed since; departures went on longer than it did.")
 _EXCESS = Text(
     "{observed} left, {expected} would have without it; {excess} ({interval}) come from this."
 )
@@ -169,6 +170,8 @@ def _why_more(issue: Issue, language: Language) -> list[str]:
         lag = round(issue.lag_periods)
         text = _LAG if lag > 1 else _ONE_LATER if lag else _AT_ONCE
         found.append(language.say(text[language.period], n=lag))
+    if _outlasted(issue):
+        found.append(language.say(_WENT_ON))
     if issue.rivals:
         rivals = language.listed([language.driver(name) for name in issue.rivals])
         found.append(language.say(_RIVALS, drivers=rivals))
@@ -218,7 +221,7 @@ def _charts(issue: Issue, language: Language, several: bool) -> list[dict[str, A
             len(issue.driver_series) > 1,
             _driver_title(issue, language.capital(name), language),
             lambda size: figures.driver(
-                issue.driver_series, name, moved, language, size, issue.until
+                issue.driver_series, name, moved, language, size, _back(issue)
             ),
         ),
         (
@@ -267,8 +270,23 @@ def _driver_title(issue: Issue, name: str, language: Language) -> str:
     if issue.driver_change is None:
         return language.say(_DRIVER, driver=name)
     before, after = language.pair(*issue.driver_change)
-    said = _DRIVER_WENT if issue.until is None else _DRIVER_BACK
+    said = _DRIVER_WENT if _back(issue) is None else _DRIVER_BACK
     return language.say(said, driver=name, before=before, after=after)
+
+
+def _back(issue: Issue) -> DateEstimate | None:
+    """Last period of the driver's change; reviews of before told of the departures' end only."""
+    return issue.driver_until or issue.until
+
+
+def _outlasted(issue: Issue) -> bool:
+    """Say whether departures went on well after the driver's change had passed."""
+    if issue.driver_until is None:
+        return False
+    lag = round(issue.lag_periods or 0)
+    after = [p for p in issue.series if p.period > issue.driver_until.date]
+    left = [p for p in after if issue.until is None or p.period <= issue.until.date]
+    return len(left) > lag
 
 
 def _lead_lag_title(issue: Issue) -> Text:
