@@ -129,18 +129,16 @@ def _checked(
         first_date=first,
     )
     tables = replace(tables, ends_on=calendar.covered_until(tables, last))
+    of_roles = roles.findings(tables, settings, raws["orders"].columns)
+    return _with_findings(tables, (*written_out, *of_roles))
+
+
+def _with_findings(tables: Tables, said: tuple[DataFinding, ...]) -> Tables:
+    """Tables with all that was found in them, warnings first."""
     moved = renumbering.renumbered(tables)
-    said = (
-        *written_out,
-        *roles.findings(tables, settings, raws["orders"].columns),
-        *renumbering.findings(moved),
-        *quality.findings(tables),
-    )
-    return replace(
-        tables,
-        findings=tuple(sorted(said, key=lambda finding: finding.severity != "warning")),
-        renumbered=moved,
-    )
+    found = (*said, *renumbering.findings(moved), *quality.findings(tables))
+    ordered = tuple(sorted(found, key=lambda finding: finding.severity != "warning"))
+    return replace(tables, findings=ordered, renumbered=moved)
 
 
 def _stage_orders(
