@@ -186,6 +186,11 @@ def two_drivers(rng, key, dose, onset):
     }
 
 
+def against_the_dose() -> Drawn:
+    """A book with a driver that moved by very different doses, whose clients leave all alike."""
+    return draw(clients=3000, excess=4.0, spread=1.2, follow="flat", drivers=two_drivers, seed=8)
+
+
 def explained(book: Drawn, *candidates: Candidate, left: tuple[Candidate, ...] = ()) -> Explained:
     """What would be explained had these candidates been taken."""
     parts = tuple(Explanation(c, None, c.term, 0.001, c.gain, c.lasting) for c in candidates)

@@ -144,14 +144,7 @@ def test_where_everyone_was_hit_there_is_no_placebo(all_hit: Case) -> None:
 
 
 def test_the_dose_is_refuted_where_all_were_hit_alike() -> None:
-    book = drawn_books.draw(
-        clients=3000,
-        excess=4.0,
-        spread=1.2,
-        follow="flat",
-        drivers=drawn_books.two_drivers,
-        seed=8,
-    )
+    book = drawn_books.against_the_dose()
     case = drawn_books.case(book, book.candidate("cause"))
     assert CHECKS["dose_response"](case).outcome == "fail"
 

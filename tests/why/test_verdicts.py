@@ -59,14 +59,7 @@ def test_the_timing_of_leavers_says_nothing_where_their_whole_segment_surely_lef
 
 
 def test_a_dose_that_departures_do_not_follow_cannot_be_told() -> None:
-    book = drawn_books.draw(
-        clients=3000,
-        excess=4.0,
-        spread=1.2,
-        follow="flat",
-        drivers=drawn_books.two_drivers,
-        seed=8,
-    )
+    book = drawn_books.against_the_dose()
     assert verdict(drawn_books.case(book, book.candidate("cause")), ()) == "cannot_tell"
 
 

@@ -18,14 +18,7 @@ def said_of(driver: str, answer: Answer) -> str:
 @pytest.fixture(scope="module")
 def against_the_dose() -> drawn_books.Drawn:
     """A driver moved by very different doses, and all whom it hit leave alike."""
-    return drawn_books.draw(
-        clients=3000,
-        excess=4.0,
-        spread=1.2,
-        follow="flat",
-        drivers=drawn_books.two_drivers,
-        seed=8,
-    )
+    return drawn_books.against_the_dose()
 
 
 def test_a_rise_that_goes_against_a_driver_s_dose_is_unexplained(
