@@ -273,7 +273,9 @@ def _definition_text(name: str) -> Text:
 
 def _with_advice(issue: Issue, settings: Settings) -> Issue:
     path = Path(settings.report.remedies) if settings.report.remedies else None
-    family, advice = catalogue.recommend(issue.driver, issue.direction, path, kind=issue.kind)
+    family, advice = catalogue.recommend(
+        issue.driver, issue.direction, path, kind=issue.kind, over=issue.outlasted
+    )
     return replace(issue, driver_family=family, recommendation=advice)
 
 

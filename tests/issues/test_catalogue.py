@@ -63,3 +63,10 @@ def test_a_wrong_catalogue_says_what_is_wrong(tmp_path, text, said):
     path.write_text(text)
     with pytest.raises(ConfigError, match=said):
         recommend("portal", "more", path)
+
+
+def test_what_is_over_is_not_to_be_put_back():
+    family, advice = recommend("reformulation", "more", over=True)
+    assert family == recommend("reformulation", "more")[0]
+    assert advice == load()["over"].actions
+    assert not any("back to what it was" in text for text in advice)

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from churnlens.errors import ConfigError, did_you_mean
 
-GENERAL, UNEXPLAINED, MIX = "general", "unexplained", "mix"
+GENERAL, UNEXPLAINED, MIX, OVER = "general", "unexplained", "mix", "over"
 _KEYS = ("keywords", "more", "less", "actions")
 
 
@@ -38,6 +38,7 @@ def recommend(
     path: Path | None = None,
     *,
     kind: str = "shift",
+    over: bool = False,
 ) -> tuple[str, tuple[str, ...]]:
     """Return the family of a driver and the remedies that fit it.
 
@@ -51,6 +52,8 @@ def recommend(
         A catalogue of the user's own; None: the packaged one.
     kind
         The issue's kind: one of the four of the contract; it decides where `driver` is None.
+    over
+        Whether the driver is back to what it was, and only its effect has stayed.
 
     Raises
     ------
@@ -59,6 +62,8 @@ def recommend(
     """
     families = load(path)
     family = families.get(_family_name(driver, kind, families)) or families[GENERAL]
+    if over:  # there is nothing to put back
+        return family.name, (families.get(OVER) or load()[OVER]).advice(None)
     return family.name, family.advice(direction) or families[GENERAL].advice(None)
 
 

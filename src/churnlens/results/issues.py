@@ -190,6 +190,13 @@ class Issue:
             return False
         return (self.p_value or 0.0) > (LIKELY_CHANCE if self.found_again else SURE_RISE)
 
+    @property
+    def outlasted(self) -> bool:
+        """Whether departures went on, or still do, after the driver's change had passed."""
+        if self.driver_until is None:
+            return False
+        return self.until is None or self.until.date > self.driver_until.date
+
 
 @dataclass(frozen=True)
 class RuledOut:

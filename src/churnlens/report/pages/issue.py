@@ -170,7 +170,7 @@ def _why_more(issue: Issue, language: Language) -> list[str]:
         lag = round(issue.lag_periods)
         text = _LAG if lag > 1 else _ONE_LATER if lag else _AT_ONCE
         found.append(language.say(text[language.period], n=lag))
-    if _outlasted(issue):
+    if issue.outlasted:
         found.append(language.say(_WENT_ON))
     if issue.rivals:
         rivals = language.listed([language.driver(name) for name in issue.rivals])
@@ -277,16 +277,6 @@ def _driver_title(issue: Issue, name: str, language: Language) -> str:
 def _back(issue: Issue) -> DateEstimate | None:
     """Last period of the driver's change; reviews of before told of the departures' end only."""
     return issue.driver_until or issue.until
-
-
-def _outlasted(issue: Issue) -> bool:
-    """Say whether departures went on well after the driver's change had passed."""
-    if issue.driver_until is None:
-        return False
-    lag = round(issue.lag_periods or 0)
-    after = [p for p in issue.series if p.period > issue.driver_until.date]
-    left = [p for p in after if issue.until is None or p.period <= issue.until.date]
-    return len(left) > lag
 
 
 def _lead_lag_title(issue: Issue) -> Text:
