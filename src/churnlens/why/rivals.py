@@ -22,9 +22,14 @@ from churnlens.why.selection import KEEP, Explained, at_once, together
 Array = npt.NDArray[Any]
 
 SAME_DOSE_P = 0.02  # doses correlated so surely are one dose measured twice
+# Log-likelihood by which one dose must then explain more than the other to be another dose after
+# all: two noisy records of one dose differ by chance by more than two doses need to be told apart.
+ANOTHER_DOSE = 2 * CLEARLY
 LIVED = 2  # periods since both began to change, before which a dose says nothing
 FEWEST_DOSES = 10  # clients
-CHANNEL_P = 0.05  # the like where one is an event that a measured trouble may bring about
+# The like where one is an event that a measured trouble may bring about. It is to be expected then,
+# and counts of rare events tell little: a stricter level would miss it more often than it errs.
+CHANNEL_P = 0.1
 
 Relation = Literal["weaker", "stronger", "channel", "upstream", "inseparable"]
 
@@ -62,7 +67,7 @@ def _standing_of(baseline: Baseline, taken: Candidate, other: Candidate) -> Rela
     """Relation of the other to the taken one; one that explains far less is weaker in any case."""
     moved_together = at_once(baseline, taken, other)
     relation = _relation(baseline, taken, other) if moved_together else _by_date(taken, other)
-    far = other.flat_gain < taken.gain - max(2 * CLEARLY, 0.5 * taken.gain)
+    far = other.gain < taken.gain - max(2 * CLEARLY, 0.5 * taken.gain)
     return "weaker" if far and relation in ("inseparable", "stronger") else relation
 
 
@@ -79,11 +84,11 @@ def _relation(baseline: Baseline, taken: Candidate, other: Candidate) -> Relatio
         return "channel"
     if p < CHANNEL_P and _may_follow(taken, other):
         return "upstream"
-    if p < SAME_DOSE_P:
+    more = (taken.dose_gain - taken.price) - (other.dose_gain - other.price)
+    if p < SAME_DOSE_P and abs(more) < ANOTHER_DOSE:
         return "inseparable"
     # An event tells better who minded than a measure tells who was hit; that it explains more does
     # not make it the source where it may be the way in which the measure works.
-    more = (taken.dose_gain - taken.price) - (other.dose_gain - other.price)
     if more >= _needed(taken):
         return "inseparable" if _may_follow(taken, other) else "weaker"
     if -more >= _needed(other):
