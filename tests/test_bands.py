@@ -49,6 +49,23 @@ def test_neighbours_are_joined_to_one_that_is_found_again():
                 assert bands.belong(names, [bands.joined(names[low:high])]).tolist() == wanted
 
 
+@pytest.mark.parametrize(
+    ("a", "b", "name"),
+    [
+        ("20 to 50", "up to 20", "up to 50"),
+        ("up to 20", "20 to 50", "up to 50"),
+        ("50 to 250", "above 250", "above 50"),
+        ("10 to 20", "20 to 50", "10 to 50"),
+        ("up to 20", "50 to 250", None),
+        ("up to 20", "above 20", None),
+        ("up to 20", "up to 20", None),
+        ("north", "up to 20", None),
+    ],
+)
+def test_two_bands_that_touch_have_a_name_together(a, b, name):
+    assert bands.neighbours(a, b) == name
+
+
 def test_a_segment_is_found_again_though_the_cuts_moved():
     now = bands.names([12.0, 24, 55, 240])
     assert bands.belong(now, ["20 to 50"]).tolist() == [False, False, True, False, False]

@@ -77,6 +77,21 @@ def joined(bands: Sequence[str]) -> str:
     return f"above {_plain(low)}" if np.isinf(high) else f"{_plain(low)} to {_plain(high)}"
 
 
+def neighbours(a: str, b: str) -> str | None:
+    """Return the name of two bands taken together.
+
+    None where they do not touch, are no bands, or hold every number between them.
+    """
+    ends = {band: span for band in (a, b) if (span := limits(band)) is not None}
+    if len(ends) < 2:
+        return None
+    low, high = sorted(ends, key=lambda band: ends[band])
+    touch = ends[low][1] == ends[high][0]
+    return (
+        joined([low, high]) if touch and np.isfinite([ends[low][0], ends[high][1]]).any() else None
+    )
+
+
 def belong(values: Sequence[str], wanted: Sequence[str]) -> Array:
     """Return which of an attribute's values a segment's values mean, bool[values].
 

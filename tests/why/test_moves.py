@@ -4,6 +4,7 @@ import drawn_books
 import numpy as np
 import pytest
 
+from churnlens import bands
 from churnlens.which.segments import Attribute
 from churnlens.why.dating import date_shift
 from churnlens.why.moves import find_moves, readable
@@ -101,6 +102,18 @@ def test_one_change_in_three_values_of_an_attribute_is_one_move() -> None:
     reps = Attribute("rep", rep, tuple(f"r{k:02}" for k in range(12)))
     (move,) = find_moves(exposure, book.baseline, readable(book.baseline), (reps,), season=True)
     assert move.segment == {"rep": ("r00", "r01", "r02")}
+    assert abs(move.start - drawn_books.START) <= 1
+
+
+def test_a_change_that_ends_within_a_band_of_a_number_is_one_move() -> None:
+    """Of the band in which it ends a part had it, so that band seems to have had less of it."""
+    rng = np.random.default_rng(4)
+    number = rng.integers(0, 50, 1500)
+    moved = drawn_books.shifted(rng, number < 13, np.ones(1500), size=1.5)
+    cuts = [10.0, 20.0, 30.0, 40.0]
+    bands_of = Attribute("sites", np.searchsorted(cuts, number), tuple(bands.names(cuts)), True)
+    (move,) = _found(moved, bands_of)
+    assert move.segment == {"sites": ("up to 20",)}
     assert abs(move.start - drawn_books.START) <= 1
 
 

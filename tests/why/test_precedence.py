@@ -8,7 +8,7 @@ import pytest
 
 from churnlens.why.candidates import candidate
 from churnlens.why.lead_lag import LeadLag
-from churnlens.why.precedence import head_start, late_start, only_answers
+from churnlens.why.precedence import head_start, late_start, only_answers, untimely
 
 AFTER, BEFORE_AS_WELL = (LeadLag((), before, z, 1.0, 9.0) for before, z in ((0.0, 0.0), (0.3, 4.0)))
 NOTHING = np.ones((1, 1), np.float32)
@@ -32,10 +32,12 @@ def test_a_change_that_comes_after_the_rise_is_told(months: int) -> None:
     )
     answer = candidate(late, book.baseline, book.attributes)
     assert head_start(book.baseline, answer, NOTHING) > 3
+    assert untimely(book.baseline, answer)
 
 
 def test_what_follows_a_change_at_once_is_not_late(hit: drawn_books.Drawn) -> None:
     assert late_start(hit.baseline, hit.candidate("cause"), NOTHING) < 0
+    assert not untimely(hit.baseline, hit.candidate("cause"))
 
 
 def test_a_rise_long_after_a_change_is_told() -> None:

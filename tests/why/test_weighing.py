@@ -1,6 +1,7 @@
 """What becomes of a driver that explains a rise and is then found not to be its cause."""
 
 import drawn_books
+import numpy as np
 import pytest
 
 from churnlens.config import Settings
@@ -37,6 +38,37 @@ def test_where_the_scan_does_not_find_the_rise_the_driver_s_move_is_told(
     monkeypatch.setattr("churnlens.why.selection.SCAN_ALPHA", 0.0)
     (issue,) = answered(against_the_dose).issues
     assert (issue.kind, issue.driver, issue.verdict) == ("shift", "cause", "cannot_tell")
+
+
+@pytest.fixture(scope="module")
+def answered_with_discounts() -> drawn_books.Drawn:
+    """The firm answers a cause, four months on, with discounts for all, and more for leavers."""
+
+    def drivers(rng, key, dose, onset):
+        t = np.arange(drawn_books.MONTHS)
+        given = np.where(key, dose + 0.5 * (onset >= 0), 0)
+        answer = given[:, None] * (t >= drawn_books.START + 4)
+        return {
+            "cause": drawn_books.shifted(rng, key, dose, noise=2.0),
+            "discount": drawn_books.measure(rng, len(dose), noise=0.2) + 2 * answer,
+        }
+
+    return drawn_books.draw(clients=3000, excess=2.0, spread=0.9, drivers=drivers, seed=5)
+
+
+def test_what_moved_before_takes_the_place_of_what_answered(
+    answered_with_discounts: drawn_books.Drawn,
+) -> None:
+    book = answered_with_discounts
+    by_dose = [
+        book.candidate(d, start=drawn_books.START + lag).gain
+        for d, lag in (("cause", 0), ("discount", 4))
+    ]
+    assert by_dose[1] > by_dose[0]  # so that the answer is looked at first
+    found = answered(book)
+    (issue,) = found.issues
+    assert (issue.driver, issue.verdict, issue.rivals) == ("cause", "cause", ())
+    assert said_of("discount", found) == "bystander"
 
 
 @pytest.mark.parametrize(("alpha", "kinds"), [(0.0, []), (0.015, ["shift"])])

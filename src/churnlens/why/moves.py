@@ -18,12 +18,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from churnlens import bands
 from churnlens.panel.exposures import BEYOND, Exposure
 from churnlens.panel.periods import Calendar
 from churnlens.which.baseline import Baseline
 from churnlens.which.segments import Attribute, members, named
 from churnlens.why.dating import against_the_rest, common_course, date_shift, lead_over_a_line
 from churnlens.why.shifts import (
+    ALIKE,
     CLEARLY,
     Search,
     Shift,
@@ -39,7 +41,6 @@ Array = npt.NDArray[Any]
 LEAST_SCORE = 10.0  # log-likelihood gain, its price paid: a false move in 20,000 searches
 LEAST_SIZE = 0.15  # shift in standard deviations of the exposure between client-periods
 MOST_MOVES = 3
-ALIKE = 1.5  # times as large a move may be as another and be the same change
 MOST_TRIES = 5  # shifts looked at for that: some turn out to be too small, or to have no date
 MOST_STEPS = 12  # values that a change may have come to one by one
 LEAST_RECORDS = 10  # orders in a tail that are something to speak of
@@ -182,11 +183,13 @@ def find_moves(
     def together(a: Move, b: Move) -> Move | None:
         """Both as one change, dated anew over the values of the attribute in which they differ."""
         segment = _union(a.segment, b.segment)
-        if segment is None or not _alike(a, b):
+        # Where a change ends within a band of a number, part of its clients had it.
+        any_size = _neighbours(a.segment, b.segment)
+        if segment is None or not _alike(a, b, any_size):
             return None
         others = ~driver.inside(segment)
         joined = driver.dated(driver.recorded, segment, others, a.score + b.score)
-        return joined[0] if joined is not None and _alike(a, joined[0]) else None
+        return joined[0] if joined is not None and _alike(a, joined[0], any_size) else None
 
     return _joined(moves, together)
 
@@ -295,15 +298,27 @@ def _union(
     apart = [name for name in a if a[name] != b.get(name)]
     if a.keys() != b.keys() or len(apart) != 1:
         return None
-    return a | {apart[0]: tuple(sorted({*a[apart[0]], *b[apart[0]]}))}
+    name = apart[0]
+    band = _band_over(a[name], b[name])
+    return a | {name: tuple(sorted({*a[name], *b[name]})) if band is None else (band,)}
 
 
-def _alike(a: Move, b: Move) -> bool:
-    """Whether two moves are of one date, one end, one direction and about one size."""
+def _band_over(a: tuple[str, ...], b: tuple[str, ...]) -> str | None:
+    """The band that two neighbouring ones make; None where they are no such bands."""
+    return bands.neighbours(a[0], b[0]) if len(a) == len(b) == 1 else None
+
+
+def _neighbours(a: dict[str, tuple[str, ...]], b: dict[str, tuple[str, ...]]) -> bool:
+    return any(_band_over(values, b.get(name, ())) is not None for name, values in a.items())
+
+
+def _alike(a: Move, b: Move, any_size: bool) -> bool:
+    """Whether two moves are of one date, one end and one direction, and about one size."""
     sizes = sorted((abs(a.shift), abs(b.shift)))
     ends = a.end == b.end or (a.end is not None and b.end is not None and abs(a.end - b.end) <= 1)
     dates = a.low <= b.high and b.low <= a.high
-    return ends and dates and a.direction == b.direction and sizes[1] <= ALIKE * sizes[0]
+    size = any_size or sizes[1] <= ALIKE * sizes[0]
+    return ends and dates and a.direction == b.direction and size
 
 
 def _season(values: Array, cal: Any) -> Array:

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from churnlens.which.baseline import Baseline
 from churnlens.which.windows import LEVEL_PRIOR, gain_of
-from churnlens.why.candidates import LAGS, Candidate
+from churnlens.why.candidates import CLEARLY, LAGS, Candidate
 from churnlens.why.lead_lag import LeadLag, lead_lag
 
 Array = npt.NDArray[Any]
@@ -53,6 +53,13 @@ def late_start(baseline: Baseline, candidate: Candidate, risk: Array) -> float:
     late = starts >= candidate.move.start + baseline.panel.calendar.span(max(LAGS) + APART)
     before = gains[(starts >= candidate.move.low) & ~late].max(initial=0)
     return _most(gains[late]) - max(_of_change(candidate), float(before))
+
+
+def untimely(baseline: Baseline, candidate: Candidate) -> bool:
+    """Return whether departures clearly rose before a driver changed, or only long after."""
+    nothing_else = np.ones((1, 1), np.float32)
+    apart = (f(baseline, candidate, nothing_else) for f in (head_start, late_start))
+    return max(apart) >= CLEARLY
 
 
 def _rises(baseline: Baseline, candidate: Candidate, risk: Array) -> tuple[Array, Array]:

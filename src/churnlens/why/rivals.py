@@ -17,6 +17,7 @@ from scipy import special
 
 from churnlens.which.baseline import Baseline
 from churnlens.why.candidates import CLEARLY, Candidate
+from churnlens.why.precedence import untimely
 from churnlens.why.selection import KEEP, Explained, at_once, together
 
 Array = npt.NDArray[Any]
@@ -64,11 +65,17 @@ def _opposite(a: Candidate, b: Candidate) -> bool:
 
 
 def _standing_of(baseline: Baseline, taken: Candidate, other: Candidate) -> Relation:
-    """Relation of the other to the taken one; one that explains far less is weaker in any case."""
+    """Relation of the other to the taken one.
+
+    One that explains far less is weaker in any case; so is one that changed only after departures
+    had risen, or long before: it explains what it could not bring about.
+    """
     moved_together = at_once(baseline, taken, other)
     relation = _relation(baseline, taken, other) if moved_together else _by_date(taken, other)
+    if relation not in ("inseparable", "stronger"):
+        return relation
     far = other.gain < taken.gain - max(2 * CLEARLY, 0.5 * taken.gain)
-    return "weaker" if far and relation in ("inseparable", "stronger") else relation
+    return "weaker" if far or untimely(baseline, other) else relation
 
 
 def _by_date(taken: Candidate, other: Candidate) -> Relation:

@@ -95,10 +95,11 @@ def weigh(given: Given, candidates: tuple[Candidate, ...]) -> Weighed:
     """Return what explains the departures, without what turned out to be no cause.
 
     A driver that came after the rise or too long before it, or whose dose departures go against, is
-    not its cause: the rise is told as unexplained if the scan finds it by itself, else there is
-    only the driver's move to tell of. Where a driver's rise hangs on few clients, or something
-    slight would explain it away, and the scan does not find it either, there is none to tell.
-    Without these drivers all is weighed once more, unless another would then be named.
+    not its cause: another that had given way to it is, if it stands up to that itself; else the
+    rise is told as unexplained if the scan finds it by itself, or there is only the driver's move
+    to tell of. Where a driver's rise hangs on few clients, or something slight would explain it
+    away, and the scan does not find it either, there is none to tell. Without these drivers all is
+    weighed once more, unless a third would then be named.
     """
     first = _weigh(given, candidates)
     refuted = {k: why for k, c in first.cases.items() if (why := refutation(c)) is not None}
@@ -109,40 +110,92 @@ def weigh(given: Given, candidates: tuple[Candidate, ...]) -> Weighed:
     }
     if not refuted and not frail:
         return first
-    dropped = {k: first.cases[k].candidate for k in (*refuted, *frail)}
-    free, aside = _without(given.baseline, candidates, tuple(dropped.values()))
-    again = _weigh(given, free, aside)
-    because = {dropped[k].driver: why for k, why in (*refuted.items(), *frail.items())}
-    found = {k for k, c in dropped.items() if _found_by_scan(given, again, c)}
-    if found != refuted.keys() or not again.named <= first.named - because.keys():
-        return first
-    return replace(again, aside={**again.aside, **because})
+    because = {
+        first.cases[k].candidate.driver: why for k, why in (*refuted.items(), *frail.items())
+    }
+    wrong, weak = (tuple(first.cases[k].candidate for k in own) for own in (refuted, frail))
+    behind = _one_matter_with(given.baseline, candidates, wrong)
+    for spared in (behind, ()) if behind else ((),):
+        again = _without(given, candidates, wrong, weak, spared)
+        sound = _sound(again, spared)
+        told = [c for c in (*wrong, *weak) if _is_told(given, again, c, sound)]
+        others = again.named - {c.driver for c in sound}
+        if told == list(wrong) and others <= first.named - because.keys():
+            return replace(again, aside={**again.aside, **because})
+    return first
+
+
+def _one_matter_with(
+    baseline: Baseline, candidates: tuple[Candidate, ...], some: tuple[Candidate, ...]
+) -> tuple[Candidate, ...]:
+    """Changes of other drivers that had given way to some, being of one matter with them."""
+    drivers = {c.driver for c in some}
+    return tuple(
+        c
+        for c in candidates
+        if c.driver not in drivers and any(one_matter(baseline, c, d) for d in some)
+    )
 
 
 def _without(
-    baseline: Baseline, candidates: tuple[Candidate, ...], dropped: tuple[Candidate, ...]
-) -> tuple[tuple[Candidate, ...], tuple[Candidate, ...]]:
-    """Candidates that may still explain something, and those that are dropped or of one matter."""
-    aside = tuple(
-        c for c in candidates if any(c is d or one_matter(baseline, c, d) for d in dropped)
+    given: Given,
+    candidates: tuple[Candidate, ...],
+    wrong: tuple[Candidate, ...],
+    weak: tuple[Candidate, ...],
+    spared: tuple[Candidate, ...],
+) -> Weighed:
+    """Weigh all anew without some changes and, unless spared, those of one matter with them."""
+
+    def is_one_of(c: Candidate, some: tuple[Candidate, ...]) -> bool:
+        return any(c is s for s in some)
+
+    def is_out(c: Candidate) -> bool:
+        along = any(one_matter(given.baseline, c, d) for d in (*wrong, *weak))
+        return is_one_of(c, (*wrong, *weak)) or (along and not is_one_of(c, spared))
+
+    free = tuple(c for c in candidates if not is_out(c))
+    aside = tuple(c for c in candidates if is_out(c) and not is_one_of(c, wrong))
+    return _weigh(given, free, aside, wrong)
+
+
+def _sound(weighed: Weighed, spared: tuple[Candidate, ...]) -> tuple[Candidate, ...]:
+    """Those spared that explain a rise now, and stand up to what the others did not."""
+    return tuple(
+        c.candidate
+        for k, c in weighed.cases.items()
+        if c.candidate.driver in {s.driver for s in spared}
+        and refutation(c) is None
+        and frailty(weighed.evidence[k]) is None
     )
-    return tuple(c for c in candidates if not any(c is a for a in aside)), aside
 
 
-def _found_by_scan(given: Given, weighed: Weighed, candidate: Candidate) -> bool:
+def _is_told(
+    given: Given, weighed: Weighed, dropped: Candidate, sound: tuple[Candidate, ...]
+) -> bool:
+    """Whether the rise that a change would have explained is told without it."""
     windows = [p.window for p in weighed.explained.parts if p.window is not None]
     attributes = given.search.attributes
-    return any(in_place(given.baseline, candidate, w, attributes) for w in windows)
+    return any(one_matter(given.baseline, c, dropped) for c in sound) or any(
+        in_place(given.baseline, dropped, w, attributes) for w in windows
+    )
 
 
 def _weigh(
-    given: Given, candidates: tuple[Candidate, ...], aside: tuple[Candidate, ...] = ()
+    given: Given,
+    candidates: tuple[Candidate, ...],
+    aside: tuple[Candidate, ...] = (),
+    wrong: tuple[Candidate, ...] = (),
 ) -> Weighed:
-    """Select among candidates what explains the departures; those aside explain none."""
+    """Select among candidates what explains the departures.
+
+    Those aside explain none, but what is taken may not be told from them; those that are wrong may
+    be told from anything.
+    """
     baseline = given.baseline
     chosen = select(baseline, candidates, given.search, given.others)
     chosen = replace(chosen, left=(*chosen.left, *aside))
     explained, named = resolve(baseline, chosen)
+    explained = replace(explained, left=(*explained.left, *wrong))
     if named:
         import_ahead("sklearn.ensemble")  # for the second opinion on them
     explained, standing, unsure = _with_standing(baseline, explained, given.attributes)
