@@ -69,14 +69,11 @@ def test_who_got_most_is_no_pair_of_attributes_where_the_rest_moved_as_well(seed
     assert found.segment == {"size": ("key",)}
 
 
-@pytest.mark.parametrize("left_out", [8, 30])
-def test_all_but_one_value_is_no_segment_where_that_one_moved_as_well(left_out: int) -> None:
-    """A few who hardly moved may have done so by chance; more who moved somewhat less moved too."""
+def test_all_but_a_few_who_hardly_moved_are_no_segment() -> None:
     rng = np.random.default_rng(2)
     rep, size = rng.integers(1, 12, 1200), (rng.uniform(size=1200) < 0.2).astype(int)
-    rep[np.flatnonzero(size)[:left_out]] = 0
-    dose = np.where(size == 1, rng.normal(1, 0.05, 1200), 0.0)
-    dose[rep == 0] *= 0.1 if left_out < 10 else 0.75
+    rep[np.flatnonzero(size)[:8]] = 0
+    dose = np.where(size == 1, rng.normal(1, 0.05, 1200), 0.0) * np.where(rep == 0, 0.1, 1.0)
     values = 0.2 * rng.standard_normal((1200, MONTHS)) + dose[:, None] * (np.arange(MONTHS) >= 15)
     found = strongest(
         values.astype(np.float32), search_of(reps_and_sizes(rep, size), 1200, months())

@@ -25,7 +25,6 @@ from churnlens.which.baseline import Baseline
 from churnlens.which.segments import Attribute, members, named
 from churnlens.why.dating import against_the_rest, common_course, date_shift, lead_over_a_line
 from churnlens.why.shifts import (
-    ALIKE,
     CLEARLY,
     Search,
     Shift,
@@ -41,6 +40,7 @@ Array = npt.NDArray[Any]
 LEAST_SCORE = 10.0  # log-likelihood gain, its price paid: a false move in 20,000 searches
 LEAST_SIZE = 0.15  # shift in standard deviations of the exposure between client-periods
 MOST_MOVES = 3
+ALIKE = 1.5  # times as large a move may be as another and be the same change
 MOST_TRIES = 5  # shifts looked at for that: some turn out to be too small, or to have no date
 MOST_STEPS = 12  # values that a change may have come to one by one
 LEAST_RECORDS = 10  # orders in a tail that are something to speak of

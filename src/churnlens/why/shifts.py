@@ -43,7 +43,6 @@ LENGTHS = (3, 6, 12)
 SHORTEST = 3  # months a change that passes must last, and data needed after it
 ENOUGH = 2_000  # clients that the noise between clients is read from
 CLEARLY = 3.0  # log-likelihood by which a part must beat the segment it is a part of
-ALIKE = 1.5  # times as large a shift may be as another and be the same change
 RARE = 0.15  # part of the records that differ, up to which noise is that of counts: no median
 
 
@@ -304,23 +303,20 @@ def _best_values(
 
 
 def _apart(part: Array, whole: Array, choices: Array | float) -> Array:
-    """Whether a part shifted by much more than the rest, and by more than clients differ anyway.
+    """Whether clients differ in and out of a part by more than they do among themselves.
 
     Likelihood ratio of two means of the clients' differences in units of the noise (each cut)
     against one, the variance being their own; the log of the number of `choices` is paid. Clients
     get unequal doses, so of many values some always move more: who got most of it is no segment,
-    and neither are all but a few, or but those who got a little less. [..., 5, T] and [5, T] to
-    [..., T].
+    and neither are all but a few. [..., 5, T] and [5, T] to [..., T].
     """
     rest = whole - part
-    own, other = (s[..., 1, :] / np.maximum(s[..., 0, :], 1e-9) for s in (part, rest))
-    unlike = (ALIKE * other * np.sign(own) < np.abs(own)) & (rest[..., 2, :] >= LEAST_CLIENTS)
     between = sum(s[..., 3, :] ** 2 / np.maximum(s[..., 2, :], 1) for s in (part, rest))
     heads, lean, square = np.maximum(whole[2], 1), whole[3], whole[4]
     total = square - lean**2 / heads
     within = np.maximum(square - between, 1e-9)
     gain = heads / 2 * np.log(np.maximum(total / within, 1))
-    return np.asarray(unlike & (gain >= choices + CLEARLY))
+    return np.asarray((gain >= choices + CLEARLY) & (rest[..., 2, :] >= LEAST_CLIENTS))
 
 
 def _common(lean: Array, square: Array, heads: Array, least: float = LEAST_T) -> Array:
