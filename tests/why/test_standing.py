@@ -4,6 +4,7 @@ import drawn_books
 import numpy as np
 import pytest
 
+from churnlens.which.segments import Attribute
 from churnlens.why.standing import find_standing, usual_level
 from churnlens.why.within import among_alike
 
@@ -81,6 +82,30 @@ def test_a_trouble_that_only_some_have_is_said_of_them(seed: int) -> None:
 def test_a_trouble_that_all_have_is_said_of_all(seed: int) -> None:
     (standing,) = found_in(troubled(seed, 0.8, only_key=False))
     assert standing.segment == {}
+
+
+def minded_by_most(seed: int, rest: float) -> dict[str, tuple[str, ...]]:
+    """The segment said of a trouble that all classes mind but the smallest, a part `rest`."""
+    rng = np.random.default_rng(seed)
+    code = rng.choice(3, CLIENTS, p=[0.5, 0.5 - rest, rest])
+    level = rng.normal(0, 1, CLIENTS)
+
+    def drivers(rng, key, dose, onset):
+        noise = rng.standard_normal((CLIENTS, drawn_books.MONTHS))
+        return {"level": 2 + 0.5 * level[:, None] + 0.4 * noise}
+
+    rate = np.exp(0.5 * level * (code < 2))
+    book = drawn_books.draw(clients=CLIENTS, lasting_rate=rate, drivers=drivers, seed=seed)
+    classes = (Attribute("class", code, tuple("ABC")),)
+    nothing = np.ones_like(book.baseline.expected)
+    (standing,) = find_standing(book.baseline, nothing, classes, set()).causes
+    return standing.segment
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_all_but_a_few_are_no_segment(seed: int) -> None:
+    assert minded_by_most(seed, 0.05) == {}
+    assert minded_by_most(seed, 0.4) == {"class": ("A", "B")}
 
 
 @pytest.mark.parametrize("seed", range(5))

@@ -22,6 +22,7 @@ from churnlens.panel.exposures import Exposure
 from churnlens.panel.threads import over_chunks, over_rows
 from churnlens.which.baseline import Baseline
 from churnlens.which.segments import Attribute, Group, dense_sums, groups, members
+from churnlens.why.candidates import CLEARLY
 from churnlens.why.lead_lag import lead_lag
 from churnlens.why.model import Term
 from churnlens.why.within import LEFT_OUT, Within, among_alike, look_within
@@ -230,7 +231,9 @@ def _test(
         score = u**2 / (2 * (i + HELD_BACK)) - prices[group.order]
         score = np.where(i >= 4, score, -np.inf)
         s = int(score.argmax())
-        if best is None or score[s] > best[0]:
+        # Of near-equal segments the simplest: a part is told only where it is clearly better.
+        margin = CLEARLY if best is not None and group.order > best[1].order else 0.0
+        if best is None or score[s] > best[0] + margin:
             best = (float(score[s]), group, s, float(u[s]))
     if best is None or best[0] - np.log(max(drivers, 1)) < LEAST_SCORE:
         return None
