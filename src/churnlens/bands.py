@@ -86,10 +86,8 @@ def neighbours(a: str, b: str) -> str | None:
     if len(ends) < 2:
         return None
     low, high = sorted(ends, key=lambda band: ends[band])
-    touch = ends[low][1] == ends[high][0]
-    return (
-        joined([low, high]) if touch and np.isfinite([ends[low][0], ends[high][1]]).any() else None
-    )
+    everything = np.isinf([ends[low][0], ends[high][1]]).all()
+    return joined([low, high]) if ends[low][1] == ends[high][0] and not everything else None
 
 
 def belong(values: Sequence[str], wanted: Sequence[str]) -> Array:
