@@ -156,6 +156,27 @@ def test_one_client_under_two_ids(opened, twin):
     assert found(opened(orders=HEADER + lines(30, ["42", twin])))["two_ids"].count == 1
 
 
+@pytest.mark.parametrize(
+    "name", ["UNKNOWN", "n/a", "Cash customer", "walk-in", "XXXX", "?", "Test"]
+)
+def test_an_id_that_stands_for_nobody_is_said(opened, name):
+    told = found(opened(orders=HEADER + lines(30, ["42", name])))["stand_in_ids"]
+    assert (told.severity, told.count, told.text.values["ids"]) == ("warning", 22, 1)
+
+
+@pytest.mark.parametrize("name", ["0", "00", "99999"])
+def test_a_number_stands_for_nobody_only_where_very_many_lines_have_it(opened, name):
+    few = HEADER + lines(30, ["42", name])
+    assert "stand_in_ids" not in found(opened(orders=few))
+    others = "".join(f"c{k},2024-01-05,9\n" for k in range(60))
+    assert found(opened(orders=few + others))["stand_in_ids"].count == 22
+
+
+@pytest.mark.parametrize("name", ["Testa Ltd", "Cashmere & Co", "Guesthouse", "nano", "909"])
+def test_a_name_that_only_begins_like_it_is_a_client(opened, name):
+    assert "stand_in_ids" not in found(opened(orders=HEADER + lines(30, ["42", name])))
+
+
 @pytest.mark.parametrize("twin", ["KEY 1", " key 1", "00key 1"])
 def test_ids_written_otherwise_in_the_clients_table_lose_what_is_said_there(opened, twin):
     clients = f"client_id,size\n{twin},large\nb,small\n"

@@ -20,6 +20,14 @@ _BULK_QUANTILE = 0.95  # of what clients brought over the whole span
 _UNSEEN = "\u00a0\u200b\u200e\u200f\ufeff"  # blanks that no eye and no strip() sees
 _LARGE_BOOK = 600_000  # order lines; above, repeated lines are counted in a part of the clients
 _PART = 150_000  # order lines of that part, about
+# Ids that read as if nobody had noted who bought; the numbers only where very many lines have them.
+_NOBODY = (
+    r"^(unknown|unbekannt|inconnu|none|nil|nan|#?n[/.]?a\.?|undefined|missing|anonym(ous)?|guest"
+    r"|cash([-_]?(sales?|customer|client))?|walk-?in([-_]?(customer|client))?|dummy|test"
+    r"|misc(ellaneous)?|diverse|x{3,}|[-_.?]+)$"
+)
+_NO_NUMBER = r"^(0|9{4,})$"
+_VERY_MANY = 10  # times the lines of a client on average
 _LATE = 0.25  # share of the span at its end in which a first order may yet be followed by more
 
 
@@ -39,6 +47,7 @@ def findings(tables: Tables) -> tuple[DataFinding, ...]:
         *_bulk_buyers(tables),
         *_unknown_clients(tables),
         *_two_ids(tables),
+        *_stand_ins(tables),
         *_two_event_types(tables),
         *_attributes(tables),
         *_two_values(tables),
@@ -238,6 +247,27 @@ def _two_ids(tables: Tables) -> Iterator[DataFinding]:
         yield DataFinding("two_ids", "warning", text, count)
     yield from _unlike_ids(ids, "clients", tables.clients)
     yield from _unlike_ids(ids, "events", tables.events)
+
+
+def _stand_ins(tables: Tables) -> Iterator[DataFinding]:
+    """Look for ids that stand for whoever was not noted: many buyers that look like one client."""
+    lines = tables.orders.group_by("client_id").aggregate(lines=tables.orders.count())
+    plain = _plain_id(lines.client_id)
+    many = lines.lines > _VERY_MANY * lines.lines.mean().as_scalar()
+    nobody = lines.filter(plain.re_search(_NOBODY) | (plain.re_search(_NO_NUMBER) & many))
+    seen = _records(nobody.aggregate(ids=nobody.count(), rows=nobody.lines.sum()))[0]
+    if seen["ids"]:
+        text = Text(
+            "{ids} client ids read as if nobody had noted who bought (unknown, cash, guest, test, "
+            "0 or 9999, say): {rows} order lines ({share}). Many buyers under one id look like one "
+            "client; leave the id blank for them, so that their rows are set aside.",
+            {
+                "ids": seen["ids"],
+                "rows": seen["rows"],
+                "share": percent(seen["rows"], tables.rows["orders"].accepted),
+            },
+        )
+        yield DataFinding("stand_in_ids", "warning", text, seen["rows"])
 
 
 def _unlike_ids(ids: ibis.Table, name: str, table: ibis.Table | None) -> Iterator[DataFinding]:
