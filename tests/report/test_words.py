@@ -22,15 +22,30 @@ def test_words_are_as_strong_as_the_verdict_and_no_stronger(review: Review):
 
 
 def test_how_sure_falls_with_failed_checks_and_definitions(review: Review):
+    by_dose = (Evidence("dose_response", "pass", ""),)
     issue = dataclasses.replace(
-        review.issues[0], evidence=(), definitions_agreeing=DefinitionsAgreeing(3, 3)
+        review.issues[0], evidence=by_dose, definitions_agreeing=DefinitionsAgreeing(3, 3)
     )
     failed = (Evidence("peers", "fail", ""),)
     assert str(words.how_sure(issue)) == "Very sure"
-    assert str(words.how_sure(dataclasses.replace(issue, evidence=failed))) == "Sure"
-    assert str(words.how_sure(dataclasses.replace(issue, evidence=failed * 2))) == "Fairly sure"
+    for evidence, said in ((failed, "Sure"), (failed * 2, "Fairly sure")):
+        assert str(words.how_sure(dataclasses.replace(issue, evidence=by_dose + evidence))) == said
     weak = dataclasses.replace(issue, verdict="cannot_tell", p_value=0.2)
     assert str(words.how_sure(weak)) == "A hint"
+
+
+@pytest.mark.parametrize("outcome", ["skip", "fail"])
+def test_nothing_is_very_sure_where_those_who_got_more_of_it_did_not_show_it(
+    review: Review, outcome: str
+):
+    untold = (Evidence("dose_response", outcome, ""),)
+    issue = dataclasses.replace(
+        review.issues[0], evidence=untold, definitions_agreeing=DefinitionsAgreeing(3, 3)
+    )
+    assert str(words.how_sure(issue)) == "Sure"
+    assert str(words.grounds(issue)[-2]) == (
+        "Whether clients who got more of it left more cannot be seen."
+    )
 
 
 def test_a_cause_to_which_no_departure_may_be_due_is_at_most_fairly_sure(review: Review):

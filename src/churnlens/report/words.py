@@ -124,6 +124,7 @@ _HINT = Text("A hint")
 
 _CHECKS_PASSED = Text("{passed} of the {asked} checks that could be made passed.")
 _ALL_PASSED = Text("All {asked} checks that could be made passed.")
+_NO_DOSE = Text("Whether clients who got more of it left more cannot be seen.")
 _NO_CHANGE = Text("It was so all along: nobody saw it change.")
 _HOLDS = Text("Holds in {agree} of {of} ways to define leaving.")
 _RARE = Text(
@@ -203,21 +204,24 @@ def measured(issue: Issue) -> Text:
 def how_sure(issue: Issue) -> Text:
     """Grade an issue by its verdict, its checks and the definitions in which it holds.
 
-    `Very sure` is a cause that failed no check and holds under every definition of leaving;
-    one failed check or one definition against makes it `Sure`, more makes it `Fairly sure`. So does
-    a change of the whole book by whose dose nobody can be told apart, as there is but the time
-    before, a driver that costs clients all along, as nobody saw it change, and one to which no
-    departure at all may be due, by the interval. A rise without a cause is a hint where chance may
-    have made it.
+    `Very sure` is a cause that failed no check, holds under every definition of leaving, and cost
+    more of the clients who got more of it; one of these against makes it `Sure`, more makes it
+    `Fairly sure`. So does a change of the whole book by whose dose nobody can be told apart, as
+    there is but the time before, a driver that costs clients all along, as nobody saw it change,
+    and one to which no departure at all may be due, by the interval. A rise without a cause is a
+    hint where chance may have made it.
     """
     if issue.kind == "mix":
         return _MIX_SURE
     if issue.verdict != "cause":
         return _HINT if issue.hint else _NOT_SURE
-    told_apart = issue.segment or _passed(issue, "dose_response")
+    by_dose = _passed(issue, "dose_response")
+    told_apart = issue.segment or by_dose
     if issue.kind == "standing" or not told_apart or issue.departures.attributable.low <= 0:
         return _FAIRLY_SURE
-    against = _count(issue.evidence, "fail")
+    others = tuple(e for e in issue.evidence if e.check != "dose_response")
+    # What only moved where and when more left looks like a cause in all but the dose.
+    against = _count(others, "fail") + (not by_dose)
     against += issue.definitions_agreeing.of - issue.definitions_agreeing.agree
     return (_VERY_SURE, _SURE)[against] if against < 2 else _FAIRLY_SURE
 
@@ -231,6 +235,8 @@ def grounds(issue: Issue) -> tuple[Text, ...]:
         said.append(fill(text, passed=passed, asked=passed + failed))
     if issue.kind == "standing":
         said.append(_NO_CHANGE)
+    elif issue.verdict == "cause" and not _passed(issue, "dose_response"):
+        said.append(_NO_DOSE)
     agreeing = issue.definitions_agreeing
     if agreeing.of:
         said.append(fill(_HOLDS, agree=agreeing.agree, of=agreeing.of))
