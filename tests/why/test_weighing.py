@@ -40,6 +40,23 @@ def test_where_the_scan_does_not_find_the_rise_the_driver_s_move_is_told(
     assert (issue.kind, issue.driver, issue.verdict) == ("shift", "cause", "cannot_tell")
 
 
+def test_of_two_whose_doses_departures_go_against_neither_takes_the_other_s_place() -> None:
+    def drivers(rng, key, dose, onset):
+        other = rng.permutation(dose)
+        return {
+            "one": drawn_books.shifted(rng, key, dose),
+            "two": drawn_books.shifted(rng, key, other),
+        }
+
+    book = drawn_books.draw(
+        clients=3000, excess=4.0, spread=1.2, follow="flat", drivers=drivers, seed=8
+    )
+    found = answered(book)
+    (issue,) = found.issues
+    assert (issue.kind, issue.driver, issue.segment) == ("unexplained", None, drawn_books.KEY)
+    assert {said_of("one", found), said_of("two", found)} == {"bystander"}
+
+
 @pytest.fixture(scope="module")
 def answered_with_discounts() -> drawn_books.Drawn:
     """The firm answers a cause, four months on, with discounts for all, and more for leavers."""
