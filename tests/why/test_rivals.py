@@ -117,21 +117,6 @@ def test_what_is_upstream_takes_the_place_of_its_channel(complaints: drawn_books
     assert [(r.candidate.driver, r.relation) for r in named[0].rivals] == [("complaint", "channel")]
 
 
-def test_doses_that_go_together_are_two_where_departures_clearly_follow_one() -> None:
-    def drivers(rng, key, dose, onset):
-        other = 0.35 * dose + 0.65 * rng.gamma(2.8, 1 / 2.8, len(dose))
-        return {
-            "cause": drawn_books.shifted(rng, key, dose),
-            "akin": drawn_books.shifted(rng, key, other),
-        }
-
-    book = drawn_books.draw(drivers=drivers, seed=4, **MORE)
-    cause, akin = book.candidate("cause"), book.candidate("akin")
-    assert same_dose_p(book.baseline, cause, akin) < 0.02
-    assert relation(book, "cause", "akin") == "weaker"
-    assert relation(book, "akin", "cause") == "stronger"
-
-
 def test_what_another_explains_by_its_dose_counts_for_it() -> None:
     def drivers(rng, key, dose, onset):
         return {name: drawn_books.shifted(rng, key, dose) for name in ("one", "two")}

@@ -23,9 +23,6 @@ from churnlens.why.selection import KEEP, Explained, at_once, together
 Array = npt.NDArray[Any]
 
 SAME_DOSE_P = 0.02  # doses correlated so surely are one dose measured twice
-# Log-likelihood by which one dose must then explain more than the other to be another dose after
-# all: two noisy records of one dose differ by chance by more than two doses need to be told apart.
-ANOTHER_DOSE = 2 * CLEARLY
 LIVED = 2  # periods since both began to change, before which a dose says nothing
 FEWEST_DOSES = 10  # clients
 # The like where one is an event that a measured trouble may bring about. It is to be expected then,
@@ -91,11 +88,11 @@ def _relation(baseline: Baseline, taken: Candidate, other: Candidate) -> Relatio
         return "channel"
     if p < CHANNEL_P and _may_follow(taken, other):
         return "upstream"
-    more = (taken.dose_gain - taken.price) - (other.dose_gain - other.price)
-    if p < SAME_DOSE_P and abs(more) < ANOTHER_DOSE:
+    if p < SAME_DOSE_P:
         return "inseparable"
     # An event tells better who minded than a measure tells who was hit; that it explains more does
     # not make it the source where it may be the way in which the measure works.
+    more = (taken.dose_gain - taken.price) - (other.dose_gain - other.price)
     if more >= _needed(taken):
         return "inseparable" if _may_follow(taken, other) else "weaker"
     if -more >= _needed(other):
