@@ -162,6 +162,7 @@ def test_one_client_under_two_ids(opened, twin):
 def test_an_id_that_stands_for_nobody_is_said(opened, name):
     told = found(opened(orders=HEADER + lines(30, ["42", name])))["stand_in_ids"]
     assert (told.severity, told.count, told.text.values["ids"]) == ("warning", 22, 1)
+    assert "say): 1 client id, with 22 order lines (50 %)." in str(told.text)
 
 
 @pytest.mark.parametrize("name", ["0", "00", "99999"])

@@ -258,9 +258,9 @@ def _stand_ins(tables: Tables) -> Iterator[DataFinding]:
     seen = _records(nobody.aggregate(ids=nobody.count(), rows=nobody.lines.sum()))[0]
     if seen["ids"]:
         text = Text(
-            "{ids} client ids read as if nobody had noted who bought (unknown, cash, guest, test, "
-            "0 or 9999, say): {rows} order lines ({share}). Many buyers under one id look like one "
-            "client; leave the id blank for them, so that their rows are set aside.",
+            "Written as if nobody had noted who bought (unknown, cash, guest, test, 0 or 9999, "
+            "say): {ids} client ids, with {rows} order lines ({share}). Many buyers under one id "
+            "look like one client; leave the id blank for them, so that their rows are set aside.",
             {
                 "ids": seen["ids"],
                 "rows": seen["rows"],
