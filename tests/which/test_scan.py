@@ -255,6 +255,15 @@ def test_the_search_is_whole_though_few_windows_are_looked_at(seed):
         assert max(found.score[draw_], 0.0) == pytest.approx(top, abs=1e-3)
 
 
+def test_a_segment_whose_estimated_departures_sum_to_below_nought_is_searched_in_silence():
+    """Found less what was due is an estimate of departures, and may come out below none."""
+    due = np.full((2, 1, 36), 1.0, np.float32)
+    seen = np.stack([np.full((1, 36), -0.1), np.where(np.arange(36) >= 24, 3.0, 1.0)[None]])
+    when = Times(3, 34, 36, 33, (3, 6, 12))
+    found = best(seen.astype(np.float32), due, when, np.ones(2), 2.0, np.zeros(1))
+    assert (found.segment[0], found.start[0]) == (1, 24)
+
+
 def test_what_clients_ordered_shows_a_rise_that_counts_leave_open(draw_blurred):
     """Onsets are blurred: counts are shrunk to what was usual, the orders themselves are not."""
 

@@ -141,7 +141,7 @@ def best(
     """
     o, e = _running(observed), _running(expected)
     o_all, e_all = o[..., -1:] + np.float32(LEVEL_PRIOR), e[..., -1:] + np.float32(LEVEL_PRIOR)
-    level = o_all / e_all
+    level = np.maximum(o_all, 0) / e_all  # what is observed is estimated, and may sum to below 0
     surplus = o - level * e
     found = Best.none(observed.shape[1])
     for length in (0, *when.lengths):
