@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -49,6 +50,7 @@ from churnlens.why.investigate import Answer
 from churnlens.why.names import behind
 
 LEAST_DEPARTURES = 20  # below this nothing can be said of when, which and why
+MOST_SILENT = 3  # groups named whose orders of the last weeks are lacking
 
 Plain = tuple[MixChange | Skipped, tuple[TierRow, ...] | Skipped, tuple[Association, ...] | Skipped]
 
@@ -311,6 +313,25 @@ _NO_DRIVER_TELLS = Text(
 )
 
 
+def _silent_ends(book: Book) -> Iterator[Skipped]:
+    """Who ordered far less in the last weeks all together; of a whole book nothing more is said."""
+    gaps = book.activity.last_gaps
+    whole = [g for g in gaps if g.attribute is None]
+    for gap in whole or gaps[:MOST_SILENT]:
+        named = {} if gap.attribute is None else {gap.attribute: [gap.value]}
+        text = Text(
+            "From {month} to the end only {part} of the usual orders came from {clients}, from all of"
+            " them at once. Was the business closed, or are orders not loaded yet? Nobody is counted"
+            " as gone for it; the next review will show who comes back.",
+            {
+                "month": {"type": "month", "value": book.calendar.starts[gap.since].isoformat()},
+                "part": {"type": "percent", "value": gap.part},
+                "clients": {"type": "clients", "value": named},
+            },
+        )
+        yield Skipped("last_gap", str(text), text)
+
+
 def _skipped(book: Book) -> tuple[Skipped, ...]:
     out = list(book.skipped)
     cal = book.calendar
@@ -320,6 +341,7 @@ def _skipped(book: Book) -> tuple[Skipped, ...]:
             "looks like a rise at the end may be the time of the year."
         )
         out.append(Skipped("no_season", str(text), text))
+    out.extend(_silent_ends(book))
     if not book.exposures:
         silent = ("constant_driver", "unrecorded_driver", "rare_driver")
         idle = any(s.code in silent for s in book.skipped)

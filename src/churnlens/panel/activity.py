@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from churnlens.panel.last_gap import LastGap, last_gaps
 from churnlens.panel.periods import Baskets, Calendar, ClientPeriods
 from churnlens.panel.shocks import ordering_part, sums_by_value
 from churnlens.panel.threads import over_rows
@@ -34,7 +35,8 @@ class Activity:
     (quasi-Poisson), float32[n]; 1 is a Poisson buyer, below 1 a regular one. `first` and `last`
     are the periods of the first and the last order; `days` is the number of order days;
     `closing` is the period from which a given closing makes leaving impossible (T: there is none).
-    `baskets` are the clients' orders by category; None where no category is recorded.
+    `baskets` are the clients' orders by category; None where no category is recorded. `last_gaps`
+    are the groups of clients whose silence at the end says nothing.
     """
 
     calendar: Calendar
@@ -48,6 +50,7 @@ class Activity:
     days: Array
     closing: Array
     baskets: Baskets | None = None
+    last_gaps: tuple[LastGap, ...] = ()
 
     @cached_property
     def missed(self) -> tuple[Array, Array]:
@@ -89,6 +92,9 @@ def measure(data: ClientPeriods, attributes: pd.DataFrame, closed: Array) -> Act
     )
     season, covered = _expected(data.orders, active, cal, attributes)
     exposure = season * covered * (np.arange(len(cal.starts)) >= first[:, None])
+    due = _own_rate(data.orders, exposure * active) * exposure
+    part, gaps = last_gaps(data.orders, due, cal, attributes)
+    exposure = exposure * part
     scatter = _order_scatter(data.clients)
     exposure = exposure * own_season(data.orders, exposure * active, scatter, cal)
     mean_day = data.clients["mean_day"].to_numpy(dtype=float)
@@ -108,6 +114,7 @@ def measure(data: ClientPeriods, attributes: pd.DataFrame, closed: Array) -> Act
         # A silence that begins within three months of the closing belongs to the closing.
         closing=np.where(closed < len(cal.starts), np.maximum(closed - cal.span(3), 0), closed),
         baskets=data.baskets,
+        last_gaps=gaps,
     )
 
 

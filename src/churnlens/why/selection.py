@@ -279,9 +279,10 @@ def _open_window(
     taken: list[Candidate],
     window: Window | None,
 ) -> Window | None:
-    """A rise that the scan found, if it is sure, new, and seen under half of those that could.
+    """A rise that the scan found, if it is sure, new, and seen by at least half of those that could.
 
-    `others` are the other definitions of leaving.
+    `others` are the other definitions of leaving. Where none of them could see it (silence in the
+    last weeks), it is not said either: a rise in one way of counting alone is that way's own.
     """
     if window is None or window.p_value > SCAN_ALPHA:
         return None
@@ -289,7 +290,8 @@ def _open_window(
         return None  # what a driver's dose leaves over in its own segment is the same matter
     term = _window_term(baseline, scan, window)
     able = able_to_see(term, float(fit(baseline, (term,)).excess[0]), others)
-    return None if 2 * agreeing(term, able) < len(able) else window
+    told = 2 * agreeing(term, able) >= max(len(able), 1)
+    return window if told or not others else None
 
 
 def _window_term(baseline: Baseline, scan: Scan, window: Window) -> Term:
