@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
 
 import typer
 
+from churnlens import plugins
 from churnlens.errors import ChurnlensError, ConfigError, first_line, without_password
 
 if TYPE_CHECKING:
@@ -235,6 +236,8 @@ def render(
     saved = results.read_review(review)
     settings = _overridden(_loaded(config), lang=lang)
     target = out or review.parent / output.REPORT
+    if target.resolve() == review.resolve():
+        raise ConfigError(f"--out {out} is the review itself: name another file for the report.")
     output.write_file(target, _html(saved, settings))
     print(f"Report: {target}")
 
@@ -319,6 +322,7 @@ def _loaded(config: Path | None) -> Settings:
     if config is None:
         return Settings()
     settings = load(config)
+    plugins.look_in(config.parent)
     return _overridden(
         settings,
         report=_anchored(settings.report, config.parent),
@@ -372,7 +376,7 @@ def _answer(interrupted: threading.Event) -> int:
         if os.environ.get(DEBUG):
             raise
         if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-            return _say(f"{error.strerror}; nothing was written.", 1)
+            return _say(f"{error.strerror}: what could not be written whole was not written.", 1)
         first = first_line(error)
         return _say(
             f"something went wrong in churnlens itself ({type(error).__name__}: {first}). "

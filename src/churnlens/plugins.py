@@ -13,10 +13,17 @@ from typing import Any
 from churnlens.errors import ChurnlensError, ConfigError
 
 
+def look_in(folder: Path) -> None:
+    """Search a folder for modules as well, after all that is installed."""
+    place = str(folder.resolve())
+    if place not in sys.path:
+        sys.path.append(place)
+
+
 def load_plugin(name: str, kind: str) -> Any:
     """Return the object that `name` ("my_module:name") points at.
 
-    The working directory is searched too, so that a module beside the config is found.
+    The working directory is searched too; so is the config's folder where the command read one.
 
     Raises
     ------
@@ -26,11 +33,16 @@ def load_plugin(name: str, kind: str) -> Any:
     module, _, attribute = name.partition(":")
     if not attribute:
         raise ConfigError(f"{kind} '{name}' is not of the form 'my_module:name'.")
-    here = str(Path.cwd())
-    if here not in sys.path:
-        sys.path.append(here)
+    look_in(Path.cwd())
     try:
         return getattr(importlib.import_module(module), attribute)
+    except ModuleNotFoundError as error:
+        if error.name != module.partition(".")[0]:
+            raise ConfigError(f"{kind} '{name}' cannot be loaded: {error}.") from error
+        raise ConfigError(
+            f"{kind} '{name}' cannot be loaded: there is no module '{error.name}'. Put "
+            f"{error.name}.py beside churnlens.toml or into {Path.cwd()}, or install it."
+        ) from error
     except (Exception, SystemExit) as error:  # whatever stands in the module is run
         raise ConfigError(f"{kind} '{name}' cannot be loaded: {error}.") from error
 

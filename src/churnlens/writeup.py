@@ -320,9 +320,9 @@ def _silent_ends(book: Book) -> Iterator[Skipped]:
     for gap in whole or gaps[:MOST_SILENT]:
         named = {} if gap.attribute is None else {gap.attribute: [gap.value]}
         text = Text(
-            "From {month} to the end only {part} of the usual orders came from {clients}, from all of"
-            " them at once. Was the business closed, or are orders not loaded yet? Nobody is counted"
-            " as gone for it; the next review will show who comes back.",
+            "From {month} to the end only {part} of the usual orders came from {clients}, from all"
+            " of them at once. Was the business closed, or are orders not loaded yet? Nobody is"
+            " counted as gone for it; the next review will show who comes back.",
             {
                 "month": {"type": "month", "value": book.calendar.starts[gap.since].isoformat()},
                 "part": {"type": "percent", "value": gap.part},

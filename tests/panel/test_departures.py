@@ -277,3 +277,37 @@ def test_a_market_that_shrinks_by_a_third_is_no_wave_of_departures():
     falls = np.where(np.arange(MONTHS) < 18, 1.0, 0.68)
     found = definition("cadence")(activity(order_days(rate * falls, seed=7, regular=2), MONTHS))
     assert (found.onset >= 0).mean() < 0.06
+
+
+def _consolidated(part: float, seed: int):
+    """Orders of 900 clients; from month 20 on a third of them order so much rarer, and larger."""
+    rate = np.full((900, MONTHS), 2.5)
+    rate[:300, 20:] *= part
+    orders = order_days(rate, seed=seed, regular=3)
+    larger = (orders["client"] < 300) & (orders["month"] >= 20)
+    return orders.assign(amount=orders["amount"] * np.where(larger, 1 / part, 1.0))
+
+
+@pytest.mark.parametrize("name", ["cadence", "volume"])
+@pytest.mark.parametrize("part", [0.25, 0.4])
+def test_who_orders_rarer_and_as_much_larger_has_not_left(name, part):
+    orders = _consolidated(part, seed=11)
+    act = activity(orders, MONTHS)
+    first = by_client(act, DEFINITIONS[name](act), 900)
+    gone = (first >= 17) & (first < MONTHS)
+    assert gone[:300].mean() <= gone[300:].mean() + 0.06
+
+
+def test_who_orders_rarer_and_no_larger_has_left_in_part():
+    orders = _consolidated(0.25, seed=12).assign(amount=50.0)
+    act = activity(orders, MONTHS)
+    first = by_client(act, DEFINITIONS["cadence"](act), 900)
+    assert ((first[:300] >= 18) & (first[:300] <= 22)).mean() >= 0.9
+
+
+def test_a_silence_that_was_made_up_for_ends_no_spell():
+    orders = _consolidated(0.25, seed=13)
+    larger = activity(orders, MONTHS)
+    as_before = activity(orders.assign(amount=50.0), MONTHS)
+    made_up, lost = (np.bincount(spells(a, 6.0)[0], minlength=900) for a in (larger, as_before))
+    assert made_up[:300].mean() - 1 < 0.6 * (lost[:300].mean() - 1)

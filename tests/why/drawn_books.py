@@ -92,7 +92,8 @@ def draw(
     spread
         Standard deviation of doses among those hit; their mean is 1.
     follow
-        "dose": departures follow each client's dose; "flat": all hit alike.
+        "dose": departures follow each client's dose; "flat": all hit alike; "half": half of them
+        have a dose of 2, the others none.
     lasting_rate
         Factor on the hazard of each client all along, float[n].
     drivers
@@ -102,7 +103,9 @@ def draw(
     t = np.arange(MONTHS)
     key = rng.random(clients) < 0.25
     dose = rng.gamma(1 / max(spread, 1e-3) ** 2, max(spread, 1e-3) ** 2, clients)
-    felt = np.where(key, dose if follow == "dose" else 1.0, 0.0)[:, None] * (t > START)
+    if follow == "half":
+        dose = 2.0 * (rng.random(clients) < 0.5)
+    felt = np.where(key, 1.0 if follow == "flat" else dose, 0.0)[:, None] * (t > START)
     usual = np.full((clients, MONTHS), base)
     factor = np.ones(clients) if lasting_rate is None else lasting_rate
     leaves = rng.random(usual.shape) < usual * factor[:, None] * (1 + excess * felt)

@@ -6,7 +6,8 @@ import drawn_books
 import numpy as np
 import pytest
 
-from churnlens.why.dose import WIDEST, change_dose
+from churnlens.panel.exposures import Exposure
+from churnlens.why.dose import WIDEST, change_dose, lived_through
 
 LATE = drawn_books.MONTHS - 1
 
@@ -106,3 +107,40 @@ def test_noise_that_grows_with_the_level_makes_no_doses_apart() -> None:
     raw = book.exposure("cause").values[book.key, drawn_books.START :]
     apart = np.nanmean(raw, axis=1).std() / candidate.move.shift
     assert candidate.dose[book.key, LATE].std() < 0.3 * apart
+
+
+def _hit_once(*, excess: float, seed: int) -> drawn_books.Drawn:
+    """Half of the key clients have an event once; who had it leaves more."""
+
+    def events(rng, key, dose, onset):
+        count = np.zeros((len(key), drawn_books.MONTHS), np.float32)
+        had = key & (dose > 0)
+        when = rng.integers(drawn_books.START, drawn_books.START + 5, len(key))
+        count[had, when[had]] = 1
+        return {"cut": Exposure("cut", "count", "events", count)}
+
+    return drawn_books.draw(clients=2400, excess=excess, follow="half", drivers=events, seed=seed)
+
+
+def test_an_event_that_happens_once_is_a_dose_for_those_who_had_it() -> None:
+    book = _hit_once(excess=3.0, seed=4)
+    cut = book.candidate("cut")
+    had = book.key & (book.dose > 0)
+    assert cut.dose[had, LATE].min() > 1
+    assert not cut.dose[book.key & ~had, LATE].any()
+    assert cut.dose_gain > cut.flat_gain
+    assert cut.level[book.key, LATE].std() < 0.2  # read as a level, all got about the same
+
+
+def test_an_event_is_no_dose_before_the_period_after_it() -> None:
+    book = _hit_once(excess=3.0, seed=4)
+    move, inside = book.candidate("cut").move, book.inside(drawn_books.KEY)
+    values = book.exposure("cut").values.copy()
+    values[:, 25:] = 0
+    before = lived_through(move, values, inside, 6)
+    client = int(np.flatnonzero(book.key)[0])
+    values[client, 25] = 1
+    after = lived_through(move, values, inside, 6)
+    np.testing.assert_array_equal(after[client, :26] > 0, before[client, :26] > 0)
+    assert (after[client, 26:32] > 0).all()
+    assert not after[client, 33:].any() or before[client, 33:].any()

@@ -18,6 +18,7 @@ from churnlens.panel.activity import Activity
 from churnlens.panel.btyd import BetaGeometricNBD, fit_bg_nbd
 from churnlens.panel.cumulative import cumulative
 from churnlens.panel.onsets import LEARN, LEAST_ORDERS
+from churnlens.panel.returns import not_made_up
 from churnlens.panel.spells import Departures, spells_after, yes_or_no
 from churnlens.results import Skipped, Text
 
@@ -37,6 +38,7 @@ def p_alive(activity: Activity) -> Departures | Skipped:
         text = Text("P(alive) cannot be fitted: no client ordered a second time.")
         return Skipped("no_repeat_orders", str(text), text)
     gone = _chance(_fitted(repeats, last, now), repeats, last, now) <= GONE
+    gone = not_made_up(activity, gone, _period_of_last_order(activity) + 1)
     client, begin, end = spells_after(activity, gone, activity.orders > 0)
     t = np.arange(gone.shape[1])
     count = cumulative(activity.orders)[client]

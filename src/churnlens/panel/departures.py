@@ -21,7 +21,7 @@ from churnlens.panel.alive import p_alive
 from churnlens.panel.baskets import basket
 from churnlens.panel.cumulative import cumulative
 from churnlens.panel.onsets import LEAST_ORDERS, onset_likelihood
-from churnlens.panel.returns import missed, silence_threshold
+from churnlens.panel.returns import missed, not_made_up, silence_threshold
 from churnlens.panel.spells import Departures, spells, unsound, yes_or_no
 from churnlens.plugins import load_function
 from churnlens.results import Skipped
@@ -62,9 +62,8 @@ def silence(activity: Activity) -> Departures:
     part = activity.rows(client)
     due, after = missed(part, begin)
     t = np.arange(due.shape[1])
-    return yes_or_no(
-        client, begin, end, (due >= limit) & (t < end[:, None]), np.maximum(after - 1, 0)
-    )
+    gone = not_made_up(part, due >= limit, after) & (t < end[:, None])
+    return yes_or_no(client, begin, end, gone, np.maximum(after - 1, 0))
 
 
 def volume(activity: Activity) -> Departures:

@@ -69,13 +69,19 @@ def exposures(
     Raises
     ------
     ConfigError
-        When a driver plugin cannot be loaded.
+        When a driver plugin cannot be loaded, has a name that is taken, or gives no numbers.
     """
     found = [Exposure(n, "mean", "orders", values) for n, values in data.measures.items()]
     for event in events:
         found += _event_exposures(event)
     for name in settings.plugins.drivers:
-        found.append(Exposure(name.partition(":")[2], "mean", "orders", _own(name, data, events)))
+        driver = name.partition(":")[2]
+        if driver in {e.driver for e in found}:
+            raise ConfigError(
+                f"driver '{name}' has the name of a driver that there is already: two of one name "
+                "cannot be told apart. Name the function otherwise."
+            )
+        found.append(Exposure(driver, "mean", "orders", _own(name, data, events)))
     roles = settings.drivers
     kept = [replace(e, role=roles.get(e.driver, "candidate")) for e in found]
     return tuple(e for e in kept if e.role in ("candidate", "negative_control"))
@@ -89,6 +95,10 @@ def _own(name: str, data: ClientPeriods, events: tuple[EventCounts, ...]) -> Arr
         raise ConfigError(
             f"driver '{name}' must give an array of numbers, one a client and period: "
             f"{' × '.join(map(str, data.orders.shape))} here."
+        )
+    if np.isinf(values).any():
+        raise ConfigError(
+            f"driver '{name}' gives infinite values; NaN is for what was not recorded."
         )
     return values
 

@@ -118,4 +118,4 @@ def _left_over(placed: Array, expected: Array) -> Array:
     low = (placed[0] < GAP * due) & (due - placed[0] > CLEAR * np.sqrt(due)) & (due > FEWEST)
     count = int(np.logical_and.accumulate(low[::-1]).sum())
     left = placed[0] / np.maximum(due, 1e-9)
-    return np.maximum(left[len(low) - count :], 0.02)
+    return np.asarray(np.maximum(left[len(low) - count :], 0.02))

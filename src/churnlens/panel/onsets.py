@@ -34,7 +34,7 @@ FADES = (0.0, 1.0, 2.0, 4.0, 6.0)  # months from the first fall to the last
 KEPT = (0.02, 0.2, 0.4)  # parts of the orders that a departing client keeps
 BASKET_FADES, BASKET_KEPT = (0.0, 2.0, 5.0), (0.2, 0.4)
 # Ordering otherwise but not less: so many times as often, with baskets that make up for it.
-REARRANGED = (0.45, 0.65, 2.0)
+REARRANGED = (0.1, 0.18, 0.32, 0.57, 2.0)
 # Ordering less but still more than half: part of the orders, or of their size, that is left. It
 # lies between; without it a market that shrinks by a third looks like clients who left in part.
 SOMEWHAT_LESS = (0.7,)

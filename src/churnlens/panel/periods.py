@@ -24,7 +24,7 @@ Array = npt.NDArray[Any]
 BASKET_DAYS = 6  # days with an order in a category from which a client can be said to give it up
 READ_FOR_LIMITS = 1_000  # clients of whose order days a measure's far tail is read
 FAR = 0.025  # part of all lines that is a measure's far tail
-CAP = 4.0  # a day's amount counts at most this many times the client's median day as volume
+CAP = 12.0  # a day's amount counts at most this many times the client's median day as volume
 
 
 @dataclass(frozen=True)
@@ -133,7 +133,7 @@ class ClientPeriods:
     `clients` has one row a client with orders (its row number is the client's code):
     `client_id`, `first`, `last` (dates), `days` (days with an order), `local_variation` (of the
     gaps between them, NaN below two gaps), `amount_cv2` (squared variation of a day's amount).
-    `orders` counts order days, `volume` is gross amount with each day capped at four times the
+    `orders` counts order days, `volume` is gross amount with each day capped at twelve times the
     client's median day, `revenue` is net of returns, `margin` is net or None; all float32[n, T].
     `measures[name]` is the mean of an order measure over the lines of the period, NaN without
     orders, float32[n, T]; `limits[name]` where its far tail begins, and `beyond[name]` the share

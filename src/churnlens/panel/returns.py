@@ -23,6 +23,8 @@ from churnlens.results import Z95
 Array = npt.NDArray[Any]
 LEVEL = 0.25  # one in four; most who return from so long a silence order far less than before
 STEP, LONGEST = 0.25, 12.0  # grid of silences, in orders missed over scatter
+MADE_UP = 0.7  # of what was bought before a silence, from which it was made up for
+SHORT = 6  # months of silence at most, for which stocks may have lasted
 SANE = (2.0, 8.0)  # limits between which the threshold is kept
 
 
@@ -106,6 +108,45 @@ def _missed(activity: Activity, begin: Array) -> tuple[Array, Array]:
     enough = orders >= LEAST_ORDERS
     after = at_last(np.broadcast_to((t + 1).astype(np.int32), ordered.shape))
     return np.where(enough, due / activity.order_scatter[:, None], 0), after
+
+
+def not_made_up(activity: Activity, silent: Array, after: Array) -> Array:
+    """Return the periods of silence that were not made up for, bool[n, T].
+
+    A client that begins to order a quarter as often and four times as much falls silent by its old
+    rhythm, over and over, and buys what it always did. A silence of at most half a year counts as
+    made up for where, from its first day until half a year after its end, the client bought most of
+    what it had in the two years before. Who had gone elsewhere for a quarter or longer and came
+    back has bought two thirds by then at most.
+
+    Parameters
+    ----------
+    silent
+        Where a client is so silent that it counts as gone, bool[n, T], read at each period's end.
+    after
+        The period after that of the last order, int[n, T].
+    """
+    ordered = activity.orders > 0
+    client, last = np.nonzero(silent[:, :-1] & ordered[:, 1:])
+    back, begin = last + 1, after[client, last]
+    cal, periods = activity.calendar, silent.shape[1]
+    until = np.minimum(back + cal.span(SHORT), periods)
+    past = np.maximum(begin - cal.span(24), 0)
+    bought, due = (cumulative(a[client]) for a in (activity.volume, activity.exposure))
+    each = np.arange(len(client))
+
+    def rate(low: Array, high: Array) -> Array:
+        return np.asarray(
+            (bought[each, high] - bought[each, low])
+            / np.maximum(due[each, high] - due[each, low], 0.5)
+        )
+
+    made_up = rate(begin, until) >= MADE_UP * rate(past, begin)
+    made_up &= back - begin <= cal.span(SHORT)
+    edges = np.zeros((len(silent), periods + 1), np.int16)
+    np.add.at(edges, (client[made_up], begin[made_up]), 1)
+    np.add.at(edges, (client[made_up], back[made_up]), -1)
+    return np.asarray(silent & (np.cumsum(edges[:, :-1], axis=1) == 0))
 
 
 def _silences(activity: Activity) -> tuple[Array, Array]:

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from churnlens.panel.activity import Activity
 from churnlens.panel.onsets import OnsetLikelihood
+from churnlens.panel.returns import not_made_up
 
 Array = npt.NDArray[Any]
 
@@ -40,11 +41,12 @@ class Departures:
 def spells(activity: Activity, limit: float) -> tuple[Array, Array, Array]:
     """Return client, first period and one past the last period of every spell, int[m] each.
 
-    A silence beyond the limit (orders missed over scatter) ends a spell; the order after it begins
-    the client's next one. A closing ends the last.
+    A silence beyond the limit (orders missed over scatter) ends a spell, unless it was made up for;
+    the order after it begins the client's next one. A closing ends the last.
     """
-    due, _ = activity.missed
-    return spells_after(activity, due >= limit, activity.orders > 0)
+    due, after = activity.missed
+    gone = not_made_up(activity, due >= limit, after)
+    return spells_after(activity, gone, activity.orders > 0)
 
 
 def spells_after(activity: Activity, gone: Array, there: Array) -> tuple[Array, Array, Array]:

@@ -285,7 +285,7 @@ def _verdict(
         return "worked", words.worked(reading)
     plain = reading.fell and reading.a_year_on
     if reading.readable is None and not plain:
-        return "cannot_tell", words.TOO_FEW
+        return "cannot_tell", words.rose(reading) if reading.rose else words.TOO_FEW
     if not reading.readable_now and not plain:
         return "too_early", words.too_early(reading)
     if reading.fell and reading.trend_before <= FALLING:

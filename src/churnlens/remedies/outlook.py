@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy import special
 
 from churnlens.panel.worth import TIERS
 from churnlens.remedies import rates
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     from churnlens.panel import Panel
 
 FEWEST_DEPARTURES = 60.0
+OUTER = 0.025  # part of chance beyond either end of an interval
 LEARNED, CHECKED, MOST_QUARTERS = 4, 4, 16
 SMALLEST_GROUP = 5
 THERE = 0.01  # a client that has left with near certainty is no longer forecast
@@ -243,11 +245,16 @@ def _inside(
 def _interval(value: float, variance: float, spread: float) -> Estimate:
     """Interval of a sum by chance (`variance`) and by the model's error (`spread`, relative).
 
-    Below zero only where the sum is: clients who send back more than they buy bring less.
+    A sum of what is never below zero is skewed, as a gamma distribution is: no client lost brings
+    nothing. Clients who send back more than they buy bring less than nothing; theirs is symmetric.
     """
-    reach = Z95 * float(np.sqrt(variance + (spread * value) ** 2))
-    low = float(value) - reach
-    return Estimate(float(value), low if value < 0 else max(low, 0.0), float(value) + reach)
+    total = float(variance + (spread * value) ** 2)
+    if value <= 0 or total <= 0:
+        reach = Z95 * float(np.sqrt(total))
+        return Estimate(float(value), float(value) - reach, float(value) + reach)
+    shape = float(value) ** 2 / total
+    low, high = special.gammaincinv(shape, [OUTER, 1 - OUTER]) * (total / float(value))
+    return Estimate(float(value), min(float(low), float(value)), max(float(high), float(value)))
 
 
 def _spread(checks: Sequence[OutlookCheck]) -> float:

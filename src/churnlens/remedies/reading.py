@@ -68,6 +68,11 @@ class Reading:
         return self.hazard_ratio is not None and self.hazard_ratio.high < 1
 
     @property
+    def rose(self) -> bool:
+        """Departures rose by more than chance."""
+        return self.risk_ratio is not None and self.risk_ratio.low > 1
+
+    @property
     def missed(self) -> bool:
         """The effect hoped for can be excluded, or no effect at all fits better than it."""
         if self.hazard_ratio is None:

@@ -99,6 +99,16 @@ def did_not(reading: Reading) -> Text:
     )
 
 
+def rose(reading: Reading) -> Text:
+    """Say that clearly more left than without it, where no good effect could have been seen."""
+    return Text(
+        "{observed} clients left in its scope since it began; without it, it would have been"
+        " about {without}: clearly more left, not fewer. Whether for it or for something else that"
+        " came at the same time, the data cannot tell.",
+        _figures(reading),
+    )
+
+
 def in_between(reading: Reading) -> Text:
     """Say that the interval holds both no effect and the one hoped for."""
     return Text(

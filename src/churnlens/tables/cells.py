@@ -78,9 +78,15 @@ def sound_date(value: ir.DateValue) -> ir.DateValue:
 
 
 def number(column: ir.Value, decimal: str = ".") -> ir.FloatingValue:
-    """Read numbers; `decimal` is the decimal mark of numbers kept as text."""
-    if not column.type().is_string():
+    """Read numbers; `decimal` is the decimal mark of numbers kept as text.
+
+    What is of a type that is never a number (a date, a list) is none.
+    """
+    kind = column.type()
+    if kind.is_numeric() or kind.is_boolean():
         return column.cast("float64")
+    if not kind.is_string():
+        return ibis.null("float64")
     if decimal != ".":
         column = column.replace(".", "_").replace(decimal, ".")
     # DuckDB reads 1_000 as a number: no other program writes one so

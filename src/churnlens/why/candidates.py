@@ -12,7 +12,7 @@ from churnlens.panel.exposures import Exposure
 from churnlens.panel.threads import over_chunks
 from churnlens.which.baseline import Baseline
 from churnlens.which.segments import Attribute, members
-from churnlens.why.dose import change_dose
+from churnlens.why.dose import change_dose, lived_through
 from churnlens.why.lead_lag import lead_lag
 from churnlens.why.model import DOSES, Term, gains_alone, tally
 from churnlens.why.moves import Move, find_moves, readable
@@ -30,7 +30,9 @@ LENGTHS = (6, 12)  # months a rise goes on where it does not last
 # What an effect that outlasts a change that has passed is charged: it is taken only where it is
 # clearly better than one that passes with its cause.
 OUTLASTING = CLEARLY
+MEMORIES = (6, 120)  # months for which an event may be minded, where it is by those who had it
 NONE_OR_ALL = np.array([0.0, 1.0])  # doses of a change that hits all alike
+STAYED = 0.75  # of a change that is left after a remedy, from which it has not been mended
 MOST_CLIENTS = 8_000  # clients read; a driver's change needs no more
 Shape = Literal["dose", "flat"]
 
@@ -44,7 +46,8 @@ class Candidate:
     went on (those who mind most leave first, so a rise may ebb though its cause stays; what was
     done once may be minded for long); `gain` the log-likelihood gain on its own, less the `price`
     of what was assumed for it (a lag, a length, a part of those it hit). `flat_gain` and
-    `dose_gain` are the best of either shape.
+    `dose_gain` are the best of either shape. `dose` is each client's own, `level` the same by how
+    its level changed: they differ where departures follow a client's own events.
     """
 
     move: Move
@@ -58,6 +61,7 @@ class Candidate:
     flat_gain: float
     price: float
     dose: Array
+    level: Array
     inside: Array
 
     @property
@@ -104,16 +108,44 @@ def find_candidates(
 
     def of_driver(driver: str) -> list[Candidate]:
         sides = [e for e in baseline.panel.exposures if e.driver == driver]
-        mended = [] if untouched is None else moves(sides, untouched)
+        plain = moves(sides, usable)
+        if untouched is not None and not _goes_on(plain, attributes, usable, untouched):
+            plain = moves(sides, untouched) or plain
         tails = [e for e in baseline.panel.sides if e.driver == driver]
         seen = [
-            *(mended or moves(sides, usable)),
+            *plain,
             *_of_tails(moves(tails, usable), sides, baseline),
         ]
         return over_chunks(read_for_those_who_mind, _distinct(seen))
 
     drivers = sorted({e.driver for e in baseline.panel.exposures})
     return tuple(c for found in over_chunks(of_driver, drivers) for c in found)
+
+
+def _goes_on(
+    moves: list[Move], attributes: tuple[Attribute, ...], usable: Array, untouched: Array
+) -> bool:
+    """Whether a driver's changes stayed as they were where a remedy had reached their clients.
+
+    Then they are read from all client-periods: what a remedy of another matter left untouched may
+    be so little that a change would be dated, and its clients be named, by chance.
+    """
+    return bool(moves) and not any(_mended(m, attributes, usable, untouched) for m in moves)
+
+
+def _mended(move: Move, attributes: tuple[Attribute, ...], usable: Array, untouched: Array) -> bool:
+    """Whether a change is over, or clearly smaller where a remedy had reached its clients."""
+    if move.end is not None:
+        return True
+    values = move.exposure.values
+    since = members(move.segment, attributes, values.shape) & usable & np.isfinite(values)
+    since = since & (np.arange(values.shape[1]) >= move.high)
+    before, after = values[since & untouched], values[since & ~untouched]
+    if not before.size or not after.size:
+        return False
+    kept = (after.mean(dtype=np.float64) - move.before) * np.sign(move.shift)
+    full = (before.mean(dtype=np.float64) - move.before) * np.sign(move.shift)
+    return bool(kept < STAYED * full)
 
 
 def _of_tails(moves: list[Move], plain: list[Exposure], baseline: Baseline) -> list[Move]:
@@ -148,9 +180,13 @@ def _distinct(moves: list[Move]) -> list[Move]:
 
 
 def _same_matter(a: Move, b: Move) -> bool:
-    """Whether two measures of a driver show one change; opposite ones are two (see `rivals`)."""
+    """Whether two measures of a driver show one change; opposite ones are two (see `rivals`).
+
+    So are those of other clients: what is sent to everybody may say much worse things to some.
+    """
     return (
         a.exposure.measure != b.exposure.measure
+        and a.segment == b.segment
         and a.direction == b.direction
         and a.low <= b.high + 3
         and b.low <= a.high + 3
@@ -181,9 +217,10 @@ def candidate(
 def read(move: Move, baseline: Baseline, inside: Array, price: float = 0.0) -> Candidate:
     """Return `candidate` of a move whose clients are known, bool[n, T]."""
     shape = baseline.expected.shape
-    dose = change_dose(move, move.exposure.values, inside)
     flat = (inside & (np.arange(shape[1]) >= move.start)).astype(np.float32)
-    by_dose, by_flat = _best(baseline, move, dose, inside), _best(baseline, move, flat, inside)
+    level = change_dose(move, move.exposure.values, inside)
+    by_dose, dose = _best_dose(baseline, move, level, inside)
+    by_flat = _best(baseline, move, flat, inside)
     kind: Shape = "dose" if by_dose[0] >= by_flat[0] else "flat"
     gain, lag, lasts = by_dose if kind == "dose" else by_flat
     shaped = dose if kind == "dose" else flat
@@ -202,8 +239,26 @@ def read(move: Move, baseline: Baseline, inside: Array, price: float = 0.0) -> C
         flat_gain=by_flat[0],
         price=_price(baseline, move, lag, lasts) + price,
         dose=dose,
+        level=level,
         inside=inside,
     )
+
+
+def _best_dose(
+    baseline: Baseline, move: Move, level: Array, inside: Array
+) -> tuple[tuple[float, int, int], Array]:
+    """The best gain by dose, and the dose: by the client's level or, of events, by its own."""
+    gain, dose = _best(baseline, move, level, inside), level
+    if move.exposure.source != "events" or move.direction == "less":
+        return gain, dose
+    for months in MEMORIES:
+        memory = baseline.panel.calendar.span(months)
+        own = lived_through(move, move.exposure.values, inside, memory)
+        found, lag, lasts = _best(baseline, move, own, inside)
+        found -= float(np.log1p(len(MEMORIES)))
+        if found > gain[0]:
+            gain, dose = (found, lag, lasts), own
+    return gain, dose
 
 
 def _best(baseline: Baseline, move: Move, dose: Array, inside: Array) -> tuple[float, int, int]:

@@ -44,6 +44,26 @@ def change_dose(move: Move, values: Array, inside: Array) -> Array:
     return dose
 
 
+def lived_through(move: Move, values: Array, inside: Array, memory: int) -> Array:
+    """Return each client's dose of events by those that it had itself, float32[n, T].
+
+    An event is no noisy reading of a level: a client whose contact was changed had it, and one
+    whose contact was not did not, though it happens to most but once. The dose is the client's own
+    events (or their value) of the last `memory` periods before, since the change began, over what
+    its segment had on average; 0 outside the segment and until then.
+    """
+    had = np.where(np.isfinite(values), values, np.float32(0))
+    had[:, : move.start] = 0
+    running = cumulative(had)
+    t = np.arange(values.shape[1])
+    own = running[:, t] - running[:, np.maximum(t - memory, 0)]
+    since = inside & (t >= move.start)
+    typical = float(own[since].mean()) if since.any() else 0.0
+    if typical <= 0:
+        return np.zeros(values.shape, np.float32)
+    return np.where(since, (own / np.float32(typical)).clip(0, WIDEST), 0).astype(np.float32)
+
+
 def _of_members(move: Move, values: Array, inside: Array) -> Array:
     """The same for clients who are in the segment at some time."""
     there = np.isfinite(values)

@@ -127,12 +127,12 @@ def same_dose_p(baseline: Baseline, a: Candidate, b: Candidate) -> float:
     departure an order has no measure, and a client without orders has no complaints. Doses are
     shrunk by how little is known of them, so a client counts for as much as it tells.
     """
-    t = np.arange(a.dose.shape[1])
+    t = np.arange(a.level.shape[1])
     lived = t >= max(a.move.start, b.move.start) + LIVED
     both = a.inside & b.inside & (baseline.panel.active > 0.5) & lived
     rows = np.flatnonzero(both.any(axis=1))
     last = both.shape[1] - 1 - both[rows, ::-1].argmax(axis=1)
-    x, y = (_unusual(c.dose, both)[rows, last] for c in (a, b))
+    x, y = (_unusual(c.level, both)[rows, last] for c in (a, b))
     known = (x != 0) & (y != 0)  # a client without records has the usual dose
     return pearson_p(x[known], y[known]) if known.sum() >= FEWEST_DOSES else 1.0
 

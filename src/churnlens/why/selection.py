@@ -41,6 +41,7 @@ TESTS_A_MOVE = 6.0  # lags, lengths and shapes are alike: they count as so many 
 KEEP = 2.0
 SAME = 0.6  # overlap of dosed client-periods from which a window and a driver mean the same
 NEAR_WINDOW = 6.0  # months between the two, the window's start being far less sharp
+LATE = 5.0  # months before the end from which a rise rests on a silence that may yet end
 MOST = 6
 TOGETHER = 0.4  # overlap of clients and time from which two changes explain the same rise
 NESTED = 0.9  # part of the smaller group in the larger from which it is one of its parts
@@ -269,7 +270,26 @@ def _by_gain(
     ]
     fits = over_chunks(lambda c: fit(baseline, (*terms, c.term)), may)
     tried = [(f.gain - now.gain - c.price, c) for f, c in zip(fits, may, strict=True)]
-    return sorted(tried, key=lambda x: -x[0])
+    return _where_it_shows(sorted(tried, key=lambda x: -x[0]))
+
+
+def _where_it_shows(tried: list[tuple[float, Candidate]]) -> list[tuple[float, Candidate]]:
+    """Of one driver's changes, none of which clearly explains more, first what its clients show.
+
+    Those who had an event are the same in the segment for which it became frequent and in the whole
+    book; only the segment left more as a whole.
+    """
+    out: list[tuple[float, Candidate]] = []
+    for gain, c in tried:
+        above = (
+            k
+            for k, (more, other) in enumerate(out)
+            if other.driver == c.driver
+            and gain >= more - CLEARLY
+            and c.flat_gain >= other.flat_gain + CLEARLY
+        )
+        out.insert(next(above, len(out)), (gain, c))
+    return out
 
 
 def _open_window(
@@ -279,10 +299,10 @@ def _open_window(
     taken: list[Candidate],
     window: Window | None,
 ) -> Window | None:
-    """A rise that the scan found, if it is sure, new, and seen by at least half of those that could.
+    """A rise that the scan found, if it is sure, new, and seen by half of those that could see it.
 
-    `others` are the other definitions of leaving. Where none of them could see it (silence in the
-    last weeks), it is not said either: a rise in one way of counting alone is that way's own.
+    `others` are the other definitions of leaving. One that began in the last months rests on a
+    silence that is not over: there two of them must see it, else it is one way of counting's own.
     """
     if window is None or window.p_value > SCAN_ALPHA:
         return None
@@ -290,8 +310,10 @@ def _open_window(
         return None  # what a driver's dose leaves over in its own segment is the same matter
     term = _window_term(baseline, scan, window)
     able = able_to_see(term, float(fit(baseline, (term,)).excess[0]), others)
-    told = 2 * agreeing(term, able) >= max(len(able), 1)
-    return window if told or not others else None
+    cal = baseline.panel.calendar
+    late = window.start >= len(cal.starts) - cal.span(LATE)
+    needed = max(len(able) / 2, min(2, len(others)) if late else 0)
+    return window if agreeing(term, able) >= needed else None
 
 
 def _window_term(baseline: Baseline, scan: Scan, window: Window) -> Term:
