@@ -89,6 +89,7 @@ def test_a_check_that_is_not_there_is_an_error() -> None:
         "lead_lag",
         "peers",
         "dose_response",
+        "elsewhere",
         "placebo",
         "overlap",
         "sensitivity",

@@ -82,6 +82,7 @@ CHECKS: Mapping[str, Text] = {
     "lead_lag": Text("Did it come before the leaving?"),
     "peers": Text("Does it hold for what was done to everyone, not to this client alone?"),
     "dose_response": Text("The more of it, the more leave?"),
+    "elsewhere": Text("Did all whom it reached leave more?"),
     "placebo": Text("Does it vanish when the records are shuffled?"),
     "negative_control": Text("Is a record that cannot matter found harmless?"),
     "channel": Text("Is it the source, not only the way another cause works?"),

@@ -18,6 +18,7 @@ from churnlens.which.segments import Attribute
 from churnlens.why.attribution import Attribution
 from churnlens.why.candidates import CLEARLY
 from churnlens.why.case import Case, Check, say
+from churnlens.why.elsewhere import elsewhere
 from churnlens.why.lead_lag import Nearing, nearing
 from churnlens.why.lead_lag import lead_lag as lead_lag_of
 from churnlens.why.model import DOSES, Term, agreeing, fit, gains_alone, tally_by_client
@@ -403,6 +404,7 @@ CHECKS: dict[str, Check] = {
     "lead_lag": lead_lag,
     "peers": peers,
     "dose_response": dose_response,
+    "elsewhere": elsewhere,
     "placebo": placebo,
     "negative_control": negative_control,
     "channel": channel,

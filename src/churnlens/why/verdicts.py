@@ -11,7 +11,8 @@ The rules, in this order:
    - it rests on one account or on few clients, or clients drawn at random show as much, or a weak
      unrecorded cause would explain it away: then **cannot tell**, and no issue unless the scan
      finds the rise by itself (`weighing`);
-   - another moved with it and nothing parts them: then **cannot tell**.
+   - another moved with it and nothing parts them, or others got as much of it and stayed, and
+     within the segment departures do not follow the dose: then **cannot tell**.
 2. A driver left aside is a **symptom** if it is the channel of a cause, or stands out among leavers
    only after they began to leave; it **cannot be told** where clients who got more of it left more
    but all whom it hit did not, where it may add to what was taken, is higher for clients who leave
@@ -130,6 +131,10 @@ def verdict(case: Case, evidence: tuple[Evidence, ...]) -> Literal["cause", "can
     `evidence` are the answers of the checks.
     """
     if fails(evidence) or any(r.relation == "inseparable" for r in case.rivals):
+        return "cannot_tell"
+    answers = {e.check: e.outcome for e in evidence}
+    # Others got as much and stayed: then only those who left by its dose speak for it.
+    if answers.get("elsewhere") == "fail" and answers.get("dose_response") != "pass":
         return "cannot_tell"
     return "cause" if refutation(case) is None else "cannot_tell"
 
