@@ -526,6 +526,14 @@ def test_render_needs_the_review_alone(call, finished, tmp_path):
     assert '<html lang="zh' in (tmp_path / "zh.html").read_text(encoding="utf-8")
 
 
+def test_render_does_not_write_over_the_review(call, finished, tmp_path):
+    kept = shutil.copy(finished / "review.json", tmp_path / "review.json")
+    before = kept.read_bytes()
+    code, _, said = call("render", kept, "--out", tmp_path / "." / "review.json")
+    assert (code, kept.read_bytes()) == (2, before)
+    assert "is the review itself" in said
+
+
 def test_compare_of_a_review_with_itself_finds_nothing_new_or_gone(call, finished):
     review = finished / "review.json"
     code, said, _ = call("compare", review, review, "--json")

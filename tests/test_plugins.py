@@ -1,12 +1,14 @@
 """An analyst's own part: loaded by its name, and named where it fails."""
 
+import sys
+
 import numpy as np
 import pytest
 
 from churnlens.config import PluginSettings, Settings
 from churnlens.errors import ConfigError
 from churnlens.pipeline import investigate
-from churnlens.plugins import load_function, load_plugin
+from churnlens.plugins import load_function, load_plugin, look_in
 from churnlens.why.registry import classifiers
 
 PARTS = """
@@ -30,6 +32,10 @@ def unsound(activity):
     gone = np.full(len(activity.orders), 99)
     start = np.zeros_like(gone)
     return Departures(start, start, gone, gone, gone, gone, gone)
+
+
+def endless(data, events):
+    return np.full(data.orders.shape, np.inf)
 
 
 class Guess:
@@ -96,3 +102,31 @@ def test_a_model_that_is_no_classifier_is_refused_with_what_it_lacks(parts):
     asked = Settings(plugins=PluginSettings(models=(f"{parts}:Guess",)))
     with pytest.raises(ConfigError, match=f"model '{parts}:Guess' gives Guess, which has no fit"):
         classifiers(asked)
+
+
+def test_a_driver_of_a_name_that_is_taken_is_refused(parts, tmp_path):
+    rows = "".join(f"c{c},2023-{m + 1:02d}-{c + 1:02d},10,1\n" for c in range(5) for m in range(12))
+    (tmp_path / "orders.csv").write_text("client_id,order_date,amount,five\n" + rows)
+    asked = Settings(draws=99, plugins=PluginSettings(drivers=(f"{parts}:five",)))
+    with pytest.raises(ConfigError, match="has the name of a driver that there is already"):
+        investigate(tmp_path, asked)
+
+
+def test_a_driver_with_infinite_values_is_refused(parts, tmp_path):
+    rows = "".join(f"c{c},2023-{m + 1:02d}-{c + 1:02d},10\n" for c in range(5) for m in range(12))
+    (tmp_path / "orders.csv").write_text("client_id,order_date,amount\n" + rows)
+    asked = Settings(draws=99, plugins=PluginSettings(drivers=(f"{parts}:endless",)))
+    with pytest.raises(ConfigError, match="gives infinite values"):
+        investigate(tmp_path, asked)
+
+
+def test_a_module_that_is_not_there_is_told_where_to_put_it():
+    with pytest.raises(ConfigError, match=r"Put no_such_module.py beside churnlens.toml or into"):
+        load_plugin("no_such_module:x", "check")
+
+
+def test_a_module_is_found_in_a_folder_that_is_searched(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    (tmp_path / "kept_beside.py").write_text("six = 6")
+    look_in(tmp_path)
+    assert load_plugin("kept_beside:six", "check") == 6

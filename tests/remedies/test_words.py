@@ -14,10 +14,21 @@ from churnlens.results import Estimate
     [(0.9, "The difference is more"), (1.1, "Once the effect had set in, the difference is more")],
 )
 def test_a_fall_is_more_than_chance_over_the_time_in_which_it_is(high: float, said: str) -> None:
-    reading = Reading(
+    assert said in str(words.worked(_reading(Estimate(0.64, 0.37, high))))
+
+
+@pytest.mark.parametrize(("low", "rose"), [(1.1, True), (0.9, False)])
+def test_a_rise_beyond_chance_is_told_as_one(low: float, rose: bool) -> None:
+    reading = _reading(Estimate(2.0, low, 4.0))
+    assert reading.rose is rose
+    assert "clearly more left, not fewer" in str(words.rose(reading))
+
+
+def _reading(ratio: Estimate) -> Reading:
+    return Reading(
         observed=21.0,
         hazard_ratio=Estimate(0.4, 0.2, 0.8),
-        risk_ratio=Estimate(0.64, 0.37, high),
+        risk_ratio=ratio,
         still_at_stake=None,
         hoped=0.3,
         readable=dt.date(2025, 12, 31),
@@ -27,4 +38,3 @@ def test_a_fall_is_more_than_chance_over_the_time_in_which_it_is(high: float, sa
         clear=False,
         alone=False,
     )
-    assert said in str(words.worked(reading))

@@ -245,3 +245,20 @@ def test_orders_that_are_a_folder_or_a_link_to_nothing_are_told(tmp_path):
     (tmp_path / "orders.parquet").mkdir()
     with pytest.raises(ContractError, match=r"orders\.parquet is a folder or a link to nothing"):
         open_source(tmp_path, Settings())
+
+
+@pytest.mark.parametrize("kind", ["TIMESTAMP", "DATE", "BLOB", "DOUBLE[]", "STRUCT(a DOUBLE)"])
+def test_a_column_whose_type_is_no_number_is_refused_as_any_that_is_none(tmp_path, kind):
+    value = {
+        "TIMESTAMP": "TIMESTAMP '2024-01-05 10:00:00'",
+        "DATE": "DATE '2024-01-05'",
+        "BLOB": "'abc'::BLOB",
+        "DOUBLE[]": "[1.0]",
+        "STRUCT(a DOUBLE)": "{'a': 1.0}",
+    }[kind]
+    duckdb.sql(
+        "COPY (SELECT 'c' || i AS client_id, DATE '2024-01-01' AS order_date,"
+        f" {value} AS amount FROM range(5) t(i)) TO '{tmp_path}/orders.parquet'"
+    )
+    with pytest.raises(ContractError, match="amount is not a number"):
+        open_source(tmp_path, Settings())

@@ -124,3 +124,25 @@ def test_the_tail_of_what_follows_the_decline_is_not_read() -> None:
     baseline = dataclasses.replace(book.baseline, panel=panel)
     found = find_candidates(baseline, book.attributes, season=True)
     assert all(c.move.exposure.measure != BEYOND for c in found)
+
+
+@pytest.mark.parametrize("mended", [False, True])
+def test_a_remedy_of_another_matter_changes_nothing_in_how_a_driver_is_read(mended: bool) -> None:
+    """All are reached by it; only what it mended is read from the time before."""
+    late = np.arange(drawn_books.MONTHS) >= 26
+
+    def drivers(rng, key, dose, onset):
+        risen = drawn_books.shifted(rng, key, dose)
+        back = drawn_books.measure(rng, len(dose))
+        return {"cause": np.where(late & mended, back, risen)}
+
+    book = drawn_books.draw(excess=3.0, drivers=drivers, seed=21)
+    reached = np.broadcast_to(late, book.baseline.expected.shape)
+    plain, after = (
+        find_candidates(book.baseline, book.attributes, season=True, remedied=r)
+        for r in (None, reached)
+    )
+    dates = [
+        [(c.move.segment, c.move.start, c.move.end) for c in found] for found in (plain, after)
+    ]
+    assert (dates[0] == dates[1]) is not mended

@@ -85,11 +85,26 @@ def _doubt(issue: Issue) -> tuple[Text, ...]:
         "low": {"type": "within", "value": issue.onset.low},
         "high": {"type": "within", "value": issue.onset.high},
     }
+    if issue.found_again and issue.onset.low[:7] == issue.onset.high[:7]:
+        return (
+            Text(
+                "Chance alone would show as much in about 1 of {n} such searches.",
+                values,
+            ),
+        )
     if issue.found_again:
         return (
             Text(
                 "Chance alone would show as much in about 1 of {n} such searches; if it is more, "
                 "it began between {low} and {high}.",
+                values,
+            ),
+        )
+    if issue.onset.low[:7] == issue.onset.high[:7]:
+        return (
+            Text(
+                "It was not found again on clients left out of the search, and chance alone would "
+                "show as much in about 1 of {n} such searches.",
                 values,
             ),
         )

@@ -81,7 +81,7 @@ _TREND_NOTE = {
         "after. 0 is the level before the start; below 0, fewer left."
     ),
 }
-_DOSE_NOTE = Text("Upright lines are 95% intervals.")
+_DOSE_NOTE = Text("Upright lines are 95% intervals. A client stands in every band it was in.")
 _START_ZERO = Text("remedy starts")
 _TREND_SAID = Text(
     "Line chart of the difference in departures between clients in the remedy's scope and "
@@ -347,17 +347,17 @@ def waterfall(bars: Sequence[Bar], language: Language, size: tuple[int, int]) ->
         return None
     rows: list[dict[str, Any]] = []
     level = 0.0
-    for bar in bars:
-        start = 0.0 if bar.role in ("start", "end") else level
-        level = start + bar.value
+    for bar, amount in zip(bars, _adding_up(bars), strict=True):
         total = bar.role in ("start", "end")
+        start = 0.0 if total else level
+        level = start + bar.value
         rows.append(
             {
                 "label": _bar_label(bar, language),
                 "role": bar.role,
                 "from": start,
                 "to": level,
-                "amount": language.number(bar.value, 0) if total else _signed(bar.value, language),
+                "amount": language.number(amount, 0) if total else _signed(amount, language),
             }
         )
     steps = language.listed(
@@ -381,10 +381,26 @@ def waterfall_title(bars: Sequence[Bar], language: Language) -> str:
     ends = {bar.role: language.number(bar.value, 0) for bar in bars}
     if not parts or not {"start", "end"} <= set(ends):
         return language.say(_WATERFALL_TITLE_SHORT)
-    largest = max(parts, key=lambda bar: abs(bar.value))
-    label, amount = _bar_label(largest, language), _signed(largest.value, language)
+    largest, size = max(
+        zip(bars, _adding_up(bars), strict=True),
+        key=lambda step: abs(step[0].value) if step[0] in parts else -1,
+    )
+    label, amount = _bar_label(largest, language), _signed(size, language)
     part = language.say(_STEP_SAID, label=label, amount=amount)
     return language.say(_WATERFALL_TITLE, start=ends["start"], end=ends["end"], part=part)
+
+
+def _adding_up(bars: Sequence[Bar]) -> list[float]:
+    """Round totals and steps so that what is printed adds up: a step is between rounded levels."""
+    amounts, level = [], 0.0
+    for bar in bars:
+        if bar.role in ("start", "end"):
+            level = bar.value
+            amounts.append(float(round(level)))
+        else:
+            amounts.append(float(round(level + bar.value) - round(level)))
+            level += bar.value
+    return amounts
 
 
 def _bar_label(bar: Bar, language: Language) -> str:
@@ -396,11 +412,8 @@ def _bar_label(bar: Bar, language: Language) -> str:
 
 
 def _signed(value: float, language: Language) -> str:
-    size = round(abs(value), 1)
-    if size == 0:
-        return language.number(0)
-    written = language.number(size, 0 if size >= 1 else 1)
-    return f"+{written}" if value > 0 else f"−{written}"
+    written = language.number(abs(value), 0)
+    return written if value == 0 else f"+{written}" if value > 0 else f"−{written}"
 
 
 def group_name(attribute: str, value: str, language: Language) -> str:

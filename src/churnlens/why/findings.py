@@ -41,6 +41,8 @@ from churnlens.why.waterfall import waterfall
 
 Array = npt.NDArray[Any]
 
+WELL_AFTER = 2  # months from a change to departures, from which a title tells the two apart
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -83,7 +85,11 @@ def shift_issue(
     # What goes with its change ends when that does, as it began then: the lag is said apart.
     until = _last_departures(case.lasting, cal) if outlasted else back
     dates = (onset, until)
-    title = shift_title(subject, direction, move.segment, dates, verdict, rivals, outlasted)
+    late = case.candidate.lag >= cal.span(WELL_AFTER)
+    followed = period_start(cal, case.candidate.start) if late else None
+    title = shift_title(
+        subject, direction, move.segment, dates, verdict, rivals, outlasted, followed
+    )
     size = abs(move.shift)
     ratio = finding.attribution.ratio
     return _issue(

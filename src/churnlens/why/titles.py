@@ -16,12 +16,14 @@ def shift_title(
     verdict: str,
     rivals: tuple[str, ...],
     outlasted: bool = False,
+    followed: str | None = None,
 ) -> Text:
     """Return the title of an issue whose driver changed.
 
     `driver` is as it is to be said, `dates` the first period of the change and, where they have
     passed, the last of its departures; `rivals` are drivers that it cannot be told from.
-    `outlasted`: the change has passed, and departures went on for longer than it did.
+    `outlasted`: the change has passed, and departures went on for longer than it did. `followed` is
+    the first period of departures where they came well after the change.
     """
     onset, until = dates
     values: dict[str, Any] = {
@@ -34,6 +36,8 @@ def shift_title(
     if until is not None:
         values["end"] = {"type": "date", "value": until.date}
     said = _of_the_time(until is not None, outlasted)
+    if followed is not None and said is _TITLES and verdict == "cause":
+        said, values["later"] = _TITLES_LATER, {"type": "date", "value": followed}
     if verdict == "cannot_tell":
         return replace(said["rivals" if rivals else "cannot_tell"], values=values)
     return replace(said[direction], values=values)
@@ -56,6 +60,10 @@ _TITLES = {
     ),
     "more": Text("Since {date}, {segment} leave more often: {driver} rose."),
     "less": Text("Since {date}, {segment} leave more often: {driver} fell."),
+}
+_TITLES_LATER = {
+    "more": Text("Since {driver} rose in {date}, {segment} leave more often, from {later} on."),
+    "less": Text("Since {driver} fell in {date}, {segment} leave more often, from {later} on."),
 }
 _TITLES_PASSED = {
     "rivals": Text(
