@@ -252,3 +252,23 @@ def test_two_clients_with_one_date_are_not_taken_for_one(opened, day):
     clients = f"client_id,contract_start,size\n{rows}c99,{day.format(3)},key\n"
     seen = found(opened(orders=HEADER + lines(10, ["c1"]), clients=clients))
     assert "same_name" not in seen
+
+
+@pytest.mark.parametrize(("silent", "said"), [(21, True), (2, False)])
+def test_a_branch_that_stops_before_the_others_is_said(opened, silent, said):
+    start = dt.date(2024, 1, 1)
+    rows = [
+        f"{branch}{c},{start + dt.timedelta(days=day)},10"
+        for day in range(200)
+        for branch in ("e", "w")
+        for c in range(3)
+        if branch == "w" or day < 200 - silent
+    ]
+    clients = "client_id,region\n" + "".join(
+        f"{b}{c},{name}\n" for b, name in (("e", "east"), ("w", "west")) for c in range(3)
+    )
+    seen = found(opened(orders=HEADER + "\n".join(rows) + "\n", clients=clients))
+    assert ("silent_value" in seen) is said
+    if said:
+        assert "clients with region east" in str(seen["silent_value"].text)
+        assert "21 days before the end" in str(seen["silent_value"].text)

@@ -15,6 +15,7 @@ _UNUSUAL = 4  # times the usual longest pause between two order days
 _SHORTEST = 5  # days: a pause below is never worth a word
 _WHOLE_MONTH = 28
 _MOST = 3  # gaps named
+_HALF_YEAR = 182  # days
 _LATELY, _MANY = 91, 20  # in so many days before the last order at least so many clients ordered
 _THIN = 0.3  # of the median of the months around
 _AROUND = 3  # months on either side
@@ -32,6 +33,53 @@ def findings(tables: Tables) -> Iterator[DataFinding]:
     days = pd.to_datetime(frame["order_date"])
     yield from _gaps(days.to_numpy("datetime64[D]"), np.datetime64(tables.as_of), tables.ends_on)
     yield from _thin_months(pd.Series(frame["lines"].to_numpy(), index=days))
+    if len(days):
+        yield from _silent_values(tables, days.iloc[-1].date())
+
+
+def _silent_values(tables: Tables, last: dt.date) -> Iterator[DataFinding]:
+    """Name branches, regions and the like that stopped ordering all at once before the end.
+
+    `last` is the day of the book's last order.
+    """
+    if tables.clients is None:
+        return
+    own = [name for name in tables.attributes if name in tables.clients.columns]
+    orders = tables.orders.filter(~tables.orders[RETURN])
+    late = orders.filter(orders.order_date > last - dt.timedelta(days=_HALF_YEAR))
+    held = late.join(tables.clients.select("client_id", *own), "client_id")
+    silent = []
+    for name in own:
+        by_day = held.group_by(value=held[name], day=held.order_date).aggregate(lines=held.count())
+        frame = by_day.to_pyarrow().to_pandas().dropna().sort_values("day")
+        silent += [
+            (pause, name, str(value), rows["day"].iloc[-1])
+            for value, rows in frame.groupby("value", sort=True)
+            if (pause := _stopped(rows, last))
+        ]
+    for pause, name, value, day in sorted(silent, key=lambda s: -s[0])[:_MOST]:
+        text = Text(
+            "The last order of {clients} is of {day}, {days} days before the end of the data, "
+            "which is far beyond their usual pause. Closed, or not loaded yet? Clients may seem to "
+            "have left.",
+            {
+                "clients": {"type": "clients", "value": {name: [value]}},
+                "day": _date(np.datetime64(day, "D")),
+                "days": pause,
+            },
+        )
+        yield DataFinding("silent_value", "warning", text, pause)
+
+
+def _stopped(by_day: pd.DataFrame, last: dt.date) -> int:
+    """Days of silence before `last` where they are far beyond the usual pause; 0: they are not.
+
+    `by_day` has a group's order lines (`lines`) of every day with one (`day`) in half a year.
+    """
+    days = pd.to_datetime(by_day["day"]).to_numpy("datetime64[D]")
+    pause = int((np.datetime64(last) - days[-1]).astype(int))
+    due = pause * float(by_day["lines"].sum()) / (_HALF_YEAR - pause)
+    return pause if len(days) >= _FEW and pause >= _unusual_pause(days) and due >= _FEW else 0
 
 
 def covered_until(tables: Tables, last: dt.date) -> dt.date | None:
