@@ -35,3 +35,10 @@ def test_the_dose_is_unknown_only_where_its_check_could_not_be_made(
     evidence = (say("dose_response", outcome, Text("…")),)
     said = doubts.of_a_change(drawn_books.case(hit, candidate), "cause", evidence)
     assert any("hit alike" in str(text) for text in said) is open_
+
+
+def test_where_others_got_as_much_and_stayed_the_doubt_is_that(hit: drawn_books.Drawn) -> None:
+    case = drawn_books.case(hit, hit.candidate("cause"))
+    evidence = (say("elsewhere", "fail", Text("…")),)
+    said = " ".join(map(str, doubts.of_a_change(case, "cannot_tell", evidence)))
+    assert "Others got as much of it and stayed" in said

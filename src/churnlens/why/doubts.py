@@ -98,6 +98,12 @@ def _doubt(case: Case, failed: set[str]) -> Text:
             "It rests on one account, or on few clients (see the checks). What would decide: undo "
             "it for a part of these clients, drawn by lot, and compare after a quarter."
         )
+    if "elsewhere" in failed:
+        return Text(
+            "Others got as much of it and stayed, and whether those of the segment left who got "
+            "more cannot be seen. What would decide: ask ten of these clients what has changed for "
+            "them alone, or undo it for a part of them, drawn by lot, and compare after a quarter."
+        )
     return Text(
         "The rise is so small that chance, or something that nobody recorded, may be behind it "
         "(see the checks). What would decide: undo it for a part of these clients, drawn by lot, "
