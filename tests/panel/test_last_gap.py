@@ -65,6 +65,16 @@ def test_a_month_that_is_quiet_every_year_is_no_gap():
     assert activity.last_gaps == ()
 
 
+def test_a_branch_whose_clients_are_known_to_have_closed_is_no_gap():
+    rate = _rate()
+    rate[:300, -2:] = 0
+    data = data_of(order_days(rate, seed=1), MONTHS)
+    ids = data.clients["client_id"].to_numpy()
+    frame = pd.DataFrame({"branch": pd.Categorical(np.where(ids < 300, "east", "west"))})
+    for closed, gaps in ((np.where(ids < 300, MONTHS - 2, MONTHS), 0), (ids * 0 + MONTHS, 1)):
+        assert len(measure(data, frame, closed).last_gaps) == gaps
+
+
 def test_a_short_history_says_nothing():
     rate = np.full((CLIENTS, 7), 2.0)
     rate[:, -1] *= 0.1

@@ -92,7 +92,8 @@ def measure(data: ClientPeriods, attributes: pd.DataFrame, closed: Array) -> Act
     )
     season, covered = _expected(data.orders, active, cal, attributes)
     exposure = season * covered * (np.arange(len(cal.starts)) >= first[:, None])
-    due = _own_rate(data.orders, exposure * active) * exposure
+    open_yet = np.arange(len(cal.starts)) < closed[:, None]
+    due = _own_rate(data.orders, exposure * active) * exposure * open_yet
     part, gaps = last_gaps(data.orders, due, cal, attributes)
     exposure = exposure * part
     scatter = _order_scatter(data.clients)
