@@ -75,6 +75,14 @@ def test_a_branch_whose_clients_are_known_to_have_closed_is_no_gap():
         assert len(measure(data, frame, closed).last_gaps) == gaps
 
 
+def test_a_sag_of_the_whole_book_is_no_gap_of_those_it_hit_a_little_harder():
+    rate = _rate()
+    rate[:, -1] *= 0.68
+    rate[:300, -1] *= 0.85
+    activity, _ = _measured(rate, seed=7)
+    assert activity.last_gaps == ()
+
+
 def test_a_short_history_says_nothing():
     rate = np.full((CLIENTS, 7), 2.0)
     rate[:, -1] *= 0.1

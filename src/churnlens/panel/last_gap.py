@@ -67,11 +67,13 @@ def last_gaps(
     seen, usual = (_of_the_active(a, orders, ends, cal) for a in (orders, due))
     gaps = []
     whole = np.zeros(len(orders), int)
+    common: Array | float = 1.0  # what the book as a whole placed of the usual, gap or none
     for name in (None, *attributes):
         codes = whole if name is None else attributes[name].cat.codes.to_numpy()
         by_value = [sums_by_value(codes, a).reshape(-1, *_shape(ends, cal)) for a in (seen, usual)]
         for code, (placed, expected) in enumerate(zip(*by_value, strict=True)):
-            left = _left_over(placed, expected)
+            left, placed_part = _left_over(placed, expected, common)
+            common = placed_part if name is None else common
             if len(left):
                 own, since = codes == code, orders.shape[1] - len(left)
                 part[own, since:] = np.minimum(part[own, since:], left)
@@ -101,21 +103,25 @@ def _of_the_active(values: Array, orders: Array, ends: Array, cal: Calendar) -> 
     return np.asarray((values[:, months] * active[:, :, None]).reshape(len(values), -1))
 
 
-def _left_over(placed: Array, expected: Array) -> Array:
+def _left_over(
+    placed: Array, expected: Array, common: Array | float
+) -> tuple[Array, Array | float]:
     """Part of the usual orders in each period of the gap at the end, float[k]; none: no gap.
 
-    `placed` and `expected` are float[ends, L], the last end first. What clients who were active
-    order in the periods after falls short of their mean rate at any end, as some leave; what was
-    low at the end before, too, is a fall that lasts, or clients who leave.
+    And that part in each of the last periods, 1 at most. `placed` and `expected` are float[ends,
+    L], the last end first; a gap must stand out from what the book placed in `common`. What clients
+    who were active order in the periods after falls short of their mean rate at any end, as some
+    leave; what was low at the end before, too, is a fall that lasts, or clients who leave.
     """
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = np.where(expected > FEWEST, placed / expected, np.nan)
     if np.isnan(ratio[0]).all() or (~np.isnan(ratio[1:])).sum(axis=0).min() < FEWEST_ENDS:
-        return np.zeros(0)
+        return np.zeros(0), 1.0
     latest = np.where(np.isnan(ratio[1]), np.inf, ratio[1])
     usual = np.minimum(np.nanmedian(ratio[1:], axis=0), latest)
     due = usual * expected[0]
+    left = np.maximum(placed[0] / np.maximum(due, 1e-9), 0.02)
+    due = due * common
     low = (placed[0] < GAP * due) & (due - placed[0] > CLEAR * np.sqrt(due)) & (due > FEWEST)
     count = int(np.logical_and.accumulate(low[::-1]).sum())
-    left = placed[0] / np.maximum(due, 1e-9)
-    return np.asarray(np.maximum(left[len(low) - count :], 0.02))
+    return left[len(low) - count :], np.minimum(left, 1)
