@@ -81,6 +81,7 @@ def test_an_error_in_it_is_said_with_its_line(parts):
         ("definition", "unsound", "gives Departures that cannot be: not everywhere begin < end"),
         ("drivers", "short", "an array of numbers, one a client and period: "),
         ("drivers", "nothing", "an array of numbers"),
+        ("drivers", "endless", "gives infinite values"),
         ("checks", "not_there", "cannot be loaded"),  # though no cause may ever be put to it
     ],
 )
@@ -109,14 +110,6 @@ def test_a_driver_of_a_name_that_is_taken_is_refused(parts, tmp_path):
     (tmp_path / "orders.csv").write_text("client_id,order_date,amount,five\n" + rows)
     asked = Settings(draws=99, plugins=PluginSettings(drivers=(f"{parts}:five",)))
     with pytest.raises(ConfigError, match="has the name of a driver that there is already"):
-        investigate(tmp_path, asked)
-
-
-def test_a_driver_with_infinite_values_is_refused(parts, tmp_path):
-    rows = "".join(f"c{c},2023-{m + 1:02d}-{c + 1:02d},10\n" for c in range(5) for m in range(12))
-    (tmp_path / "orders.csv").write_text("client_id,order_date,amount\n" + rows)
-    asked = Settings(draws=99, plugins=PluginSettings(drivers=(f"{parts}:endless",)))
-    with pytest.raises(ConfigError, match="gives infinite values"):
         investigate(tmp_path, asked)
 
 

@@ -91,6 +91,24 @@ def test_a_clearer_rise_is_hedged_less(p_value, found_again, title, sentences) -
     assert len(said) == sentences
 
 
+@pytest.mark.parametrize(
+    ("low", "high", "per_year", "dated"),
+    [
+        ("2024-10-01", "2024-10-31", 12, False),
+        ("2024-10-01", "2024-12-31", 4, False),
+        ("2024-03-04", "2024-03-10", 52, False),
+        ("2024-03-04", "2024-03-24", 52, True),
+        ("2024-09-01", "2024-10-31", 12, True),
+    ],
+)
+def test_when_a_doubtful_rise_began_is_said_where_that_is_more_than_one_period(
+    low, high, per_year, dated
+) -> None:
+    found = replace(unexplained(0.03, False), onset=DateEstimate(low, low, high))
+    said = verdict_sentences((found,), YEAR, 1.3, until="2024-12-31", per_year=per_year)
+    assert ("it began between" in str(said[2])) is dated
+
+
 def test_several_issues_are_added_up() -> None:
     issues = ranked(
         issue_samples.issue(name, title_text=TITLE, revenue=(money, 0.0, 999.0))

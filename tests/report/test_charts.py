@@ -8,7 +8,7 @@ import pytest
 from churnlens.report import axis, charts, figures
 from churnlens.report.context import context
 from churnlens.report.language import Language
-from churnlens.results import Review
+from churnlens.results import Bar, Review
 
 
 def specs(part) -> list[dict]:
@@ -63,6 +63,15 @@ def test_waterfall_steps_add_up(review: Review):
     bars = figure["spec"]["data"]["values"]
     assert bars[-2]["to"] == bars[-1]["to"]
     assert [row[1] for row in figure["rows"]] == ["78", "+6", "−3", "+68", "+15", "164"]
+
+
+def test_what_a_waterfall_prints_adds_up_though_its_steps_are_fractions():
+    steps = [("start", 64.6), ("mix", -3.7), ("season", -0.3), ("unexplained", -49.4)]
+    bars = [Bar(role, role, value) for role, value in steps]
+    bars.append(Bar("end", "end", sum(value for _, value in steps)))
+    figure = figures.waterfall(bars, Language("en", "EUR", "month"), charts.HALF)
+    first, *between, last = [int(row[1].replace("−", "-")) for row in figure["rows"]]
+    assert first + sum(between) == last
 
 
 def test_ticks_stand_on_round_months(review: Review):

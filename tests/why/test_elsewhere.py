@@ -43,6 +43,12 @@ def test_what_changed_for_all_while_one_segment_left_fails(seed: int) -> None:
     assert "of all other clients as well" in found.detail
 
 
+def test_where_it_changed_for_all_and_all_left_nobody_else_can_be_asked() -> None:
+    book = _book(everyone=True, follow="dose", seed=0)
+    case = drawn_books.case(book, book.candidate("price", segment={}))
+    assert CHECKS["elsewhere"](case).outcome == "skip"
+
+
 def test_others_who_left_for_it_as_well_do_not_speak_against_it() -> None:
     book = _book(everyone=True, follow="flat", seed=4)
     late = np.arange(drawn_books.MONTHS) > drawn_books.START

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from churnlens.results import (
     BookChange,
     DataFinding,
+    DateEstimate,
     Issue,
     PeriodPoint,
     RemedyResult,
@@ -54,7 +56,7 @@ def verdict_sentences(
     first = issues[0]
     mended = [r for r in remedies if r.mended(first) and r.risk_ratio]
     cost = _mended(mended[-1]) if mended else _cost(issues)
-    return (_headline(first), cost, *_doubt(first))
+    return (_headline(first), cost, *_doubt(first, per_year))
 
 
 def _headline(issue: Issue) -> Text:
@@ -74,8 +76,11 @@ def _headline(issue: Issue) -> Text:
     )
 
 
-def _doubt(issue: Issue) -> tuple[Text, ...]:
-    """Say how sure a rise is that no driver explains, where it may be chance."""
+def _doubt(issue: Issue, per_year: int) -> tuple[Text, ...]:
+    """Say how sure a rise is that no driver explains, where it may be chance.
+
+    When it began is said where that lies in more than one period.
+    """
     if issue.kind != "unexplained" or issue.onset is None or not issue.p_value:
         return ()
     if issue.found_again and not issue.hint:
@@ -85,37 +90,34 @@ def _doubt(issue: Issue) -> tuple[Text, ...]:
         "low": {"type": "within", "value": issue.onset.low},
         "high": {"type": "within", "value": issue.onset.high},
     }
-    if issue.found_again and issue.onset.low[:7] == issue.onset.high[:7]:
-        return (
-            Text(
-                "Chance alone would show as much in about 1 of {n} such searches.",
-                values,
-            ),
+    dated = _days(issue.onset) > 366 / per_year
+    if issue.found_again and not dated:
+        text = Text("Chance alone would show as much in about 1 of {n} such searches.", values)
+    elif issue.found_again:
+        text = Text(
+            "Chance alone would show as much in about 1 of {n} such searches; if it is more, it "
+            "began between {low} and {high}.",
+            values,
         )
-    if issue.found_again:
-        return (
-            Text(
-                "Chance alone would show as much in about 1 of {n} such searches; if it is more, "
-                "it began between {low} and {high}.",
-                values,
-            ),
+    elif not dated:
+        text = Text(
+            "It was not found again on clients left out of the search, and chance alone would show "
+            "as much in about 1 of {n} such searches.",
+            values,
         )
-    if issue.onset.low[:7] == issue.onset.high[:7]:
-        return (
-            Text(
-                "It was not found again on clients left out of the search, and chance alone would "
-                "show as much in about 1 of {n} such searches.",
-                values,
-            ),
-        )
-    return (
-        Text(
+    else:
+        text = Text(
             "It was not found again on clients left out of the search, and chance alone would "
             "show as much in about 1 of {n} such searches; if it is more, it began between {low} "
             "and {high}.",
             values,
-        ),
-    )
+        )
+    return (text,)
+
+
+def _days(when: DateEstimate) -> int:
+    """Days that a date's interval covers."""
+    return (dt.date.fromisoformat(when.high) - dt.date.fromisoformat(when.low)).days
 
 
 def unplaced_share(findings: Sequence[DataFinding], clients: int) -> float:

@@ -30,7 +30,8 @@ LENGTHS = (6, 12)  # months a rise goes on where it does not last
 # What an effect that outlasts a change that has passed is charged: it is taken only where it is
 # clearly better than one that passes with its cause.
 OUTLASTING = CLEARLY
-MEMORIES = (6, 120)  # months for which an event may be minded, where it is by those who had it
+# Months for which an event may be minded by those who had it; the second is longer than any book.
+MEMORIES = (6, 120)
 NONE_OR_ALL = np.array([0.0, 1.0])  # doses of a change that hits all alike
 STAYED = 0.75  # of a change that is left after a remedy, from which it has not been mended
 MOST_CLIENTS = 8_000  # clients read; a driver's change needs no more

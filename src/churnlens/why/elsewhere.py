@@ -31,6 +31,8 @@ MINDED = 0.5  # part of the segment's effect that those outside would show at le
 def elsewhere(case: Case) -> Evidence:
     """Those outside whom the change reached as well left more, or it hardly reached any."""
     baseline, c = case.baseline, case.candidate
+    if not c.move.segment:
+        return say("elsewhere", "skip", Text("It changed for all: there is nobody else to ask."))
     reached, share = _reached(baseline, c)
     if share < HARDLY:
         text = Text("It changed for these clients and hardly for any others.")
