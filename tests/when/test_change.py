@@ -201,6 +201,30 @@ def test_a_short_ramp_is_no_noise(ramp):
     assert (found.low, found.start, found.high, found.ramp) == (18, 18, 18, ramp)
 
 
+def test_a_change_that_may_be_a_step_or_a_ramp_is_drawn_as_what_fits_from_its_date():
+    """Its start is the middle of what both say; a step from there would miss the months between.
+
+    A driver's mean in a segment that has lost two thirds of its clients since, by month.
+    """
+    before = [-0.05, 0.15, 0.1, 0.12, 0.26, 0.09, -0.05, -0.03, -0.05, -0.06, 0.03, 0.1, 0.06]
+    coming = [0.5, 0.73, 2.13, 1.93, 1.68, 1.33, 1.99]
+    after = [2.38, 2.55, 3.09, 1.72, 3.25, 2.65, 2.11, 2.38, 2.55]
+    after += [0.79, 2.31, 2.12, 3.54, 2.58, 2.62, 2.56, 2.77, 3.05]
+    heads = [52, 54, 53, 52, 54, 47, 51, 46, 45, 47, 50, 50, 45, 41, 28, 24, 20, 16, 14, 15, 9, 12]
+    heads += [13, 11, 10, 13, 14, 13, 9, 10, 14, 14, 15, 16, 14, 16, 14, 16]
+    series, weights = np.array([*before, *coming, *after]), np.array(heads, float)
+    seasons = np.arange(8, 8 + len(series)) % 12
+    found = change.date_series(series, weights, rng=np.random.default_rng(0), seasons=seasons)
+    assert found.low <= len(before) <= found.high
+    assert not found.is_gradual
+    missed = weights @ (series - found.level()) ** 2
+    steps = [
+        weights @ (series - np.where(late, series[late].mean(), series[~late].mean())) ** 2
+        for late in (np.arange(len(series)) >= k for k in range(5, 30))
+    ]
+    assert missed <= 1.1 * min(steps)
+
+
 @pytest.mark.parametrize("carried", [0.3, 0.7])
 @pytest.mark.parametrize(("size", "widest"), [(2.0, 36), (10.0, 4)])
 def test_noise_that_carries_over_hides_a_small_shift_but_no_jump(carried, size, widest):

@@ -8,8 +8,8 @@ import pytest
 from scipy.stats import pearsonr
 
 from churnlens.panel.exposures import Exposure
-from churnlens.why.candidates import find_candidates
-from churnlens.why.rivals import pearson_p, rivals, same_dose_p
+from churnlens.why.candidates import find_candidates, read
+from churnlens.why.rivals import CHANNEL_P, pearson_p, rivals, same_dose_p
 from churnlens.why.verdicts import resolve
 
 MORE = {"excess": 3.0, "clients": 1500}
@@ -81,6 +81,30 @@ def test_twins_with_the_same_dose_cannot_be_parted() -> None:
 def test_an_event_that_rises_with_a_measure_is_its_channel(complaints: drawn_books.Drawn) -> None:
     assert relation(complaints, "late", "complaint") == "channel"
     assert relation(complaints, "complaint", "late") == "upstream"
+
+
+def test_an_event_that_rises_where_the_measure_does_not_is_no_channel() -> None:
+    """Its doses go with those of a measured trouble by chance; others got it without."""
+
+    def drivers(rng, key, dose, onset):
+        late = np.arange(drawn_books.MONTHS) >= drawn_books.START
+        had = key | (rng.random(len(key)) < 0.3)  # as the other attribute says, below
+        rate = 0.05 + 0.5 * np.where(had, dose, 0)[:, None] * late
+        return {
+            "late": drawn_books.shifted(rng, key, dose),
+            "complaint": Exposure("complaint", "count", "events", rng.poisson(rate).astype("f4")),
+            "had": had[:, None] * np.ones(drawn_books.MONTHS),
+        }
+
+    book = drawn_books.draw(drivers=drivers, seed=0, **MORE)
+    had = book.exposure("had").values > 0
+    late, complaint = book.candidate("late"), book.candidate("complaint")
+    wide = read(complaint.move, book.baseline, had)
+    (rival,) = rivals(book.baseline, late, drawn_books.explained(book, late, left=(wide,)))
+    assert same_dose_p(book.baseline, late, wide) < CHANNEL_P
+    assert rival.relation != "channel"
+    (rival,) = rivals(book.baseline, wide, drawn_books.explained(book, wide, left=(late,)))
+    assert rival.relation != "upstream"
 
 
 def test_doses_that_go_together_are_known_for_it(

@@ -127,7 +127,7 @@ def book_changes(
         BookChange(
             DateEstimate(*(days[first + t] for t in (c.start, c.low, c.high))),
             ratio=c.ratio,
-            gradual=c.ramp > 0,
+            gradual=c.is_gradual,
             p_value=c.p_value,
         )
         for c in found

@@ -39,8 +39,9 @@ class ChangeDate:
     """A change: `start` is the position of the first changed period, `low` and `high` its 95 %.
 
     `before` and `after` are levels: observed over expected for counts, the mean for a series.
-    `ramp` is the number of periods the change took to come in (0: at once) and `gradual` the
-    probability that it was no step. `chances[t]` is the probability that it began in period t.
+    `ramp` is the number of periods the change took to come in (0: at once), if it began at `start`,
+    and `gradual` the probability that it was no step. `chances[t]` is the probability that it began
+    in period t.
     """
 
     start: int
@@ -53,6 +54,11 @@ class ChangeDate:
     p_value: float
     dispersion: float
     chances: tuple[float, ...]
+
+    @property
+    def is_gradual(self) -> bool:
+        """Whether it may be called gradual: the data speak three to one against a step."""
+        return self.gradual > _GRADUAL
 
     @property
     def ratio(self) -> float:
@@ -194,8 +200,8 @@ def date_of(log_evidence: Floats, edge: int = 2) -> tuple[int, int, int, bool]:
     edge
         Fewest periods before and after the change.
     """
-    start, ramp, _, chances = _choose(log_evidence, edge)
-    return start, *_shortest(chances, start), ramp > 0
+    start, _, gradual, chances = _choose(log_evidence, edge)
+    return start, *_shortest(chances, start), gradual > _GRADUAL
 
 
 def date_changes(
@@ -428,8 +434,8 @@ def _choose(log_evidence: Floats, edge: int) -> tuple[int, int, float, Floats]:
     """Return start, ramp, probability of a ramp, and the probability of each start.
 
     A step and a ramp of some length are equally likely beforehand, and so are all starts. The
-    start is the median, which is off by fewer periods than the likeliest one; a change is called
-    a ramp where the data speak three to one for it.
+    start is the median, which is off by fewer periods than the likeliest one; the ramp is the
+    likeliest one that begins there.
     """
     ramps, periods = log_evidence.shape
     prior = np.full((ramps, 1), 0.5 / max(ramps - 1, 1))
@@ -440,8 +446,7 @@ def _choose(log_evidence: Floats, edge: int) -> tuple[int, int, float, Floats]:
     joint /= joint.sum()
     gradual, chances = float(joint[1:].sum()), joint.sum(axis=0)
     start = int(np.searchsorted(np.cumsum(chances), 0.5))
-    ramp = int(np.argmax(joint[1:, start])) + 1 if gradual > _GRADUAL else 0
-    return start, ramp, gradual, chances
+    return start, int(np.argmax(joint[:, start])), gradual, chances
 
 
 def _shortest(chances: Floats, start: int) -> tuple[int, int]:

@@ -32,7 +32,8 @@ class Dated:
     """When a segment's mean shifted, with its 95 % interval, and how it went over time, float[T].
 
     `shift` is the change's size; `end` the first period in which it had passed; `earlier` how far
-    into the period before `low` the change may reach back, 0 to 1.
+    into the period before `low` the change may reach back, 0 to 1; `gradual` whether the data say
+    that it took more than one period to come in.
     """
 
     start: int
@@ -43,6 +44,7 @@ class Dated:
     end: int | None
     profile: Array
     earlier: float = 0.0
+    gradual: bool = False
 
 
 def date_shift(mean: Array, heads: Array, cal: Calendar, season: bool) -> Dated | None:
@@ -71,6 +73,7 @@ def date_shift(mean: Array, heads: Array, cal: Calendar, season: bool) -> Dated 
         end,
         profile if end is None else np.where(t < end, profile, 0),
         _earlier(mean, heads, change),
+        change.is_gradual and change.ramp > 1,
     )
 
 

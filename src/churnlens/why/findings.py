@@ -113,7 +113,7 @@ def shift_issue(
             "driver_until": back,
             "driver_change": (move.before, move.after),
             "lag_periods": float(case.candidate.lag),
-            "gradual": move.ramp > 1,
+            "gradual": move.gradual,
             "driver_series": driver_series(case.baseline, case.candidate),
             "dose": dose_points(settled, case.candidate),
             "lead_lag": case.timing.points,
@@ -398,7 +398,7 @@ def _dated(observed: Array, expected: Array, otherwise: int) -> tuple[int, int, 
         # Departures are counted from the window's start: a date that cannot be it is another's.
         and change.low <= otherwise <= change.high
     ):
-        return change.start, change.low, change.high, change.ramp > 0
+        return change.start, change.low, change.high, change.is_gradual
     return otherwise, otherwise - 2, otherwise + 2, None
 
 

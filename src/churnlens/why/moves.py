@@ -53,8 +53,9 @@ class Move:
 
     `start` is the first period of the change, with its 95 % interval `low`, `high`; `ramp` how many
     periods it took; `end` the first period in which it had passed, None while it lasts; `earlier`
-    the part of the period before `low` into which it may reach back. `before` and `after` are the
-    segment's mean levels in the exposure's own unit.
+    the part of the period before `low` into which it may reach back; `gradual` whether the data say
+    that it came in over several. `before` and `after` are the segment's mean levels in the
+    exposure's own unit.
     """
 
     exposure: Exposure
@@ -69,6 +70,7 @@ class Move:
     clients: int
     end: int | None = None
     earlier: float = 0.0
+    gradual: bool = False
 
     @property
     def direction(self) -> str:
@@ -126,7 +128,7 @@ class _Driver:
         clients = int(there.any(axis=1).sum())
         dates = (when.start, when.low, when.high, when.ramp)
         levels = (before, before + when.shift)
-        span = (when.end, when.earlier)
+        span = (when.end, when.earlier, when.gradual)
         move = Move(self.exposure, segment, *dates, *levels, score, clients, *span)
         return move, when.profile
 

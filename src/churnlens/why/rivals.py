@@ -19,6 +19,7 @@ from churnlens.which.baseline import Baseline
 from churnlens.why.candidates import CLEARLY, Candidate
 from churnlens.why.precedence import untimely
 from churnlens.why.selection import KEEP, Explained, at_once, together
+from churnlens.why.widening import moved_for
 
 Array = npt.NDArray[Any]
 
@@ -28,6 +29,7 @@ FEWEST_DOSES = 10  # clients
 # The like where one is an event that a measured trouble may bring about. It is to be expected then,
 # and counts of rare events tell little: a stricter level would miss it more often than it errs.
 CHANNEL_P = 0.1
+AS_MUCH = 0.5  # of a change, from which others had it too
 
 Relation = Literal["weaker", "stronger", "channel", "upstream", "inseparable"]
 
@@ -84,9 +86,11 @@ def _by_date(taken: Candidate, other: Candidate) -> Relation:
 
 def _relation(baseline: Baseline, taken: Candidate, other: Candidate) -> Relation:
     p = same_dose_p(baseline, taken, other)
-    if p < CHANNEL_P and _may_follow(other, taken):
+    follows = _may_follow(baseline, other, taken)
+    leads = _may_follow(baseline, taken, other)
+    if p < CHANNEL_P and follows:
         return "channel"
-    if p < CHANNEL_P and _may_follow(taken, other):
+    if p < CHANNEL_P and leads:
         return "upstream"
     if p < SAME_DOSE_P:
         return "inseparable"
@@ -94,11 +98,11 @@ def _relation(baseline: Baseline, taken: Candidate, other: Candidate) -> Relatio
     # not make it the source where it may be the way in which the measure works.
     more = (taken.dose_gain - taken.price) - (other.dose_gain - other.price)
     if more >= _needed(taken):
-        return "inseparable" if _may_follow(taken, other) else "weaker"
+        return "inseparable" if leads else "weaker"
     if -more >= _needed(other):
-        return "inseparable" if _may_follow(other, taken) else "stronger"
+        return "inseparable" if follows else "stronger"
     # Where doses tell nothing, who was hit may: of those for whom the other moved only some left.
-    hit_others = taken.gain - other.gain >= CLEARLY and not _may_follow(taken, other)
+    hit_others = taken.gain - other.gain >= CLEARLY and not leads
     return "weaker" if hit_others and other.price > taken.price else "inseparable"
 
 
@@ -110,13 +114,25 @@ def _needed(better: Candidate) -> float:
     return max(CLEARLY, better.flat_gain - better.dose_gain)
 
 
-def _may_follow(event: Candidate, measure: Candidate) -> bool:
+def _may_follow(baseline: Baseline, event: Candidate, measure: Candidate) -> bool:
     """Whether an event that became more frequent may be what a measured trouble brings about."""
     return (
         event.move.exposure.source == "events"
         and event.move.direction == "more"
         and measure.move.exposure.source == "orders"
         and event.move.high >= measure.move.low
+        and not _has_another_source(baseline, event, measure)
+    )
+
+
+def _has_another_source(baseline: Baseline, event: Candidate, measure: Candidate) -> bool:
+    """Whether an event became more frequent for others too, whom the measured trouble spared."""
+    hit, had = (c.inside.any(axis=1) for c in (measure, event))
+    spared, apart = had & ~hit, ~(had | hit)
+    if not spared.any() or not apart.any():
+        return False
+    return moved_for(baseline, event.move, spared, apart, AS_MUCH) and not moved_for(
+        baseline, measure.move, spared, apart, AS_MUCH
     )
 
 

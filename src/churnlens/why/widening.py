@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from churnlens.which.baseline import Baseline
 from churnlens.why.candidates import Candidate, read
-from churnlens.why.moves import readable
+from churnlens.why.moves import Move, readable
 from churnlens.why.shifts import moved_too
 
 Array = npt.NDArray[Any]
@@ -33,11 +33,22 @@ def as_wide(baseline: Baseline, narrow: Candidate, wide: Candidate) -> Candidate
     rest = hit & ~narrow.inside.any(axis=1)
     if not rest.any() or hit.all():
         return narrow
-    values = np.where(readable(baseline), move.exposure.values, np.nan)
-    sign = 1 if move.shift > 0 else -1
-    if not moved_too(values - _others(values[~hit]), rest, move.start, move.end, sign):
+    if not moved_for(baseline, move, rest, ~hit):
         return narrow
     return read(replace(move, segment=wide.move.segment), baseline, wide.inside)
+
+
+def moved_for(
+    baseline: Baseline, move: Move, clients: Array, others: Array, part: float = 0.0
+) -> bool:
+    """Return whether some other clients surely moved along with a change, held against `others`.
+
+    Both are bool[n]; `part` is how much of the change they must have had.
+    """
+    values = np.where(readable(baseline), move.exposure.values, np.nan)
+    sign = 1 if move.shift > 0 else -1
+    own, least = values - _others(values[others]), part * abs(move.shift)
+    return moved_too(own, clients, move.start, move.end, sign, least)
 
 
 def _others(values: Array) -> Array:
