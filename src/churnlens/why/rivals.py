@@ -15,11 +15,12 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
+from churnlens.results import Z95
 from churnlens.which.baseline import Baseline
 from churnlens.why.candidates import CLEARLY, Candidate
 from churnlens.why.precedence import untimely
 from churnlens.why.selection import KEEP, Explained, at_once, together
-from churnlens.why.widening import moved_for
+from churnlens.why.widening import part_had
 
 Array = npt.NDArray[Any]
 
@@ -29,7 +30,7 @@ FEWEST_DOSES = 10  # clients
 # The like where one is an event that a measured trouble may bring about. It is to be expected then,
 # and counts of rare events tell little: a stricter level would miss it more often than it errs.
 CHANNEL_P = 0.1
-AS_MUCH = 0.5  # of a change, from which others had it too
+AS_MUCH = 0.5  # part of a change from which clients had it, and below which they were spared
 
 Relation = Literal["weaker", "stronger", "channel", "upstream", "inseparable"]
 
@@ -121,18 +122,26 @@ def _may_follow(baseline: Baseline, event: Candidate, measure: Candidate) -> boo
         and event.move.direction == "more"
         and measure.move.exposure.source == "orders"
         and event.move.high >= measure.move.low
-        and not _has_another_source(baseline, event, measure)
+        and not _had_apart(baseline, event, measure)
+        and not _had_apart(baseline, measure, event)
     )
 
 
-def _has_another_source(baseline: Baseline, event: Candidate, measure: Candidate) -> bool:
-    """Whether an event became more frequent for others too, whom the measured trouble spared."""
-    hit, had = (c.inside.any(axis=1) for c in (measure, event))
-    spared, apart = had & ~hit, ~(had | hit)
-    if not spared.any() or not apart.any():
+def _had_apart(baseline: Baseline, one: Candidate, other: Candidate) -> bool:
+    """Whether clients surely had the one change, and surely not the other: then neither makes it.
+
+    What a measured trouble brings about comes where the trouble is, and only there.
+    """
+    hit, spared = (c.inside.any(axis=1) for c in (one, other))
+    clients, apart = hit & ~spared, ~(hit | spared)
+    if not clients.any() or not apart.any():
         return False
-    return moved_for(baseline, event.move, spared, apart, AS_MUCH) and not moved_for(
-        baseline, measure.move, spared, apart, AS_MUCH
+    had, lacked = (part_had(baseline, c.move, clients, apart) for c in (one, other))
+    return (
+        had is not None
+        and lacked is not None
+        and had[0] - Z95 * had[1] > AS_MUCH
+        and lacked[0] + Z95 * lacked[1] < AS_MUCH
     )
 
 

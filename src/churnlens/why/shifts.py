@@ -142,21 +142,36 @@ def score_of(
     return float(gain[0, 0]) - price if clear[0, 0] else 0.0
 
 
-def moved_too(
-    values: Array, inside: Array, start: int, end: int | None, sign: int, least: float = 0.0
-) -> bool:
+def moved_too(values: Array, inside: Array, start: int, end: int | None, sign: int) -> bool:
     """Return whether clients surely shifted one way in a window that was found elsewhere.
 
-    `values` is float[n, T], NaN where not read; `inside` tells the clients, bool[n]; `least` is by
-    how much, in the unit of the values.
+    `values` is float[n, T], NaN where not read; `inside` tells the clients, bool[n].
     """
     lasts = None if end is None else end - start
     difference, weight = (part[:, [start]] for part in contrasts(values, lasts))
     noise = _noise(difference, weight, is_rare(values))
     own = _by_client(difference[inside], weight[inside], noise).sum(axis=0, dtype=np.float64)
-    total, pull, heads, lean, square = own[:, None]
-    enough = heads[0] >= LEAST_CLIENTS and pull[0] * sign > least * total[0]
+    _, pull, heads, lean, square = own[:, None]
+    enough = heads[0] >= LEAST_CLIENTS and pull[0] * sign > 0
     return bool(enough and _common(lean, square, heads, REST_T)[0])
+
+
+def common_shift(
+    values: Array, inside: Array, start: int, end: int | None
+) -> tuple[float, float] | None:
+    """Return by how much clients shifted in a window, and its standard error, in their unit.
+
+    None where fewer than `LEAST_CLIENTS` are recorded in it and beside it. Parameters as in
+    `moved_too`.
+    """
+    lasts = None if end is None else end - start
+    difference, weight = (part[:, [start]] for part in contrasts(values, lasts))
+    noise = float(_noise(difference, weight, is_rare(values))[0])
+    total = float(weight[inside].sum(dtype=np.float64))
+    if (weight[inside] > 0).sum() < LEAST_CLIENTS:
+        return None
+    shift = float((weight * difference)[inside].sum(dtype=np.float64)) / total
+    return shift, float(np.sqrt(noise / total))
 
 
 def _by_client(difference: Array, weight: Array, noise: Array) -> Array:

@@ -3,7 +3,7 @@
 Clients get unequal doses, and where a few of them happen to have got most, the search for a
 driver's change may stop at those. Beside a driver that moved at the same moment for a wider group
 it would then look as if it explained less. That group is known by now, so one test tells whether
-the rest of it moved as well.
+the rest of it moved as well. The same test tells whether others had a change at all (`part_had`).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import numpy.typing as npt
 from churnlens.which.baseline import Baseline
 from churnlens.why.candidates import Candidate, read
 from churnlens.why.moves import Move, readable
-from churnlens.why.shifts import moved_too
+from churnlens.why.shifts import common_shift, moved_too
 
 Array = npt.NDArray[Any]
 
@@ -33,22 +33,23 @@ def as_wide(baseline: Baseline, narrow: Candidate, wide: Candidate) -> Candidate
     rest = hit & ~narrow.inside.any(axis=1)
     if not rest.any() or hit.all():
         return narrow
-    if not moved_for(baseline, move, rest, ~hit):
+    values = np.where(readable(baseline), move.exposure.values, np.nan)
+    sign = 1 if move.shift > 0 else -1
+    if not moved_too(values - _others(values[~hit]), rest, move.start, move.end, sign):
         return narrow
     return read(replace(move, segment=wide.move.segment), baseline, wide.inside)
 
 
-def moved_for(
-    baseline: Baseline, move: Move, clients: Array, others: Array, part: float = 0.0
-) -> bool:
-    """Return whether some other clients surely moved along with a change, held against `others`.
+def part_had(
+    baseline: Baseline, move: Move, clients: Array, others: Array
+) -> tuple[float, float] | None:
+    """Return what part of a change some clients had, held against `others`, and its standard error.
 
-    Both are bool[n]; `part` is how much of the change they must have had.
+    Both are bool[n]; 1 is as much as those of whom the change is told. None: too few to say.
     """
     values = np.where(readable(baseline), move.exposure.values, np.nan)
-    sign = 1 if move.shift > 0 else -1
-    own, least = values - _others(values[others]), part * abs(move.shift)
-    return moved_too(own, clients, move.start, move.end, sign, least)
+    had = common_shift(values - _others(values[others]), clients, move.start, move.end)
+    return None if had is None else (had[0] / move.shift, had[1] / abs(move.shift))
 
 
 def _others(values: Array) -> Array:
