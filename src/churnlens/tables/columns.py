@@ -298,5 +298,8 @@ def ending_after(raw: Raw, mapped: Mapped, chosen: TableSettings) -> Column:
 
 
 def measures(mapped: Mapped, settings: Settings) -> tuple[str, ...]:
-    """Return the numeric order columns that are candidate drivers."""
-    return tuple(n for n in mapped.numeric if settings.drivers.get(n) != "ignore")
+    """Return the numeric order columns that are candidate drivers, by name.
+
+    Nothing may hang on the order in which an export happens to write its columns.
+    """
+    return tuple(sorted(n for n in mapped.numeric if settings.drivers.get(n) != "ignore"))

@@ -108,7 +108,7 @@ def _checked(
         split["events"] = Split(events, "event_date", as_of)
         companions.refuse_shared_names(split["events"], measures, staged.label)
     of_orders = tuple(name for name in settings.orders.attributes if name not in texts)
-    attributes = (*texts, *of_orders)
+    attributes = tuple(sorted((*texts, *of_orders)))
     if "remedies" in raws:
         known = (*attributes, *numbers, VALUE_TIER)
         remedies = companions.stage_remedies(connection, raws["remedies"], settings, known)
@@ -121,7 +121,7 @@ def _checked(
         remedies=companions.remedies_frame(split.get("remedies")),
         measures=measures,
         attributes=attributes,
-        numeric_attributes=numbers,
+        numeric_attributes=tuple(sorted(numbers)),
         orders_attributes=of_orders,
         rows={name: table.counts() for name, table in split.items()},
         rejects={name: table.staged.refused for name, table in split.items()},

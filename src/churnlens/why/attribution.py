@@ -28,6 +28,7 @@ ROUNDS = 5
 # Relative error of the count beside chance: some who leave are never seen to, and some would have
 # left by now in any case. In planted worlds either is about a sixth; they pull against each other.
 COUNT_ERROR = 0.15
+MOST_RATIO = 100.0  # a larger one is not told: what is divided by is as good as nothing
 BEHIND = 0.1  # of a departure that must be due to it for a client to be one of its accounts
 MONEY_ERROR = 0.1  # relative error of what a client would have gone on to bring
 
@@ -76,7 +77,7 @@ def attribute(baseline: Baseline, explained: Explained) -> Settled:
     usual = baseline.hazard * explained_risk(baseline, levels)
 
     def part(k: int) -> Attribution:
-        return _attribution(baseline, settled, fitted, k, start)
+        return _attribution(baseline, settled, fitted, k, start, explained.parts[k].is_dated)
 
     return Settled(settled, usual, tuple(over_chunks(part, range(len(terms)))))
 
@@ -101,7 +102,7 @@ def _settle(baseline: Baseline, terms: tuple[Term, ...], start: Fit) -> tuple[Pa
 
 
 def _attribution(
-    baseline: Baseline, panel: Panel, fitted: Fit, k: int, effective: Fit
+    baseline: Baseline, panel: Panel, fitted: Fit, k: int, effective: Fit, is_dated: bool
 ) -> Attribution:
     term = fitted.terms[k]
     total = 1 + sum(
@@ -112,9 +113,11 @@ def _attribution(
     observed = float(panel.found[during].sum(dtype=np.float64))
     due = panel.found * share
     value = float(due.sum(dtype=np.float64))
-    error = effective.errors[k] if effective.excess[k] > 0 else np.inf
-    relative = float(min(error / max(effective.excess[k], 1e-9), 2.0))
-    chance = _spread(baseline, term, observed, observed - value)
+    error = float(effective.errors[k] / effective.excess[k]) if effective.excess[k] > 0 else np.inf
+    if is_dated:
+        chance = _spread(baseline, term, observed, observed - value)
+    else:  # there is no time before: what is sure of its count is what is sure of its effect
+        chance = error * float((due / total).sum(dtype=np.float64)) if value > 0 else 0.0
     spread = float(np.hypot(chance, COUNT_ERROR * value))
     reach = Z95 * spread
     money, largest, accounts = _money(panel, due, panel.revenue)
@@ -123,7 +126,7 @@ def _attribution(
         observed=observed,
         expected=observed - value,
         attributable=Estimate(value, max(value - reach, 0), min(value + reach, observed)),
-        ratio=_ratio(float(fitted.excess[k]), relative),
+        ratio=_ratio(float(fitted.excess[k]), error),
         revenue=_scaled(money, spread / max(value, 1e-9)),
         margin=None if margin is None else _scaled(margin, spread / max(value, 1e-9)),
         share=share,
@@ -150,8 +153,10 @@ def _spread(baseline: Baseline, term: Term, observed: float, expected: float) ->
 
 
 def _ratio(excess: float, relative: float) -> Estimate:
-    low, high = excess * np.exp(-Z95 * relative), excess * np.exp(Z95 * relative)
-    return Estimate(float(1 + excess), float(1 + low), float(1 + min(high, 99)))
+    """The risk ratio, its excess (never below 0) being log-normal with that relative error."""
+    low = excess * np.exp(-Z95 * relative)
+    high = excess * np.exp(min(Z95 * relative, np.log(MOST_RATIO))) if excess > 0 else MOST_RATIO
+    return Estimate(float(1 + excess), float(1 + low), float(min(1 + high, MOST_RATIO)))
 
 
 def _money(panel: Panel, due: Array, values: Array) -> tuple[float, float, int]:

@@ -38,6 +38,7 @@ SURE = 2.71  # log-likelihood gain that chance gives one time in a hundred, one-
 # itself a coincidence, and this must outweigh it; where nearly all leave, the dose has little left
 # to tell; and doses are never recorded so well that a large effect follows them to the last.
 NO_DOSE, MISSED = 10.0, 0.5
+EVERYDAY = 1.25  # risk ratio that something unrecorded may well have, by convention
 CLEAR_AHEAD = 2.0  # standard errors by which a standing trouble stands out before clients leave
 GROWS = 2.33  # standard errors by which what came up as leaving neared is most of it: 1 in 100
 
@@ -241,7 +242,7 @@ def _explained_away(ratio: Estimate) -> tuple[dict[str, Any], Outcome]:
         "value": {"type": "number", "value": value},
         "low": {"type": "number", "value": low},
     }
-    return shown, "pass" if e_value(ratio.low) >= 1.25 else "fail"
+    return shown, "pass" if e_value(ratio.low) >= EVERYDAY else "fail"
 
 
 def e_value(ratio: float) -> float:

@@ -62,6 +62,11 @@ class Explanation:
     lasting: Term | None = None
 
     @property
+    def is_dated(self) -> bool:
+        """Whether there was a time before it: not of a driver that costs clients all along."""
+        return self.candidate is not None or self.window is not None
+
+    @property
     def whole(self) -> Term:
         """The term for as long as its change goes on: what departures are attributed by."""
         return self.term if self.lasting is None else self.lasting
