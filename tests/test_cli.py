@@ -310,6 +310,26 @@ def test_a_wrong_call_says_what_would_be_right(call, tmp_path, arguments, hint):
     assert "Traceback" not in error
 
 
+def test_a_folder_of_anothers_is_said_before_anything_is_read(call, tmp_path):
+    (tmp_path / "out" / "2024-06-30").mkdir(parents=True)
+    (tmp_path / "out" / "2024-06-30" / "letter.txt").write_text("dear")
+    broken = orders(tmp_path, "no,columns\n1,2\n")
+    code, _, error = call("run", broken, "--as-of", "2024-06-30", "--out", tmp_path / "out")
+    is_one_message(error)
+    assert code == 2
+    assert "is no run of churnlens" in error
+
+
+@pytest.mark.parametrize("command", ["run", "check"])
+def test_a_source_and_a_config_that_names_another_are_told_apart(call, tmp_path, command):
+    config = tmp_path / "elsewhere.toml"
+    config.write_text('source = "duckdb://shop.duckdb"\n')
+    code, _, error = call(command, orders(tmp_path), "--config", config)
+    is_one_message(error)
+    assert code == 2
+    assert "names a source of its own (duckdb://shop.duckdb)" in error
+
+
 def test_an_output_that_cannot_be_written_is_said_before_anything_is_read(call, tmp_path):
     (tmp_path / "out").write_text("a file")
     code, _, error = call("run", orders(tmp_path), "--out", tmp_path / "out")
@@ -328,6 +348,11 @@ def test_an_output_that_cannot_be_written_is_said_before_anything_is_read(call, 
         ('[plugins]\nsections = ["no_such_module:f"]', "no_such_module:f"),
         ('[report]\ncss = "no.css"', "no.css"),
         ('[report]\nremedies = "no.toml"', "no.toml"),
+        ('register = "nosuch://register"', "nosuch://register"),
+        ('seed = "1"', "seed"),
+        ('[plugins]\nchecks = ["math:pi"]', "'math:pi' is no function"),
+        ('[orders]\ntable = "sheet"', "[orders] table is for a sheet"),
+        ('[orders]\nfile = "others.csv"', "others.csv"),
     ],
 )
 def test_check_finds_what_a_run_would_stop_at(call, tmp_path, setting, said):
@@ -436,6 +461,14 @@ def test_a_register_that_cannot_be_read_is_said_before_the_run(call, few, tmp_pa
     is_one_message(error)
     assert (code, said) == (2, "")
     assert not (tmp_path / "out").exists()
+
+
+def test_a_review_is_not_held_against_one_of_the_same_day(call, few, finished, tmp_path):
+    again = ("--previous", finished / "review.json", "--out", tmp_path / "out")
+    code, _, error = call("run", few, "--as-of", finished.name, *again)
+    assert code == 2
+    assert "Traceback" not in error
+    assert "name one of an earlier quarter" in error
 
 
 def test_the_manifest_names_inputs_versions_seed_and_settings(finished, world):

@@ -38,6 +38,14 @@ def endless(data, events):
     return np.full(data.orders.shape, np.inf)
 
 
+def huge(data, events):
+    return np.full(data.orders.shape, 1e300)
+
+
+def greedy(data, events, more):
+    return data.orders
+
+
 class Guess:
     def predict_proba(self, x):
         return x
@@ -81,7 +89,9 @@ def test_an_error_in_it_is_said_with_its_line(parts):
         ("definition", "unsound", "gives Departures that cannot be: not everywhere begin < end"),
         ("drivers", "short", "an array of numbers, one a client and period: "),
         ("drivers", "nothing", "an array of numbers"),
-        ("drivers", "endless", "gives infinite values"),
+        ("drivers", "endless", "gives values that are infinite or too large"),
+        ("drivers", "huge", "gives values that are infinite or too large"),
+        ("drivers", "greedy", r"TypeError: .* \(parts_of_ours.py, line 32\)"),
         ("checks", "not_there", "cannot be loaded"),  # though no cause may ever be put to it
     ],
 )
@@ -107,8 +117,8 @@ def test_a_model_that_is_no_classifier_is_refused_with_what_it_lacks(parts):
 
 def test_a_driver_of_a_name_that_is_taken_is_refused(parts, tmp_path):
     rows = "".join(f"c{c},2023-{m + 1:02d}-{c + 1:02d},10,1\n" for c in range(5) for m in range(12))
-    (tmp_path / "orders.csv").write_text("client_id,order_date,amount,five\n" + rows)
-    asked = Settings(draws=99, plugins=PluginSettings(drivers=(f"{parts}:five",)))
+    (tmp_path / "orders.csv").write_text("client_id,order_date,amount,short\n" + rows)
+    asked = Settings(draws=99, plugins=PluginSettings(drivers=(f"{parts}:short",)))
     with pytest.raises(ConfigError, match="has the name of a driver that there is already"):
         investigate(tmp_path, asked)
 

@@ -85,7 +85,10 @@ Engine = Annotated[
     ),
 ]
 Language = Annotated[Lang | None, typer.Option(help="Language of the report.")]
-Seed = Annotated[int | None, typer.Option(min=0, metavar="N", help="Seed of what is drawn.")]
+Seed = Annotated[
+    int | None,
+    typer.Option(min=0, metavar="N", help="Seed of the draws behind p-values and checks."),
+]
 
 
 @app.command()
@@ -122,6 +125,8 @@ def run(
     before = results.read_review(previous) if previous else None
     inputs = _inputs(place, settings)
     output.check_writable(out, inputs)
+    if settings.as_of is not None:
+        output.check_is_run(out / settings.as_of.isoformat())
     kept = settings.register_at or out / register.FILE
     register.check(kept)
     _check_look(settings)  # what is not there is said before the long run
@@ -165,12 +170,15 @@ def check(
 ) -> None:
     """Check the data; nothing is fitted."""
     from churnlens import console
+    from churnlens.issues import register
     from churnlens.panel.worth import find_price_cut
     from churnlens.pipeline import check_parts
     from churnlens.tables import open_source
 
     place, settings = _settings(source, config)
     settings = _overridden(settings, engine=engine)
+    if settings.register_at:
+        register.check(settings.register_at)
     _check_look(settings)
     check_parts(settings)
     tables = open_source(place, settings, as_of)
@@ -313,7 +321,12 @@ def _settings(source: str, config: Path | None) -> tuple[Path | str, Settings]:
     beside = _folder(place) / CONFIG_NAME
     if config is None and isinstance(place, Path) and beside.is_file():
         return (beside if place.is_dir() else place), _loaded(beside)
-    return place, _loaded(config)
+    settings = _loaded(config)
+    if settings.source is not None:
+        raise ConfigError(
+            f"{config} names a source of its own ({settings.source}): leave out SOURCE or source."
+        )
+    return place, settings
 
 
 def _loaded(config: Path | None) -> Settings:

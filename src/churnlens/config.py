@@ -124,13 +124,13 @@ class Settings(_Settings):
     period: PeriodName = "month"
     currency: Annotated[str, AfterValidator(_currency)] = "EUR"
     definition: str = "cadence"
-    seed: Annotated[int, Field(ge=0)] = 0
+    seed: Annotated[int, Field(ge=0, strict=True)] = 0
     lang: Literal["en", "zh"] = "en"
     # the order measure that says how far a price was cut; none: the one whose name says so
     price_cut: str | None = None
-    name_clients: bool = False
-    smallest_group: Annotated[int, Field(ge=5)] = 5
-    draws: Annotated[int, Field(ge=99)] = 499  # Monte Carlo draws of the scan
+    name_clients: Annotated[bool, Field(strict=True)] = False
+    smallest_group: Annotated[int, Field(ge=5, strict=True)] = 5
+    draws: Annotated[int, Field(ge=99, strict=True)] = 499  # Monte Carlo draws of the scan
     orders: OrderSettings = OrderSettings()
     clients: ClientSettings = ClientSettings()
     events: TableSettings = TableSettings()

@@ -128,7 +128,7 @@ def write_run(
         something else than a run. A full disk stays an `OSError`.
     """
     with explaining(target):
-        _check_is_run(target)
+        check_is_run(target)
         target.parent.mkdir(parents=True, exist_ok=True)
         remove_leftovers(target.parent)
         with _folder_beside(target) as fresh:
@@ -142,7 +142,14 @@ def write_run(
             _put_in_place(fresh, target)
 
 
-def _check_is_run(target: Path) -> None:
+def check_is_run(target: Path) -> None:
+    """Find out whether a run's own folder is free, or holds an earlier run.
+
+    Raises
+    ------
+    OutputError
+        When it holds anything else.
+    """
     if not target.exists():
         return
     if not target.is_dir() or (any(target.iterdir()) and not (target / MANIFEST).is_file()):

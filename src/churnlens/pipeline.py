@@ -13,7 +13,7 @@ from churnlens.issues.compare import require_comparable
 from churnlens.panel import Book, Panel, build, open_book
 from churnlens.panel.departures import DEFINITIONS, definition
 from churnlens.panel.threads import beside, over_chunks, products_on_one_core
-from churnlens.plugins import load_plugin
+from churnlens.plugins import load_function, load_plugin
 from churnlens.remedies.scope import reached
 from churnlens.results import Review, Skipped
 from churnlens.tables import Tables, open_source
@@ -109,14 +109,15 @@ def check_parts(settings: Settings) -> None:
         When one is not.
     """
     for kind, names in settings.plugins:
+        load = load_plugin if kind in ("models", "sections") else load_function
         for name in names:
-            load_plugin(name, kind.removesuffix("s"))
+            load(name, kind.removesuffix("s"))
     classifiers(settings)
     definition(settings.definition)
 
 
 def _require_earlier(previous: Review, as_of: dt.date) -> None:
-    if previous.as_of > as_of.isoformat():
+    if previous.as_of >= as_of.isoformat():
         raise ConfigError(
             f"--previous is a review as of {previous.as_of}, and this one is as of {as_of}: "
             "name one of an earlier quarter."

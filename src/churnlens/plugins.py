@@ -71,14 +71,18 @@ def guarded(part: Callable[..., Any], name: str, kind: str) -> Callable[..., Any
         except ChurnlensError:
             raise
         except (Exception, SystemExit) as error:
-            raise ConfigError(f"{kind} '{name}' failed: {_said(error)}.") from error
+            raise ConfigError(f"{kind} '{name}' failed: {_said(error, part)}.") from error
 
     return called
 
 
-def _said(error: BaseException) -> str:
-    """Kind, first line and place of an error."""
+def _said(error: BaseException, part: Callable[..., Any]) -> str:
+    """Kind, first line and place of an error; one in the call itself is where `part` begins."""
     last = traceback.extract_tb(error.__traceback__)[-1]
     words = (str(error).strip().splitlines() or [""])[0].rstrip(".")
     kind = type(error).__name__
-    return f"{kind}{': ' if words else ''}{words} ({Path(last.filename).name}, line {last.lineno})"
+    file, line = last.filename, last.lineno
+    code = getattr(part, "__code__", None)
+    if file == __file__ and code is not None:
+        file, line = code.co_filename, code.co_firstlineno
+    return f"{kind}{': ' if words else ''}{words} ({Path(file).name}, line {line})"

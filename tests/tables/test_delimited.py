@@ -61,6 +61,11 @@ def test_zero_bytes_in_the_header_are_named(opened, encoding):
     assert opened({"orders": {"encoding": encoding}}, orders=orders).rows["orders"].accepted == 1
 
 
+def test_a_delimiter_within_quotes_is_none(opened):
+    text = 'client_id;"a,b,c,d,e";order_date;amount\n1;x;2024-01-05;1\n'
+    assert opened(orders=text).rows["orders"].accepted == 1
+
+
 def test_an_unknown_encoding_is_named(opened):
     with pytest.raises(ContractError, match="encoding 'utf-9' is not known"):
         opened({"orders": {"encoding": "utf-9"}})

@@ -79,7 +79,7 @@ def test_an_invoice_export_is_understood(tmp_path):
     assert settings.orders.returns.starts_with == "C"
     (tmp_path / "churnlens.toml").write_text(text)
     tables = open_source(tmp_path / "churnlens.toml", settings)
-    assert (tables.rows["orders"].accepted, tables.measures) == (200, ("Preis", "Lieferverzug"))
+    assert (tables.rows["orders"].accepted, tables.measures) == (200, ("Lieferverzug", "Preis"))
 
 
 def test_an_ambiguous_date_is_pointed_out(tmp_path):

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from churnlens.config import Settings
-from churnlens.errors import ContractError
+from churnlens.errors import ConfigError, ContractError
 from churnlens.results import RowCounts
 from churnlens.tables import open_source, orders_placed
 from churnlens.tables.model import RETURN
@@ -242,7 +242,7 @@ def test_client_attributes_are_text_or_numeric(opened):
     tables = opened(
         clients="client_id,size,staff,manager_id\n00042,key,12,1\n7, small ,8,2\n",
     )
-    assert tables.attributes == ("size", "manager_id")
+    assert tables.attributes == ("manager_id", "size")
     assert tables.numeric_attributes == ("staff",)
     assert column(tables.clients, "size") == ["key", "small"]
     assert column(tables.clients, "staff") == [12.0, 8.0]
@@ -372,6 +372,31 @@ def test_a_moment_with_a_time_zone_is_of_the_day_there(tmp_path, zone):
     frame.to_parquet(tmp_path / "orders.parquet")
     dates = column(open_source(tmp_path, Settings()).orders, "order_date")
     assert sorted(map(str, dates)) == ["2024-03-01", "2024-03-05"]
+
+
+@pytest.mark.parametrize(
+    ("name", "said"), [("Amount", "two columns named"), ("file_row_number", "rename it")]
+)
+def test_a_parquet_column_that_the_engine_would_rename_is_refused(tmp_path, name, said):
+    frame = pd.DataFrame({"client_id": ["a"], "order_date": ["2024-01-05"], "amount": [1.0]})
+    frame.assign(**{name: 1.0}).to_parquet(tmp_path / "orders.parquet")
+    with pytest.raises(ContractError, match=f"orders.parquet.*{said}"):
+        open_source(tmp_path, Settings())
+
+
+@pytest.mark.parametrize("option", [{"encoding": "latin-1"}, {"delimiter": ";"}, {"table": "a"}])
+def test_an_option_that_means_nothing_for_a_file_is_refused(tmp_path, option):
+    frame = pd.DataFrame({"client_id": ["a"], "order_date": ["2024-01-05"], "amount": [1.0]})
+    frame.to_parquet(tmp_path / "orders.parquet")
+    (name,) = option
+    with pytest.raises(ConfigError, match=rf"\[orders\] {name} is for .*orders.parquet"):
+        open_source(tmp_path, Settings(orders=option))
+
+
+def test_the_columns_may_stand_in_any_order(opened):
+    one = opened(orders="client_id,order_date,amount,b,a\n1,2024-01-05,3,1,2\n")
+    two = opened(orders="a,b,amount,order_date,client_id\n2,1,3,2024-01-05,1\n")
+    assert one.measures == two.measures == ("a", "b")
 
 
 def test_parquet_types_are_taken_as_they_are(tmp_path):

@@ -96,11 +96,14 @@ def _own(name: str, data: ClientPeriods, events: tuple[EventCounts, ...]) -> Arr
             f"driver '{name}' must give an array of numbers, one a client and period: "
             f"{' × '.join(map(str, data.orders.shape))} here."
         )
-    if np.isinf(values).any():
+    with np.errstate(over="ignore"):
+        single = values.astype(np.float32)
+    if np.isinf(single).any():
         raise ConfigError(
-            f"driver '{name}' gives infinite values; NaN is for what was not recorded."
+            f"driver '{name}' gives values that are infinite or too large; NaN is for what was not "
+            "recorded."
         )
-    return values
+    return single
 
 
 def recorded(

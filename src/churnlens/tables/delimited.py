@@ -6,6 +6,7 @@ import codecs
 import csv
 import gzip
 import io
+import re
 import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -20,6 +21,7 @@ from churnlens.errors import ContractError
 
 ROW = "__row"  # the row's number in the file; the header is row 1
 DELIMITERS = ",;\t|"
+_QUOTED = re.compile('"[^"]*"')  # a delimiter in there is none
 _HEAD = 1 << 16
 _BLOCK = 1 << 22
 _END = "\x1aend of file\x1a"
@@ -79,7 +81,7 @@ def dialect(path: Path, encoding: str | None, delimiter: str | None) -> Dialect:
         raise ContractError(f"{path} is empty: it needs a header row and at least one row of data.")
     if "\0" in first:
         raise ContractError(_zero_bytes(path))
-    delimiter = delimiter or max(DELIMITERS, key=first.count)
+    delimiter = delimiter or max(DELIMITERS, key=_QUOTED.sub("", first).count)
     above = text[: text.index(first)].count("\n")
     rows = csv.reader(text.splitlines(keepends=True)[above:], delimiter=delimiter)
     columns = named(path, next(rows))

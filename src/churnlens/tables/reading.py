@@ -15,7 +15,7 @@ import ibis.expr.types as ir
 import pyarrow as pa
 
 from churnlens.config import Settings, TableSettings
-from churnlens.errors import ContractError, first_line
+from churnlens.errors import ConfigError, ContractError, first_line
 from churnlens.tables import delimited, sheets
 from churnlens.tables.database import Database, open_database, places_in
 from churnlens.tables.delimited import ROW
@@ -89,6 +89,7 @@ def read_file(connection: Any, path: Path, chosen: TableSettings, name: str) -> 
         When the file cannot be read.
     """
     check_content(path)
+    _refuse_idle(path, chosen, name)
     lower = path.name.lower()
     if lower.endswith(".parquet"):
         return _from_parquet(connection, path, name)
@@ -101,31 +102,50 @@ def read_file(connection: Any, path: Path, chosen: TableSettings, name: str) -> 
     return _from_csv(connection, path, chosen, name)
 
 
+def _refuse_idle(path: Path, chosen: TableSettings, name: str) -> None:
+    """Refuse an option that means nothing for a file of this format, rather than pass it over."""
+    text = not path.name.lower().endswith((".parquet", ".xlsx"))
+    sheets_only = {"table": chosen.table} if not path.name.lower().endswith(".xlsx") else {}
+    text_only = {} if text else {"encoding": chosen.encoding, "delimiter": chosen.delimiter}
+    for option, value in {**sheets_only, **text_only}.items():
+        if value is not None:
+            what = "a sheet of a workbook or a table of a database" if option == "table" else "CSV"
+            raise ConfigError(
+                f"[{name}] {option} is for {what}, and the {name} are read from {path}: leave it "
+                "out."
+            )
+
+
+_NUMBERED = "file_row_number"  # what DuckDB calls the number of a row
+
+
 def _from_parquet(connection: Any, path: Path, name: str) -> Raw:
+    import pyarrow.parquet as pq
+
     if connection.name != "duckdb":
         table = connection.read_parquet(str(path))
         return Raw(path.name, table.mutate((ibis.row_number() + 2).name(ROW)))
     try:
+        written = pq.read_schema(path)
+        delimited.named(path, written.names)
+        if _NUMBERED in map(str.lower, written.names):
+            raise ContractError(f"{path}: a column named '{_NUMBERED}' cannot be read: rename it.")
         table = connection.read_parquet(str(path), table_name=f"raw_{name}", file_row_number=True)
-        table = _in_own_zones(table, path)
+        table = _in_own_zones(table, written)
     except (duckdb.Error, pa.ArrowInvalid) as error:
         raise ContractError(f"{path} cannot be read as Parquet: {first_line(error)}") from error
-    numbered = table.mutate((table.file_row_number + 2).name(ROW)).drop("file_row_number")
+    numbered = table.mutate((table[_NUMBERED] + 2).name(ROW)).drop(_NUMBERED)
     return Raw(path.name, numbered)
 
 
-def _in_own_zones(table: ibis.Table, path: Path) -> ibis.Table:
+def _in_own_zones(table: ibis.Table, written: pa.Schema) -> ibis.Table:
     """Return a table whose moments are those of its columns' own zones, as a clerk reads them.
 
     DuckDB reads all as UTC, so that an order after midnight in Shanghai would be of the day before.
+    `written` are the columns as they were before DuckDB read them.
     """
-    import pyarrow.parquet as pq
-
-    if not any(kind.is_timestamp() and kind.timezone for kind in table.schema().values()):
-        return table
-    zones = {f.name: f.type.tz for f in pq.read_schema(path) if pa.types.is_timestamp(f.type)}
-    moved = {name: _local(table[name], zone) for name, zone in zones.items() if zone}
-    return table.mutate(**moved)
+    zones = {f.name: f.type.tz for f in written if pa.types.is_timestamp(f.type) and f.type.tz}
+    return table.mutate(**{name: _local(table[name], zone) for name, zone in zones.items()})
 
 
 def _local(moment: ir.Value, zone: str) -> ir.Value:

@@ -24,7 +24,9 @@ LEAST_EXPECTED = 1.0  # expected departures in a window
 LEVEL_PRIOR = (
     2.0  # pseudo-departures that hold a segment's level outside a window near the baseline's
 )
-FIRST_START, LAST_START = 3, 2  # periods kept free at both ends of what can be seen
+# Periods kept free at both ends of what can be seen: of counts, not months, for a level and a rise
+# must each rest on more than one or two.
+FIRST_START, LAST_START = 3, 2
 # Lengths of windows that have passed, in months: one between two of them is seen by its neighbour.
 LENGTHS = (3, 4, 6, 8, 12, 18)
 QUIET = 3  # months without it after which a trouble may be said to have passed

@@ -24,10 +24,11 @@ from churnlens.results import (
     Text,
 )
 from churnlens.when.change import ChangeDate, date_counts, date_of
+from churnlens.when.shapes import weigh_counts
 from churnlens.which.baseline import Baseline
 from churnlens.which.composition import MixIssue
 from churnlens.which.scan import Window
-from churnlens.which.since import log_evidence
+from churnlens.which.since import REACH, log_evidence
 from churnlens.why import doubts
 from churnlens.why.attribution import Attribution, Settled
 from churnlens.why.case import Case
@@ -371,26 +372,34 @@ def _date_window(
     The last says whether the rise came in over several periods (None: not told).
     """
     cal = baseline.panel.calendar
+    reach = cal.span(REACH)
     o = (baseline.observed * inside).sum(axis=0, dtype=np.float64).clip(0)
     e = (baseline.expected * inside).sum(axis=0, dtype=np.float64)
     end = len(o) if window.end is None else window.end
     whole = np.broadcast_to(inside, baseline.expected.shape)
     told = None if window.end is not None else log_evidence(baseline, whole, window.start)
-    onset = _dated(o[:end], e[:end], window.start) if told is None else date_of(told)
+    onset = _dated(o[:end], e[:end], window.start, reach) if told is None else date_of(told)
     start = DateEstimate(
         period_start(cal, onset[0]), period_start(cal, onset[1]), period_end(cal, onset[2])
     )
     gradual = onset[3]
     if window.end is None:
         return start, None, gradual
-    back = _dated(o[window.start :][::-1], e[window.start :][::-1], len(o) - window.end)
+    since, close = window.start, len(o) - window.end
+    back = _dated(o[since:][::-1], e[since:][::-1], close, reach)
     last, high, low = (len(o) - 1 - k for k in back[:3])
     until = DateEstimate(period_start(cal, last), period_start(cal, low), period_end(cal, high))
     return start, until, gradual
 
 
-def _dated(observed: Array, expected: Array, otherwise: int) -> tuple[int, int, int, bool | None]:
-    """First raised period and its interval, and whether it came in over several (None: untold)."""
+def _dated(
+    observed: Array, expected: Array, otherwise: int, reach: int
+) -> tuple[int, int, int, bool | None]:
+    """First raised period and its interval, and whether it came in over several (None: untold).
+
+    Where the counts by themselves give no date, or another's, it is `otherwise`, and the interval
+    holds 95 % of the chances of the periods at most `reach` from it.
+    """
     change = date_counts(observed, expected, rng=np.random.default_rng(0), draws=99)
     if (
         isinstance(change, ChangeDate)
@@ -399,7 +408,10 @@ def _dated(observed: Array, expected: Array, otherwise: int) -> tuple[int, int, 
         and change.low <= otherwise <= change.high
     ):
         return change.start, change.low, change.high, change.is_gradual
-    return otherwise, otherwise - 2, otherwise + 2, None
+    weighed = weigh_counts(observed, np.maximum(expected, 1e-9 * expected.sum()), (0,))
+    away = np.abs(np.arange(len(observed)) - otherwise) > reach
+    _, low, high, _ = date_of(np.where(away, -np.inf, weighed.log_evidence), edge=1)
+    return otherwise, min(low, otherwise), max(high, otherwise), None
 
 
 def _waiting(settled: Settled, a: Attribution) -> Estimate:

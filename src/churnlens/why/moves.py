@@ -128,8 +128,8 @@ class _Driver:
         clients = int(there.any(axis=1).sum())
         dates = (when.start, when.low, when.high, when.ramp)
         levels = (before, before + when.shift)
-        span = (when.end, when.earlier, when.gradual)
-        move = Move(self.exposure, segment, *dates, *levels, score, clients, *span)
+        move = Move(self.exposure, segment, *dates, *levels, score, clients)
+        move = replace(move, end=when.end, earlier=when.earlier, gradual=when.gradual)
         return move, when.profile
 
     def counts(self, move: Move) -> bool:

@@ -132,7 +132,7 @@ def _had_apart(baseline: Baseline, one: Candidate, other: Candidate) -> bool:
 
     What a measured trouble brings about comes where the trouble is, and only there.
     """
-    hit, spared = (c.inside.any(axis=1) for c in (one, other))
+    hit, spared = (np.asarray(c.inside.any(axis=1)) for c in (one, other))
     clients, apart = hit & ~spared, ~(hit | spared)
     if not clients.any() or not apart.any():
         return False
