@@ -95,6 +95,7 @@ def write_review(known: Known) -> Review:
         as_of=tables.as_of,
         departures=departures,
         previous=previous,
+        shown=found.settled.panel.found,
     )
     review = replace(
         _heading(known, view),
