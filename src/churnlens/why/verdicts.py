@@ -243,18 +243,24 @@ _FRAIL = Text(
 )
 _TOO_EARLY = Text("It changed where more left, but they began to leave only long after it did.")
 _TOO_LATE = Text("It changed where more left, but they had begun to leave before it did.")
-_ADDS = Text("It may cost clients besides what is named; the records cannot part the two.")
+_ADDS = Text(
+    "It may cost clients besides what is named; the records cannot part the two. What would "
+    "decide: change it for part of these clients, and compare after a quarter."
+)
 _BY_DOSE = Text(
     "Clients who got more of it left more, but its whole group did not clearly do so; these data "
-    "cannot tell whether it is a cause or a sign."
+    "cannot tell whether it is a cause or a sign. What would decide: change it for part of these "
+    "clients, and compare after a quarter."
 )
 _HIGHER = Text(
     "It is higher for {segment}, who leave more all along; whether they leave for it, these data "
-    "cannot tell."
+    "cannot tell. What would decide: change it for part of these clients, and compare after a "
+    "quarter."
 )
 _LOWER = Text(
     "It is lower for {segment}, who leave more all along; whether they leave for it, these data "
-    "cannot tell."
+    "cannot tell. What would decide: change it for part of these clients, and compare after a "
+    "quarter."
 )
 _BYSTANDER = Text("It changed at the time of a rise, but departures do not follow it.")
 _CHANGED = Text("It changed, and nobody left for it that these data could show.")
