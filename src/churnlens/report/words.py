@@ -52,7 +52,7 @@ DRIVER_VERDICTS_MEANING: Mapping[str, Text] = {
     "symptom": Text("It follows clients who are already leaving. It does not make them leave."),
     "bystander": Text("It changed at the same time, but those it changed for left no more."),
     "no_effect": Text("Clients with more of it and clients with less of it left alike."),
-    "cannot_tell": Text("The records do not part it from something else."),
+    "cannot_tell": Text("The records do not decide it."),
 }
 
 REMEDY_VERDICTS: Mapping[str, Text] = {
