@@ -191,11 +191,11 @@ def by_either(bars: tuple[Bar, ...], issues: Iterable[Issue]) -> tuple[Bar, ...]
     apart = {i.driver: _rival(i) for i in issues if i.rivals and i.verdict != "cause"}
 
     def named(bar: Bar) -> Bar:
-        driver = bar.text.values.get("driver") if bar.text else None
-        if bar.role != "cause" or not driver or driver["value"] not in apart:
+        driver = bar.text.values.get("driver") if bar.role == "cause" and bar.text else None
+        rival = apart.get(driver["value"]) if isinstance(driver, Mapping) else None
+        if rival is None:
             return bar
-        text = fill(_EITHER, driver=driver, rival=apart[driver["value"]])
-        return dataclasses.replace(bar, text=text)
+        return dataclasses.replace(bar, text=fill(_EITHER, driver=driver, rival=rival))
 
     return tuple(named(bar) for bar in bars)
 

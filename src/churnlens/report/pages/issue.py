@@ -58,15 +58,12 @@ _DEPARTURES_SPAN = Text(
     "{observed} of these clients left from {date} to {end}; {expected} were expected"
 )
 # What is expected in a chart is what would be without any of the issues.
-_WITHOUT_ISSUES = Text(
-    "{observed} of these clients left; without any issue it would have been {expected}"
-)
+_WITHOUT_ISSUES = Text("{observed} of these clients left; {expected} would have anyway")
 _WITHOUT_ISSUES_SINCE = Text(
-    "{observed} of these clients left since {date}; without any issue it would have been {expected}"
+    "{observed} of these clients left since {date}; {expected} would have anyway"
 )
 _WITHOUT_ISSUES_SPAN = Text(
-    "{observed} of these clients left from {date} to {end}; without any issue it would have been "
-    "{expected}"
+    "{observed} of these clients left from {date} to {end}; {expected} would have anyway"
 )
 _DRIVER = Text("{driver}, on average")
 _DRIVER_WENT = Text("{driver} went from {before} to {after} on average")
@@ -164,7 +161,7 @@ def _who_more(issue: Issue, language: Language) -> list[str]:
 def _followed(issue: Issue) -> str | None:
     """First period of the departures, where the title gives it beside that of the change."""
     later = issue.title_text.values.get("later") if issue.title_text else None
-    return later["value"] if later else None
+    return later["value"] if isinstance(later, Mapping) else None
 
 
 def _since(issue: Issue, since: str, language: Language) -> str:
@@ -228,12 +225,11 @@ def _sure_more(issue: Issue) -> list[Text]:
 
 def _cost_more(issue: Issue, language: Language) -> list[str]:
     departures = issue.departures
-    excess, expected = round(departures.attributable.value), round(departures.expected)
+    excess, expected = round(departures.attributable.value), departures.expected
+    rest = departures.observed - excess  # what is printed as a sum adds up
     values = {
         "observed": departures.observed,
-        "expected": expected
-        if abs(expected - departures.expected) > 1
-        else departures.observed - excess,
+        "expected": rest if abs(rest - expected) <= 1 else round(expected),
         "excess": excess,
         "interval": language.span(
             language.number(round(departures.attributable.low)),

@@ -106,9 +106,11 @@ def _marked(review: Review) -> tuple[DateEstimate | None, DateEstimate | None]:
     dated = [(issue.onset, issue.until) for issue in review.issues if issue.onset]
     if dated:
         return dated[0]
-    named = next((t.values["date"]["value"] for t in review.verdict if "date" in t.values), None)
-    last = [change.date for change in review.book.changes[-1:] if change.date.date == named]
-    return (last[0] if last else None), None
+    named = [text.values.get("date") for text in review.verdict]
+    for change in review.book.changes[-1:]:
+        if {"type": "month", "value": change.date.date} in named:
+            return change.date, None
+    return None, None
 
 
 def _key_figures(review: Review, language: Language) -> list[dict[str, str]]:
