@@ -11,8 +11,9 @@ from churnlens.report.pages.verdict import is_mended, issue_line
 from churnlens.results import DateEstimate, Evidence, Issue, Review, Text, totals
 
 _BETWEEN = Text("It began between {low} and {high}.")
-_CHANGED_BETWEEN = Text("The change began between {low} and {high}.")
-_TWO_DATES = Text("{driver}: {date}; departures: {later}")
+_CHANGED_IN = Text("{driver}: {low}.")
+_CHANGED_BETWEEN = Text("{driver}: between {low} and {high}.")
+_DEPARTURES_FROM = Text("Departures: from {later} on.")
 _ALL_ALONG = Text("In every period looked at")
 _PASSED = Text("It has passed.")
 _PASSED_BETWEEN = Text("It has passed; its end lies between {low} and {high}.")
@@ -106,7 +107,6 @@ def issue_page(issue: Issue, review: Review, language: Language) -> dict[str, An
             for a, values in sorted(issue.segment.items())
         ],
         "who_more": _who_more(issue, language),
-        "since": _since(issue, line["since"], language),
         "since_more": _since_more(issue, language),
         "why_more": _why_more(issue, mended, language),
         "sure_more": [language.say(text) for text in _sure_more(issue)],
@@ -164,21 +164,19 @@ def _followed(issue: Issue) -> str | None:
     return later["value"] if isinstance(later, Mapping) else None
 
 
-def _since(issue: Issue, since: str, language: Language) -> str:
-    """Say since when; of a change that departures followed well after, both dates."""
-    later = _followed(issue)
-    if later is None:
-        return since
-    driver = language.capital(language.say(words.measured(issue)))
-    return language.say(_TWO_DATES, driver=driver, date=since, later=language.within(later))
-
-
 def _since_more(issue: Issue, language: Language) -> list[str]:
     if issue.onset is None:
         return [language.say(_ALL_ALONG)] if issue.kind == "standing" else []
-    low, high = language.within(issue.onset.low), language.within(issue.onset.high)
-    text = _CHANGED_BETWEEN if _followed(issue) else _BETWEEN
-    found = [language.say(text, low=low, high=high)] if low != high else []
+    ends = {k: language.within(getattr(issue.onset, k)) for k in ("low", "high")}
+    one, later = ends["low"] == ends["high"], _followed(issue)
+    found = [] if one else [language.say(_BETWEEN, **ends)]
+    if later is not None:
+        driver = language.capital(language.say(words.measured(issue)))
+        changed = _CHANGED_IN if one else _CHANGED_BETWEEN
+        found = [
+            language.say(changed, driver=driver, **ends),
+            language.say(_DEPARTURES_FROM, later=language.within(later)),
+        ]
     if issue.until is not None:
         ends = {k: language.within(getattr(issue.until, k)) for k in ("low", "high")}
         text = _PASSED if ends["low"] == ends["high"] else _PASSED_BETWEEN
