@@ -48,6 +48,7 @@ from churnlens.why.attribution import Settled
 from churnlens.why.findings import composition_issue
 from churnlens.why.investigate import Answer
 from churnlens.why.names import behind
+from churnlens.why.titles import as_mended
 
 LEAST_DEPARTURES = 20  # below this nothing can be said of when, which and why
 MOST_SILENT = 3  # groups named whose orders of the last weeks are lacking
@@ -95,15 +96,17 @@ def write_review(known: Known) -> Review:
         as_of=tables.as_of,
         departures=departures,
         previous=previous,
+        shown=found.settled.panel.found,
     )
+    told = ranked((as_mended(issue, judged) for issue in planned), judged)
     review = replace(
         _heading(known, view),
-        issues=planned,
+        issues=told,
         gone=matched.gone,
         remedies=judged,
         ruled_out=found.ruled_out,
         skipped=(*_skipped(known.book), *described.skipped, *unplanned, *unforeseen),
-        verdict=_verdict(known, planned, view, judged),
+        verdict=_verdict(known, told, view, judged),
     )
     return _carried_on(review, previous)
 
@@ -148,6 +151,7 @@ def _verdict(
         judged,
         view.changes,
         unplaced,
+        view.lifetimes,
         until=(tables.ends_on or tables.as_of).isoformat(),
         per_year=known.book.calendar.per_year,
     )

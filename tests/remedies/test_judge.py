@@ -196,6 +196,18 @@ def test_departures_and_money_saved_follow_the_ratio() -> None:
     assert result.money_saved.value == pytest.approx(avoided.value * 1200, rel=0.1)
 
 
+def test_departures_are_counted_as_the_charts_of_the_review_count_them() -> None:
+    panel = draw(np.random.default_rng(3), relative=CURED, driver=UNDONE)
+    first = {"as_of": day(MONTHS), "departures": by_tenure(panel), "aim": issue()}
+    remedy = Remedy("a", day(START), segment=KEY, issue_id="approval-key")
+    plain = judge(panel, remedy, **first)
+    shown = judge(panel, remedy, **first, shown=2 * panel.found)
+    assert shown.observed == 2 * plain.observed
+    assert shown.risk_ratio == plain.risk_ratio
+    assert shown.departures_avoided.value == pytest.approx(2 * plain.departures_avoided.value)
+    assert shown.still_at_stake.value == pytest.approx(2 * plain.still_at_stake.value)
+
+
 def test_the_interval_of_money_holds_it_where_clients_send_back_more_than_they_buy() -> None:
     panel = draw(np.random.default_rng(3), relative=CURED, driver=UNDONE)
     result = verdict(dataclasses.replace(panel, revenue=-panel.revenue), issue())

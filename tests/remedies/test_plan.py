@@ -20,6 +20,7 @@ from churnlens.results import (
     Departures,
     Estimate,
     Issue,
+    PeriodPoint,
     Skipped,
     Text,
 )
@@ -90,6 +91,22 @@ def test_newcomers_are_those_who_were_new_then() -> None:
     assert isinstance(plan, Plan)
     left = panel.found * (panel.tenure < 12) * ~panel.known_from_start[:, None]
     assert plan.text.values["now"] == round(left[:, -12:].sum() / 4)
+
+
+def test_how_many_leave_now_is_what_the_chart_of_the_issue_shows() -> None:
+    panel = draw(np.random.default_rng(0), relative=step((18, 2.5)))
+    months = [PeriodPoint(day(m).isoformat(), 3.0 if m < 40 else 9.0, 2.0, 900) for m in range(48)]
+    shown = dataclasses.replace(issue(), series=tuple(months))
+    assert planned(panel, shown).text.values["now"] == round(3 * (4 * 3 + 8 * 9) / 12)
+    lately = DateEstimate(*3 * [day(40).isoformat()])  # what was before it is no level to undo
+    assert planned(panel, dataclasses.replace(shown, onset=lately)).text.values["now"] == 27
+
+
+def test_a_changed_make_up_is_judged_by_whom_the_book_takes_in() -> None:
+    panel = draw(np.random.default_rng(0))
+    found = planned(panel, dataclasses.replace(issue(driver=None), kind="mix"))
+    assert isinstance(found, Skipped)
+    assert str(found.text).endswith("share of clients with size key among new clients.")
 
 
 @pytest.mark.parametrize(("period", "days", "read"), [("week", 7, True), ("quarter", 91, False)])

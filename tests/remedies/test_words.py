@@ -24,6 +24,12 @@ def test_a_rise_beyond_chance_is_told_as_one(low: float, rose: bool) -> None:
     assert "clearly more left, not fewer" in str(words.rose(reading))
 
 
+def test_what_is_printed_as_a_sum_adds_up() -> None:
+    reading = _reading(Estimate(0.398, 0.2, 0.9))  # 21 × (1/0.398 − 1) = 31.8, of 52.8 in all
+    values = words.worked(reading).values
+    assert values["without"] == values["observed"] + round(reading.avoided.value) == 53
+
+
 def _reading(ratio: Estimate) -> Reading:
     return Reading(
         observed=21.0,

@@ -8,9 +8,14 @@ from churnlens.report.context import context
 from churnlens.report.language import Language
 from churnlens.report.privacy import masked
 from churnlens.results import (
+    Bar,
+    BookChange,
     DateEstimate,
+    Departures,
     Estimate,
+    Evidence,
     Gone,
+    LagPoint,
     RegisterEntry,
     Review,
     RuledOut,
@@ -19,6 +24,7 @@ from churnlens.results import (
 )
 
 EN = Language("en", "EUR", "month")
+BILLING = {"driver": {"type": "driver", "value": "billing_errors"}}
 
 
 @pytest.fixture(scope="module")
@@ -207,6 +213,139 @@ def test_nothing_is_waited_for_once_a_remedy_for_all_of_an_issue_has_worked(revi
     assert page(context(masked(review), EN), "verdict")["issues"][0]["month"] == "€260K"
 
 
+def test_what_a_remedy_has_mended_is_no_longer_lost(review: Review):
+    """The figure of the first page, and what the outlook is called, are those of what is open."""
+    first = dataclasses.replace(review.remedies[0], segment=review.issues[0].segment)
+    both = dataclasses.replace(review, remedies=(first,), issues=review.issues[:2])
+    alone = dataclasses.replace(both, issues=review.issues[:1])
+    for mended, lost, outlook in (
+        (both, ("€930K", "a year lost to issues"), "The next quarter, if nothing is done"),
+        (alone, ("€4.2M", "a year lost before the remedy"), "The next quarter, as things stand"),
+    ):
+        shown = context(masked(mended), EN)
+        figure = page(shown, "verdict")["figures"][-1]
+        assert (figure["number"], figure["counts"]) == lost
+        assert page(shown, "remedies")["outlook_title"] == outlook
+
+
+def test_what_is_lost_adds_up_as_it_is_printed(review: Review):
+    costs = (2_840_000, 1_440_000)
+    issues = tuple(
+        dataclasses.replace(i, revenue_per_year=Estimate(cost, 0, 5_000_000))
+        for i, cost in zip(review.issues, costs, strict=False)
+    )
+    shown = page(context(dataclasses.replace(review, issues=issues), EN), "verdict")
+    assert [line["cost"] for line in shown["issues"]] == ["€2.8M", "€1.4M"]
+    assert shown["figures"][-1]["number"] == "€4.2M"
+
+
+def test_an_issue_that_accounts_for_more_than_the_excess_of_the_book_says_why(review: Review):
+    series = tuple(dataclasses.replace(p, observed=30.0, expected=27.0) for p in review.book.series)
+    book = dataclasses.replace(review.book, series=series)  # 16 months since the onset
+    alone = dataclasses.replace(review, book=book, issues=review.issues[:1])
+    note = page(context(alone, EN), "verdict")["chart"]["note"]
+    assert note.startswith("The issue accounts for 102 and the whole book for 48 more than")
+    fewer = dataclasses.replace(
+        alone.issues[0], departures=Departures(70, 25.0, Estimate(45.0, 30.0, 60.0))
+    )
+    part = dataclasses.replace(alone, issues=(fewer,))
+    assert page(context(part, EN), "verdict")["chart"]["note"] == ""
+
+
+def test_a_change_of_the_book_that_no_sentence_names_is_not_marked(quiet: Review):
+    fall = BookChange(DateEstimate("2023-09-01", "2023-08-01", "2023-11-01"), 0.6, False, 0.001)
+    book = dataclasses.replace(quiet.book, changes=(fall,))
+    unnamed = dataclasses.replace(quiet, book=book)
+    told = Text("Fewer since {date}.", {"date": {"type": "month", "value": "2023-09-01"}})
+    for review, marked in ((unnamed, False), (dataclasses.replace(unnamed, verdict=(told,)), True)):
+        shown = page(context(review, EN), "verdict")
+        assert ("left since September" in shown["chart_title"]) is marked
+
+
+def test_a_change_of_the_book_at_the_time_of_an_issue_is_tied_to_it(review: Review):
+    rise, fall = page(context(masked(review), EN), "when")["changes"]
+    assert rise.endswith("That is when issue 1 began.")
+    assert "issue" not in fall
+
+
+def test_a_change_of_the_book_without_a_date_is_told_without_one(review: Review):
+    wide = BookChange(DateEstimate("2023-09-01", "2022-08-01", "2023-11-01"), 1.4, False, 0.001)
+    book = dataclasses.replace(review.book, changes=(wide,))
+    (said,) = page(context(dataclasses.replace(review, book=book, issues=()), EN), "when")[
+        "changes"
+    ]
+    assert said == (
+        "Departures of the whole book rose; when cannot be told (between August\u00a02022 and "
+        "November\u00a02023)."
+    )
+
+
+def test_a_steady_rise_of_the_book_includes_its_dated_issues(review: Review):
+    said = page(context(masked(review), EN), "shorter")["cohorts"]
+    assert said[1] == "This includes issue 1."
+
+
+def test_drivers_that_cannot_be_told_apart_are_named_together(review: Review):
+    bars = (Bar("", "start", 9), Bar("", "cause", 5, Text("{driver}", BILLING)), Bar("", "end", 14))
+    twins = dataclasses.replace(review.issues[3], rank=1, waterfall=bars)
+    shown = page(context(masked(dataclasses.replace(review, issues=(twins,))), EN), "issue-1")
+    assert shown["checks"][0] == {
+        "outcome": "fail",
+        "answer": "failed",
+        "question": "Can it be told from what else moved?",
+        "detail": "No: portal logins failed moved with it.",
+    }
+    steps = shown["charts"][-1]["title"]
+    assert steps.endswith("Billing errors or portal logins failed +5")
+
+
+def test_a_change_made_for_all_hit_leavers_and_stayers_alike(review: Review):
+    flat = tuple(LagPoint(n, Estimate(0.0, -0.1, 0.1), 100) for n in range(-6, 7))
+    for outcome, said in (("pass", "It hit leavers and stayers alike"), ("fail", "Before their")):
+        timing = (Evidence("lead_lag", outcome, ""),)
+        issue = dataclasses.replace(review.issues[0], lead_lag=flat, evidence=timing)
+        shown = page(context(dataclasses.replace(review, issues=(issue,)), EN), "issue-1")
+        assert shown["charts"][2]["title"].startswith(said)
+
+
+def test_an_issue_whose_departures_came_later_has_both_dates(review: Review):
+    issue = review.issues[0]
+    later = {"later": {"type": "date", "value": "2023-12-01"}}
+    text = dataclasses.replace(issue.title_text, values={**issue.title_text.values, **later})
+    late = dataclasses.replace(issue, title_text=text)
+    shown = page(context(dataclasses.replace(review, issues=(late,)), EN), "issue-1")
+    assert shown["since"] == "September\u00a02023"
+    assert shown["since_more"][:2] == [
+        "Approval days: between August\u00a02023 and October\u00a02023.",
+        "Departures: from December\u00a02023 on.",
+    ]
+
+
+def test_what_left_with_and_without_an_issue_adds_up(review: Review):
+    """389 left, 262.4 would have, 126.4 come from it: not 262 and 126."""
+    issue = dataclasses.replace(
+        review.issues[0], departures=Departures(389, 262.4, Estimate(126.4, 90.0, 150.0))
+    )
+    shown = page(context(dataclasses.replace(review, issues=(issue,)), EN), "issue-1")
+    assert "389 left, 263 would have without it; 126 (" in shown["cost_more"][0]
+    whole = page(context(masked(review), EN), "issue-1")["cost_more"][0]
+    assert "214 left, 96 would have without it; 102 (" in whole  # of 16 it is not known
+
+
+@pytest.mark.parametrize(
+    ("left", "said"),
+    [
+        (Estimate(21, 9, 34), "Still to be won back: 21 (9 to 34) departures a year."),
+        (Estimate(4, -17, 14), "Still to be won back: none that stands out from chance, 14 dep"),
+        (Estimate(-9, -22, -2), "Nothing is left to win back"),
+    ],
+)
+def test_what_is_still_to_be_won_back_is_no_negative_count(review: Review, left, said):
+    remedy = dataclasses.replace(review.remedies[0], still_at_stake=left)
+    shown = context(masked(dataclasses.replace(review, remedies=(remedy,))), EN)
+    assert page(shown, "remedies")["results"][0]["at_stake"].startswith(said)
+
+
 @pytest.mark.parametrize(
     ("avoided", "verdict", "said"),
     [
@@ -253,7 +392,7 @@ def test_drivers_ruled_out_for_one_reason_stand_together(review: Review):
     (group,) = page(shown, "ruled-out")["drivers"]
     assert group["verdict_name"] == "No effect"
     assert [(r["names"], r["why"]) for r in group["reasons"]] == [
-        ("Freight (EUR), Lines short (%)", why)
+        ("Freight (EUR), Lines short (%) (each)", why)
     ]
 
 
@@ -358,7 +497,7 @@ def test_what_a_remedy_did_to_its_driver_is_said_once(review: Review):
 
 def test_beside_other_issues_it_is_said_without_which_of_them_fewer_would_have_left(review, shown):
     first = page(shown, "issue-1")
-    assert first["charts"][0]["title"].endswith("without any issue")
+    assert first["charts"][0]["title"].endswith(" would have anyway")
     assert "would have without it" in first["cost_more"][0]
     alone = dataclasses.replace(review, issues=review.issues[:1])
     said = page(context(alone, EN), "issue-1")["charts"][0]["title"]

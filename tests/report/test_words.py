@@ -14,7 +14,9 @@ EN = Language("en", "EUR", "month")
 def test_words_are_as_strong_as_the_verdict_and_no_stronger(review: Review):
     cause, unexplained, standing, twins, mix = review.issues
     assert EN.say(words.why(cause)) == "Caused by a rise in approval days"
-    assert EN.say(words.why(twins)) == "Goes with a rise in billing errors; cause not shown"
+    assert EN.say(words.why(twins)) == (
+        "Goes with a rise in billing errors or with portal logins failed; cause not shown"
+    )
     assert EN.say(words.why(standing)) == "Caused by a high level of delivery delay days"
     assert "Cannot tell" in EN.say(words.why(unexplained))
     assert "book has changed" in EN.say(words.why(mix))
@@ -59,11 +61,19 @@ def test_a_rise_not_found_again_is_a_hint_where_chance_may_have_made_it(review: 
     failed = (Evidence("held_out", "fail", ""),)
     for p_value, evidence, said in (
         (0.03, (), "The rise, not why"),
-        (0.03, failed, "A hint"),
-        (0.002, failed, "The rise, not why"),
+        (0.06, (), "A hint"),
+        (0.03, failed, "Not sure of the rise, nor why"),
+        (0.002, failed, "Not sure of the rise, nor why"),
     ):
         issue = dataclasses.replace(rise, p_value=p_value, evidence=evidence)
         assert str(words.how_sure(issue)) == said
+
+
+def test_twins_have_not_passed_all_checks(review: Review):
+    twins = dataclasses.replace(review.issues[3], evidence=2 * (Evidence("peers", "pass", ""),))
+    assert str(words.grounds(twins)[0]) == "2 of the 3 checks that could be made passed."
+    alone = dataclasses.replace(twins, rivals=())
+    assert str(words.grounds(alone)[0]) == "All 2 checks that could be made passed."
 
 
 def test_nothing_is_very_sure_where_there_is_nobody_to_compare_with(review: Review):
@@ -135,7 +145,8 @@ def test_a_rise_without_a_cause_has_an_effect_since_it_began(review: Review):
     assert EN.say(words.effect(rise)).startswith("Since then, a client is 1.5 times")
     month = DateEstimate("2024-06-01", "2024-06-01", "2024-06-30")
     passed = dataclasses.replace(rise, until=month)
-    assert EN.say(words.effect(passed)).startswith("While it lasted, a client was 1.5 times")
+    for over in (words.effect(passed), words.effect(rise, mended=True)):
+        assert EN.say(over).startswith("While it lasted, a client was 1.5 times")
 
 
 def test_a_ratio_without_an_end_is_more_than_a_bound(review: Review):

@@ -81,6 +81,17 @@ def test_slopes_move_between_the_factors_without_changing_what_is_reported():
     assert np.abs(gap).max() < 4
 
 
+def test_a_drift_is_said_with_its_interval_and_only_over_three_years():
+    table = calendar.lexis(*_book(60_000, period=-0.05))
+    said = calendar.age_period_cohort(table, bands_a_year=4).text
+    values = [said.values[name]["value"] for name in ("low", "share", "high")]
+    assert values == sorted(values)
+    assert values[0] <= 1 - np.exp(-0.2) <= values[2]
+    short = calendar.age_period_cohort(table, bands_a_year=6)
+    assert str(short.text).startswith("The data cover less than three years")
+    assert short.drift.value < 1
+
+
 def test_p_values_of_bends_are_uniform_without_bends():
     p = [
         _split(calendar.lexis(*_book(3_000, seed), width=2)).calendar.p_value for seed in range(150)

@@ -9,12 +9,21 @@ from churnlens.which.mix import kitagawa, mix_bars, mix_change
 
 
 def newcomers(
-    draw, *, riskier: float = 3.0, worse: float = 1.0, clients: int = 6000, seed: int = 0
+    draw,
+    *,
+    riskier: float = 3.0,
+    worse: float = 1.0,
+    clients: int = 6000,
+    seed: int = 0,
+    came: tuple[int, int] = (12, 26),
 ):
-    """Draw a book in which key accounts come in late; `worse` is everybody's last year."""
+    """Draw a book in which key accounts come in late; `worse` is everybody's last year.
+
+    `came` are the months in which they do.
+    """
     rng = np.random.default_rng(seed)
     key = np.arange(clients) < clients // 2
-    late, always = rng.integers(12, 26, clients), rng.integers(-60, 36, clients)
+    late, always = rng.integers(*came, clients), rng.integers(-60, 36, clients)
     entry = np.where(key & (rng.random(clients) < 0.8), late, always)
     hazard = np.where(key, 0.012 * riskier, 0.012)[:, None] * np.ones(36)
     hazard[:, 24:] *= worse
@@ -60,6 +69,17 @@ def test_a_rise_by_newcomers_is_the_mix(draw):
     assert issue.revenue.value == pytest.approx(issue.departures.attributable.value * 1200, rel=0.2)
 
 
+def test_what_the_mix_added_is_counted_as_in_the_steps_from_year_to_year(draw):
+    issue = mix_issue(newcomers(draw))
+    kinds = {bar.label: bar.value for bar in mix_bars(issue.change)}["kinds"]
+    assert issue.departures.attributable.value == pytest.approx(kinds)
+
+
+def test_a_share_that_grew_for_years_has_no_date(draw):
+    assert mix_issue(newcomers(draw, came=(20, 24))).onset is not None
+    assert mix_issue(newcomers(draw, came=(6, 30))).onset is None
+
+
 def test_a_rise_of_everybody_is_not_the_mix(draw):
     change = mix_change(newcomers(draw, riskier=1.0, worse=1.8))
     assert change.by_rate.low > 0
@@ -92,7 +112,7 @@ def test_intervals_hold_the_mix_that_was_drawn(draw):
 
 def test_bars_lead_from_one_year_to_the_next(draw):
     bars = mix_bars(mix_change(newcomers(draw)))
-    assert [b.role for b in bars] == ["start", "mix", "mix", "unexplained", "end"]
+    assert [b.role for b in bars] == ["start", "mix", "mix", "mix", "unexplained", "end"]
     assert sum(b.value for b in bars[:-1]) == pytest.approx(bars[-1].value)
 
 

@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
-from churnlens.results import DateEstimate
-from churnlens.why.titles import shift_title
+import pytest
+
+from churnlens.results import (
+    DateEstimate,
+    DefinitionsAgreeing,
+    Departures,
+    Estimate,
+    Issue,
+    RemedyResult,
+)
+from churnlens.why.titles import as_mended, shift_title
 
 ONSET = DateEstimate("2023-04-01", "2023-03-31", "2023-04-30")
 KEY = {"size": ("key",)}
@@ -23,6 +32,61 @@ def test_departures_that_came_later_have_a_date_of_their_own():
     said = _title(followed="2023-09-01")
     assert "lead days rose in 2023-04" in said
     assert "from 2023-09" in said
+
+
+def _issue(**more) -> Issue:
+    title = shift_title("lead days", "more", KEY, (ONSET, None), "cause", (), **more)
+    return Issue(
+        id="a",
+        rank=1,
+        kind="shift",
+        title=str(title),
+        title_text=title,
+        driver="lead_days",
+        direction="more",
+        verdict="cause",
+        segment=KEY,
+        onset=ONSET,
+        departures=Departures(60, 25.0, Estimate(35.0, 20.0, 50.0)),
+        revenue_per_year=Estimate(0, 0, 0),
+        effect=None,
+        evidence=(),
+        definitions_agreeing=DefinitionsAgreeing(1, 1),
+        status=None,
+        recommendation=(),
+    )
+
+
+def _remedy(left: Estimate | None, verdict="worked") -> RemedyResult:
+    return RemedyResult(
+        "fewer days", "a", KEY, "2024-10-01", verdict, None, None, None, still_at_stake=left
+    )
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ({}, "From 2023-04-01 on, clients with size key left more often: lead days had risen."),
+        ({"followed": "2023-09-01"}, "From 2023-09-01 on, clients with size key left more often:"),
+    ],
+)
+def test_what_a_remedy_has_ended_is_told_in_the_past(more, said):
+    ended = as_mended(_issue(**more), (_remedy(Estimate(-3.0, -20.0, 2.0)),))
+    assert ended.title.startswith(said)
+    assert ended.title.endswith("Since the remedy of 2024-10 they no longer do.")
+    assert ended.title == str(ended.title_text)
+
+
+@pytest.mark.parametrize(
+    "remedy",
+    [
+        _remedy(Estimate(9.0, 2.0, 20.0)),  # fewer than there were, and still more than before
+        _remedy(None),
+        _remedy(Estimate(-3.0, -20.0, 2.0), "too_early"),
+    ],
+)
+def test_what_may_be_left_of_an_issue_is_told_as_going_on(remedy):
+    assert as_mended(_issue(), (remedy,)) == _issue()
 
 
 def test_what_is_no_cause_or_has_passed_is_told_as_before():

@@ -129,6 +129,18 @@ def test_a_driver_left_aside(
     assert out.why.endswith(".")
 
 
+def test_no_driver_is_cleared_where_not_even_a_twofold_effect_would_have_been_seen(
+    hit: drawn_books.Drawn,
+) -> None:
+    taken = drawn_books.explained(hit)
+    for left, says in ((100.0, "no_effect"), (24.0, "cannot_tell"), (0.0, "cannot_tell")):
+        share = left / hit.baseline.observed.sum(dtype=np.float64)
+        few = dataclasses.replace(hit.baseline, observed=hit.baseline.observed * share)
+        out = rule_out(few, "still", (), (), taken)
+        assert out.verdict == says
+        assert out.why.startswith("Too few departures") == (says == "cannot_tell")
+
+
 def test_a_change_that_only_those_with_most_of_it_left_after_is_not_cleared(
     hit: drawn_books.Drawn,
 ) -> None:

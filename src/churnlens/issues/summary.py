@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from churnlens.results import (
@@ -11,23 +11,35 @@ from churnlens.results import (
     DataFinding,
     DateEstimate,
     Issue,
+    Lifetime,
     PeriodPoint,
     RemedyResult,
     RowCounts,
     Text,
+    money_as_said,
     totals,
 )
 
 TWOFOLD = 2.0  # a rise beyond it is said in times, not in percent
 MANY_REFUSED = 0.05  # of the order rows, from which the first page says so
 MANY_UNPLACED = 0.2  # of the clients, missing from the clients table, likewise
+SURE_LIFETIME = 0.01  # p-value up to which a group is said to leave sooner
+TIER = "value_tier"  # the attribute whose values are tiers
 MOST = 0.5  # beyond which nothing is said of groups of clients
 
 
-def ranked(issues: Sequence[Issue]) -> tuple[Issue, ...]:
-    """Return the issues by the money they cost a year, the dearest first, with their rank."""
+def ranked(issues: Iterable[Issue], remedies: Sequence[RemedyResult] = ()) -> tuple[Issue, ...]:
+    """Return the issues by the money they cost a year, the dearest first, with their rank.
+
+    What a remedy has mended comes after all that is left to mend.
+    """
     order = sorted(
-        issues, key=lambda i: (-i.revenue_per_year.value, -i.departures.attributable.value)
+        issues,
+        key=lambda i: (
+            any(r.mended(i) for r in remedies),
+            -i.revenue_per_year.value,
+            -i.departures.attributable.value,
+        ),
     )
     return tuple(replace(issue, rank=k) for k, issue in enumerate(order, start=1))
 
@@ -39,6 +51,7 @@ def verdict_sentences(
     remedies: Sequence[RemedyResult] = (),
     changes: Sequence[BookChange] = (),
     unplaced: float = 0.0,
+    lifetimes: Sequence[Lifetime] = (),
     *,
     until: str,
     per_year: int = 12,
@@ -47,33 +60,24 @@ def verdict_sentences(
 
     `issues` are ranked; `series` are the departures of the whole book, as its chart shows them;
     `smallest_visible_rise` is a risk ratio; `changes` are those of the whole book, in the order of
-    time; `unplaced` is the share of clients of whom no group is known; `until` is the last day that
-    the orders cover, ISO; `per_year` is the number of periods in a year.
+    time; `unplaced` is the share of clients of whom no group is known; `lifetimes` are the groups
+    that stay for longer or shorter than others; `until` is the last day that the orders cover, ISO;
+    `per_year` is the number of periods in a year.
     """
     if not issues:
-        calm = _whole_book(series, changes, unplaced <= MOST, per_year, until)
-        return (calm, _power(smallest_visible_rise))
+        blind = smallest_visible_rise is None or smallest_visible_rise > TWOFOLD
+        grouped = unplaced <= MOST and not blind
+        told = _change(series, changes, grouped, per_year, until)
+        calm = told or _as_usual(series, changes, grouped, per_year, until)
+        power = _cannot_show if blind and told is None else _power
+        return (calm, power(smallest_visible_rise), *_leave_sooner(lifetimes))
     first = issues[0]
     mended = [r for r in remedies if r.mended(first) and r.risk_ratio]
-    cost = _mended(mended[-1]) if mended else _cost(issues)
-    return (_headline(first), cost, *_doubt(first, per_year))
-
-
-def _headline(issue: Issue) -> Text:
-    """Return the issue's title; of an unexplained rise that may be chance, one that says so."""
-    assert issue.title_text is not None  # every issue is written with its title
-    if not issue.hint or issue.kind != "unexplained":
-        return issue.title_text
-    if issue.until is not None:
-        return Text(
-            "From {date} to {end}, {segment} may have left more often than before and after; "
-            "nothing on record explains it, and it has passed.",
-            issue.title_text.values,
-        )
-    return Text(
-        "Since {date}, {segment} may leave more often; nothing on record explains it.",
-        issue.title_text.values,
-    )
+    left = [i for i in issues if not any(r.mended(i) for r in remedies)]
+    cost = _mended(mended[-1]) if mended else _cost(left)
+    rest = [r for r in remedies if not r.mended(first)]
+    assert first.title_text is not None  # every issue is written with its title
+    return (first.title_text, cost, *_doubt(first, per_year), *_worked(rest, issues))
 
 
 def _doubt(issue: Issue, per_year: int) -> tuple[Text, ...]:
@@ -95,7 +99,7 @@ def _doubt(issue: Issue, per_year: int) -> tuple[Text, ...]:
         text = Text("Chance alone would show as much in about 1 of {n} such searches.", values)
     elif issue.found_again:
         text = Text(
-            "Chance alone would show as much in about 1 of {n} such searches; if it is more, it "
+            "Chance alone would show as much in about 1 of {n} such searches; if it is real, it "
             "began between {low} and {high}.",
             values,
         )
@@ -108,7 +112,7 @@ def _doubt(issue: Issue, per_year: int) -> tuple[Text, ...]:
     else:
         text = Text(
             "It was not found again on clients left out of the search, and chance alone would "
-            "show as much in about 1 of {n} such searches; if it is more, it began between {low} "
+            "show as much in about 1 of {n} such searches; if it is real, it began between {low} "
             "and {high}.",
             values,
         )
@@ -169,36 +173,84 @@ def too_few(departures: float) -> tuple[Text, ...]:
 
 
 def _mended(remedy: RemedyResult) -> Text:
-    ratio = remedy.risk_ratio.value if remedy.risk_ratio else 1.0
     return Text(
         "The remedy begun in {date} has worked: {fall} fewer of them leave than would have.",
-        {
-            "date": {"type": "month", "value": remedy.start_date},
-            "fall": {"type": "percent", "value": 1 - ratio},
-        },
+        _of_remedy(remedy),
     )
 
 
-def _whole_book(
+def _worked(remedies: Sequence[RemedyResult], issues: Sequence[Issue]) -> Iterator[Text]:
+    """Say of remedies that have worked for whom they did, and which issues they leave open."""
+    by_id = {issue.id: issue for issue in issues}
+    for remedy in remedies:
+        issue = by_id.get(remedy.issue_id or "")
+        if issue is None or remedy.verdict != "worked" or remedy.risk_ratio is None:
+            continue
+        values = {
+            **_of_remedy(remedy),
+            "segment": {"type": "clients", "value": remedy.segment},
+            "rank": {"type": "number", "value": issue.rank},
+        }
+        if remedy.mended(issue):
+            yield Text(
+                "The remedy for {segment}, begun in {date}, has worked: {fall} fewer of them leave "
+                "than would have.",
+                values,
+            )
+        else:
+            yield Text(
+                "The remedy for {segment}, begun in {date}, has worked: {fall} fewer of them leave "
+                "than would have; for the other clients of issue {rank} it is still open.",
+                values,
+            )
+
+
+def _of_remedy(remedy: RemedyResult) -> dict[str, dict[str, object]]:
+    ratio = remedy.risk_ratio.value if remedy.risk_ratio else 1.0
+    return {
+        "date": {"type": "month", "value": remedy.start_date},
+        "fall": {"type": "percent", "value": 1 - ratio},
+    }
+
+
+def _change(
+    series: Sequence[PeriodPoint],
+    changes: Sequence[BookChange],
+    grouped: bool,
+    per_year: int,
+    until: str,
+) -> Text | None:
+    """Say that more of the whole book leave since a date, or fewer; None where neither is sure."""
+    last = changes[-1] if changes else None
+    if last is None or not last.sure or not last.dated:
+        return None
+    year = totals(series[-per_year:])
+    since = totals([point for point in series if point.period >= last.date.date])
+    if last.ratio > 1 and since["observed"] > since["expected"]:
+        return _rose(last, since)
+    if last.ratio < 1 and year["observed"] < year["expected"]:
+        return _fell(last, year, until, grouped)
+    return None
+
+
+def _as_usual(
     series: Sequence[PeriodPoint],
     changes: Sequence[BookChange],
     grouped: bool,
     per_year: int,
     until: str,
 ) -> Text:
-    """Say how the whole book does: that more leave since a date, or fewer, or neither."""
+    """Say how many left and were expected to, and whether that may be chance.
+
+    It may where the page on when tells of a change that is not sure; of a sure one without a date
+    nothing is said but the numbers.
+    """
     year = totals(series[-per_year:])
     last = changes[-1] if changes else None
-    if last is None:
-        return _as_expected(year, until, grouped)
-    if not last.sure:
-        return _as_expected(year, until, grouped, doubtful=_bears_out(last, year))
-    since = totals([point for point in series if point.period >= last.date.date])
-    if last.ratio > 1 and since["observed"] > since["expected"]:
-        return _rose(last, since)
-    if last.ratio < 1 and year["observed"] < year["expected"]:
-        return _fell(last, year, until, grouped)
-    return _as_expected(year, until, grouped)
+    how = "chance"
+    if last is not None and _bears_out(last, year):
+        how = "may be" if not last.sure else "chance" if last.dated else "not said"
+    return replace(_AS_USUAL[how, grouped], values=_year(year, until))
 
 
 def _rose(change: BookChange, since: Mapping[str, int]) -> Text:
@@ -237,34 +289,31 @@ def _bears_out(change: BookChange, year: Mapping[str, int]) -> bool:
     return (year["observed"] - year["expected"]) * (change.ratio - 1) > 0
 
 
-def _as_expected(
-    year: Mapping[str, int], until: str, grouped: bool, *, doubtful: bool = False
-) -> Text:
-    """Say that chance would do; that it may, where the page on when tells of a change."""
-    values = _year(year, until)
-    if doubtful and not grouped:
-        return Text(
-            "{observed} clients left in the year to {until} and {expected} were expected, which "
-            "may be chance.",
-            values,
-        )
-    if doubtful:
-        return Text(
-            "{observed} clients left in the year to {until} and {expected} were expected, which "
-            "may be chance; no group of clients leaves more than it used to.",
-            values,
-        )
-    if not grouped:
-        return Text(
-            "{observed} clients left in the year to {until} and {expected} were expected, no "
-            "further apart than by chance.",
-            values,
-        )
-    return Text(
+_AS_USUAL = {  # by whether chance would do, and whether groups could be looked at
+    ("chance", True): Text(
         "{observed} clients left in the year to {until} and {expected} were expected, no further "
-        "apart than by chance; no group of clients leaves more than it used to.",
-        values,
-    )
+        "apart than by chance; no group of clients leaves more than it used to."
+    ),
+    ("chance", False): Text(
+        "{observed} clients left in the year to {until} and {expected} were expected, no further "
+        "apart than by chance."
+    ),
+    ("may be", True): Text(
+        "{observed} clients left in the year to {until} and {expected} were expected, which may be "
+        "chance; no group of clients leaves more than it used to."
+    ),
+    ("may be", False): Text(
+        "{observed} clients left in the year to {until} and {expected} were expected, which may be "
+        "chance."
+    ),
+    ("not said", True): Text(
+        "{observed} clients left in the year to {until} and {expected} were expected; no group of "
+        "clients leaves more than it used to."
+    ),
+    ("not said", False): Text(
+        "{observed} clients left in the year to {until} and {expected} were expected."
+    ),
+}
 
 
 def _year(counts: Mapping[str, int], until: str) -> dict[str, dict[str, object]]:
@@ -280,24 +329,64 @@ def _power(rise: float | None) -> Text:
         return Text("The data are too few to say how small a rise would have been seen.")
     if rise > TWOFOLD:
         return Text(
-            "A rise in the whole book would have been seen only if {times} times as many had left "
-            "in the year as usually do.",
+            "A rise in the whole book would have been seen, in four of five cases, only if {times} "
+            "times as many had left in the year as usually do.",
             {"times": {"type": "number", "value": round(rise, 1)}},
         )
     return Text(
-        "A rise of {rise} or more over a year in the whole book would have been seen.",
+        "A rise of {rise} or more over a year in the whole book would have been seen in four of "
+        "five cases.",
         {"rise": {"type": "percent", "value": rise - 1}},
     )
 
 
+def _cannot_show(rise: float | None) -> Text:
+    """Say that no rise was seen where hardly one could have been."""
+    if rise is None:
+        return Text(
+            "These data cannot show whether more clients leave; they are too few to say how small "
+            "a rise would have been seen."
+        )
+    return Text(
+        "These data cannot show whether more clients leave: a rise in the whole book would have "
+        "been seen, in four of five cases, only if {times} times as many had left in the year as "
+        "usually do.",
+        {"times": {"type": "number", "value": round(rise, 1)}},
+    )
+
+
+def _leave_sooner(lifetimes: Sequence[Lifetime]) -> tuple[Text, ...]:
+    """Name the group that has surely left sooner all along, where it costs most; none: nothing.
+
+    Value tiers are set apart: that those who bring little leave sooner says nothing of why.
+    """
+    sure = [
+        row
+        for row in lifetimes
+        if row.attribute != TIER and row.lost.low > 0 and row.p_value < SURE_LIFETIME
+    ]
+    if not sure:
+        return ()
+    most = max(sure, key=lambda row: row.clients * row.money.value)
+    segment = {most.attribute: (most.value,)}
+    values = {"segment": {"type": "clients", "value": segment}}
+    return (Text("All along, {segment} have left sooner than the others.", values),)
+
+
 def _cost(issues: Sequence[Issue]) -> Text:
-    money = sum(i.revenue_per_year.value for i in issues)
-    gone = sum(i.departures.attributable.value for i in issues)
+    money = sum(money_as_said(i.revenue_per_year.value) for i in issues)
+    gone = sum(round(i.departures.attributable.value) for i in issues)
     values = {
-        "gone": {"type": "number", "value": round(gone)},
+        "gone": {"type": "number", "value": gone},
         "money": {"type": "money", "value": money},
         "issues": {"type": "number", "value": len(issues)},
     }
+    if len(issues) == 1 and issues[0].kind == "mix":
+        return _cost_of_mix(issues[0]) or Text(
+            "It accounts for about {gone} departures in the last year, clients who brought {money} "
+            "a year.",
+            values,
+        )
     if len(issues) == 1 and issues[0].until is not None:
         return Text(
             "It accounts for about {gone} departures, clients who brought {money} a year; it has "
@@ -313,4 +402,26 @@ def _cost(issues: Sequence[Issue]) -> Text:
         "The {issues} issues together account for about {gone} departures so far, clients who "
         "brought {money} a year.",
         values,
+    )
+
+
+def _cost_of_mix(issue: Issue) -> Text | None:
+    """Say what the make-up of the book added beside its size; None where no more left at all."""
+    bars = {bar.label: bar.value for bar in issue.waterfall}
+    if not {"before", "size", "kinds", "after"} <= set(bars):
+        return None
+    more, size, kinds = round(bars["after"] - bars["before"]), bars["size"], bars["kinds"]
+    if more <= 0:
+        return None
+    counts = {"more": more, "size": round(size), "kinds": round(kinds)}
+    counts["rest"] = more - counts["size"] - counts["kinds"]
+    return Text(
+        "{more} more clients left than in a year before: {size} because of how many clients there "
+        "are, {kinds} because more of them are {segment} ({money} a year), {rest} for other "
+        "reasons.",
+        {
+            **{name: {"type": "number", "value": count} for name, count in counts.items()},
+            "segment": {"type": "clients", "value": dict(issue.segment)},
+            "money": {"type": "money", "value": issue.revenue_per_year.value},
+        },
     )

@@ -12,7 +12,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -48,6 +48,7 @@ def judge_remedies(
     as_of: dt.date,
     departures: ByClient,
     previous: Review | None = None,
+    shown: npt.NDArray[np.floating[Any]] | None = None,
 ) -> tuple[RemedyResult, ...]:
     """Judge every remedy of the remedies table.
 
@@ -66,6 +67,8 @@ def judge_remedies(
     previous : Review, optional
         The review before: an issue that the remedy ended is only there, and so is the test that
         was written down beforehand.
+    shown : float[n, T], optional
+        Departures as the charts of the review count them; those of the panel if not given.
 
     Returns
     -------
@@ -82,6 +85,7 @@ def judge_remedies(
             aim=_as_planned(remedy, find_aim(panel, remedy, known), previous),
             departures=departures,
             others=[other for other in remedies if other is not remedy],
+            shown=shown,
         )
         for remedy in remedies
     )
@@ -136,6 +140,7 @@ def judge(
     departures: ByClient,
     aim: Issue | None = None,
     others: Sequence[Remedy] = (),
+    shown: npt.NDArray[np.floating[Any]] | None = None,
 ) -> RemedyResult:
     """Judge one remedy.
 
@@ -152,6 +157,8 @@ def judge(
         looked at for whether the remedy was carried out, its test plan is answered.
     others : sequence of Remedy
         The other remedies; clients they reached are no comparison.
+    shown : float[n, T], optional
+        Departures as the charts of the review count them; those of the panel if not given.
 
     Returns
     -------
@@ -177,8 +184,9 @@ def judge(
     compared = (inside,) if counts.outside_seen is None else (inside, outside)
     seen = [look(panel, departures, w, windows.stretches, windows.start) for w in compared]
     fading = Fading.of(seen[0].levels, panel, inside, windows.stretches, windows.start)
+    left = rates.by_period(panel.found if shown is None else shown, inside)
     reading = read_change(
-        panel.calendar, counts, windows, seen, aim, move, None if same_cause else fading
+        panel.calendar, counts, windows, seen, left, aim, move, None if same_cause else fading
     )
     verdict, detail = _verdict(remedy, windows, reading, move, aim)
     return replace(

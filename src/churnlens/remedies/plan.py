@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,7 +13,6 @@ from churnlens.remedies.fading import Fading
 from churnlens.remedies.power import FIRST, look, periods_needed
 from churnlens.remedies.rates import Booleans, ByClient, Counts
 from churnlens.remedies.scope import first_whole_period, moments
-from churnlens.remedies.windows import last_countable
 from churnlens.results import Issue, Skipped, TestPlan, Text
 
 if TYPE_CHECKING:
@@ -32,6 +32,10 @@ UNDER_WAY = Text(
 )
 PASSED = Text("It has passed, so there is nothing left that a remedy could be tested by.")
 SMALL = Text("Too few departures are put down to this issue for a remedy to be tested by them.")
+OF_MIX = Text(
+    "No remedy undoes it: these clients leave as often as they always did. Judge it by the share of"
+    " {segment} among new clients."
+)
 NEVER_READABLE = Text(
     "Too few clients leave here: even a remedy that undid all of it would not stand out from"
     " chance within five years. Judge it by what it was to change instead."
@@ -79,6 +83,9 @@ def plan_test(
         nothing is attributable to the issue, or where the effect would not stand out within five
         years.
     """
+    if issue.kind == "mix":
+        values = {"segment": {"type": "clients", "value": dict(issue.segment)}}
+        return _skipped("judged_by_the_mix", replace(OF_MIX, values=values), issue)
     inside = moments(panel, issue.segment)
     now = inside[:, -1]
     if remedied is not None and now.any() and remedied[now, -1].all():
@@ -92,8 +99,7 @@ def plan_test(
     ratio = max(ratio, SMALLEST_RATIO)
     counts = _counts(inside, departures)
     needed, compared = _periods(panel, departures, counts, inside, issue, ratio)
-    last = last_countable(counts.expected, rates.due(panel, departures, inside))
-    usual = _per_quarter(counts, panel.calendar.span(3), last)
+    usual = _per_quarter(panel, issue, inside)
     if needed is None:
         return _skipped("never_readable", _why_never(counts, usual, ratio, compared), issue)
     readable = panel.calendar.last_day(len(panel.periods) + needed - 1)
@@ -139,10 +145,7 @@ def _periods(
 ) -> tuple[int | None, int | None]:
     """Periods until the effect can be read, and until it could were all else known; None: never."""
     span, quarter = np.arange(len(panel.periods)), panel.calendar.span(3)
-    step = 0
-    if issue.onset is not None:
-        step = first_whole_period(panel.periods, dt.date.fromisoformat(issue.onset.date))
-        step = min(step + round(issue.lag_periods or 0), len(span) - 1)
+    step = _first_raised(panel, issue)
     stretches = {"base": span >= step} | ({"calm": span < step} if step else {})
     compared = (inside,) if counts.outside_seen is None else (inside, ~inside)
     seen = [look(panel, departures, who, stretches, len(span)) for who in compared]
@@ -161,10 +164,21 @@ def _periods(
     return needed, known
 
 
-def _per_quarter(counts: Counts, quarter: int, last: int) -> float:
-    """Departures a quarter over the last countable year."""
-    year = counts.seen[max(last + 1 - 4 * quarter, 0) : last + 1]
-    return float(year.mean() * quarter)
+def _per_quarter(panel: Panel, issue: Issue, inside: Booleans) -> float:
+    """Departures a quarter over the last year, or since the onset, as the issue's chart shows."""
+    left = [point.observed for point in issue.series] or rates.by_period(panel.found, inside)
+    first = max(len(left) - panel.calendar.per_year, 0)
+    quarter = panel.calendar.span(3)
+    raised = min(_first_raised(panel, issue), max(len(left) - quarter, 0))
+    return float(np.mean(left[max(first, raised) :])) * quarter
+
+
+def _first_raised(panel: Panel, issue: Issue) -> int:
+    """First period of an issue's departures; 0 where it has no date."""
+    if issue.onset is None:
+        return 0
+    step = first_whole_period(panel.periods, dt.date.fromisoformat(issue.onset.date))
+    return min(step + round(issue.lag_periods or 0), len(panel.periods) - 1)
 
 
 def _text(issue: Issue, as_of: dt.date, readable: dt.date, ratio: float, now: float) -> Text:

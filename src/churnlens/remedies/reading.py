@@ -15,7 +15,7 @@ from churnlens.remedies.fading import Fading
 from churnlens.remedies.levels import Levels
 from churnlens.remedies.measure import HALF, measure
 from churnlens.remedies.power import FIRST, SURE, Seen, periods_needed
-from churnlens.remedies.rates import Change, Counts
+from churnlens.remedies.rates import Change, Counts, Floats
 from churnlens.remedies.windows import Windows
 from churnlens.results import Z95, Estimate, Issue
 
@@ -58,11 +58,6 @@ class Reading:
         return Estimate(*(left * (1 / r - 1) for r in (ratio.value, ratio.high, ratio.low)))
 
     @property
-    def without(self) -> float:
-        """Departures there would have been without the remedy."""
-        return self.observed + (self.avoided.value if self.avoided else 0.0)
-
-    @property
     def fell(self) -> bool:
         """Departures fell by more than chance."""
         return self.hazard_ratio is not None and self.hazard_ratio.high < 1
@@ -86,6 +81,7 @@ def read_change(
     counts: Counts,
     windows: Windows,
     seen: Sequence[Seen],
+    left: Floats,
     aim: Issue | None,
     move: Move | None,
     fading: Fading | None = None,
@@ -100,6 +96,9 @@ def read_change(
     windows : Windows
     seen : sequence of Seen
         The scope, and its comparison where there is one.
+    left : float[T]
+        Departures in the scope by period, as the charts count them. Ratios are measured on the
+        levels; how many left and how many would have is said on this one basis.
     aim : Issue or None
         Its test plan, where it has one, says what effect is hoped for.
     move : Move or None
@@ -115,10 +114,10 @@ def read_change(
     passed = len(windows.since) - windows.start
     measured = measure(own, others, windows, fading) if windows.settled.any() else None
     return Reading(
-        observed=float(own.found[windows.since].sum()),
+        observed=float(left[windows.since].sum()),
         hazard_ratio=None if measured is None else _interval(measured.hazard, inflation),
         risk_ratio=None if measured is None else _interval(measured.risk, inflation),
-        still_at_stake=_at_stake(own, windows, inflation),
+        still_at_stake=_at_stake(own, left, windows, inflation),
         hoped=hoped,
         readable=readable,
         readable_now=readable is not None and readable <= calendar.last_day(len(windows.since) - 1),
@@ -190,12 +189,12 @@ def _full_effect(counts: Counts, windows: Windows, aim: Issue | None) -> float:
     return USUAL_EFFECT
 
 
-def _at_stake(own: Levels, windows: Windows, inflation: float) -> Estimate | None:
+def _at_stake(own: Levels, found: Floats, windows: Windows, inflation: float) -> Estimate | None:
     """Return the departures a year that are left above the level before the cause."""
     if "calm" not in own.names or not windows.settled.any():
         return None
     if own.found[windows.calm].sum() < rates.FEWEST:
         return None
     left = _interval(own.change("calm", "settled"), inflation)
-    a_year = own.found[windows.settled].sum() * 4 * windows.quarter / windows.settled.sum()
+    a_year = found[windows.settled].sum() * 4 * windows.quarter / windows.settled.sum()
     return Estimate(*(float(a_year * (1 - 1 / r)) for r in (left.value, left.low, left.high)))

@@ -235,9 +235,10 @@ def _composition(newcomers: float) -> Text | None:
 
 
 def _figures(reading: Reading) -> dict[str, object]:
+    observed, avoided = round(reading.observed), reading.avoided
     figures: dict[str, object] = {
-        "observed": round(reading.observed),
-        "without": round(reading.without),
+        "observed": observed,
+        "without": observed + (round(avoided.value) if avoided else 0),
         "hoped": {"type": "percent", "value": 1 - reading.hoped},
     }
     if reading.readable is not None:

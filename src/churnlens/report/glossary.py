@@ -31,8 +31,8 @@ GLOSSARY: tuple[tuple[Text, Text], ...] = (
     (
         Text("Cause"),
         Text(
-            "A driver that moved before they left and where they left, with nothing in the "
-            "records against it. Whether the more of it the more left, its page says."
+            "A driver that moved before they left and where they left, and that failed none of the "
+            "checks that decide. Whether the more of it the more left, its page says."
         ),
     ),
     (

@@ -17,7 +17,7 @@ from babel.messages import pofile
 from churnlens.bands import limits
 from churnlens.naming import parted, thousands_of
 from churnlens.report.words import TIERS, TOO_SMALL
-from churnlens.results import Estimate, Segment, Text, fitted
+from churnlens.results import Estimate, Segment, Text, fitted, money_as_said
 
 LOCALES = {"en": "en_GB", "zh": "zh_Hans_CN"}
 LONGEST_NAME = 60  # characters of a user's own name shown inside a sentence
@@ -307,15 +307,18 @@ class Language:
         if not _known(value):
             return _NO_NUMBER
         if abs(value) < (1_000 if short else 10_000):
-            amount = float(f"{value:.3g}")
             return _minus(
                 numbers.format_currency(
-                    amount, self.currency, "¤#,##0", locale=self.locale, currency_digits=False
+                    money_as_said(value),
+                    self.currency,
+                    "¤#,##0",
+                    locale=self.locale,
+                    currency_digits=False,
                 )
             )
         return _minus(
             numbers.format_compact_currency(
-                float(f"{value:.2g}"), self.currency, locale=self.locale, fraction_digits=1
+                money_as_said(value), self.currency, locale=self.locale, fraction_digits=1
             )
         )
 

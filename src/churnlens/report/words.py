@@ -5,10 +5,10 @@ from __future__ import annotations
 import dataclasses
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from churnlens.results import Evidence, Issue, Segment, Skipped, Text
+from churnlens.results import Bar, Evidence, Issue, Segment, Skipped, Text
 
 SURE_P, OFTEN_P = 0.001, 0.3
 MOST_TIMES = 100  # risk ratios are written up to here
@@ -52,7 +52,7 @@ DRIVER_VERDICTS_MEANING: Mapping[str, Text] = {
     "symptom": Text("It follows clients who are already leaving. It does not make them leave."),
     "bystander": Text("It changed at the same time, but those it changed for left no more."),
     "no_effect": Text("Clients with more of it and clients with less of it left alike."),
-    "cannot_tell": Text("The records do not part it from something else."),
+    "cannot_tell": Text("The records do not decide it."),
 }
 
 REMEDY_VERDICTS: Mapping[str, Text] = {
@@ -108,6 +108,8 @@ DEFINITIONS: Mapping[str, Text] = {
 
 _CAUSED = Text("Caused by {driver}")
 _GOES_WITH = Text("Goes with {driver}; cause not shown")
+_GOES_WITH_EITHER = Text("Goes with {driver} or with {rival}; cause not shown")
+_EITHER = Text("{driver} or {rival}")
 _UNKNOWN = Text("Cannot tell; no record explains it")
 _MIX = Text("The book has changed, not how it is served")
 
@@ -122,6 +124,7 @@ _FAIRLY_SURE = Text("Fairly sure")
 _NOT_SURE = Text("The rise, not why")
 _MIX_SURE = Text("Sure, by counting")
 _HINT = Text("A hint")
+_NEITHER = Text("Not sure of the rise, nor why")
 
 _CHECKS_PASSED = Text("{passed} of the {asked} checks that could be made passed.")
 _ALL_PASSED = Text("All {asked} checks that could be made passed.")
@@ -173,7 +176,28 @@ def why(issue: Issue) -> Text:
         return _MIX
     if issue.driver is None:
         return _UNKNOWN
-    return fill(_CAUSED if issue.verdict == "cause" else _GOES_WITH, driver=driver_phrase(issue))
+    text = _CAUSED if issue.verdict == "cause" else _GOES_WITH
+    if issue.rivals and text is _GOES_WITH:
+        return fill(_GOES_WITH_EITHER, driver=driver_phrase(issue), rival=_rival(issue))
+    return fill(text, driver=driver_phrase(issue))
+
+
+def _rival(issue: Issue) -> dict[str, str]:
+    return {"type": "driver", "value": issue.rivals[0]}
+
+
+def by_either(bars: tuple[Bar, ...], issues: Iterable[Issue]) -> tuple[Bar, ...]:
+    """Return the steps of a waterfall, a driver that cannot be told from another named with it."""
+    apart = {i.driver: _rival(i) for i in issues if i.rivals and i.verdict != "cause"}
+
+    def named(bar: Bar) -> Bar:
+        driver = bar.text.values.get("driver") if bar.role == "cause" and bar.text else None
+        rival = apart.get(driver["value"]) if isinstance(driver, Mapping) else None
+        if rival is None:
+            return bar
+        return dataclasses.replace(bar, text=fill(_EITHER, driver=driver, rival=rival))
+
+    return tuple(named(bar) for bar in bars)
 
 
 def question(check: str, driver: str | None) -> Text | None:
@@ -215,7 +239,8 @@ def how_sure(issue: Issue) -> Text:
     if issue.kind == "mix":
         return _MIX_SURE
     if issue.verdict != "cause":
-        return _HINT if issue.hint else _NOT_SURE
+        unsure = _HINT if issue.found_again else _NEITHER
+        return unsure if issue.hint else _NOT_SURE
     by_dose = _passed(issue, "dose_response")
     told_apart = issue.segment or by_dose
     if issue.kind == "standing" or not told_apart or issue.departures.attributable.low <= 0:
@@ -230,6 +255,7 @@ def how_sure(issue: Issue) -> Text:
 def grounds(issue: Issue) -> tuple[Text, ...]:
     """Say what the grade rests on: checks passed, definitions that agree."""
     passed, failed = _count(issue.evidence, "pass"), _count(issue.evidence, "fail")
+    failed += bool(issue.rivals)  # nothing tells it from them, which stands among the checks
     said: list[Text] = []
     if passed + failed:
         text = _CHECKS_PASSED if failed else _ALL_PASSED
@@ -270,10 +296,11 @@ def power(rise: float) -> Text:
     return fill(_POWER, rise={"type": "percent", "value": rise - 1})
 
 
-def effect(issue: Issue) -> Text | None:
+def effect(issue: Issue, mended: bool = False) -> Text | None:
     """Say how much likelier a departure is since the change, or by a step of the driver.
 
-    None without an effect, or of a step of something else.
+    Of what has passed or is `mended`: how much likelier one was. None without an effect, or of a
+    step of something else.
     """
     found = issue.effect
     if found is None:
@@ -283,7 +310,8 @@ def effect(issue: Issue) -> Text | None:
     said: dict[str, Any] = dict(zip(("times", "low", "high"), times, strict=True))
     step = _STEP.fullmatch(found.per)
     if _of_the_change(issue, float(step[1]) if step else None):
-        return fill(_SINCE_THEN if issue.until is None else _WHILE_IT_LASTED, **said)
+        over = mended or issue.until is not None
+        return fill(_WHILE_IT_LASTED if over else _SINCE_THEN, **said)
     if step is None or step[2] != issue.driver:
         return None
     driver = {"type": "driver", "value": step[2]}

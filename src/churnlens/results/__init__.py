@@ -13,7 +13,15 @@ from churnlens.results.book import (
     ReturnCurve,
     TierRow,
 )
-from churnlens.results.estimates import Z95, DateEstimate, Estimate, Evidence, Outcome, Skipped
+from churnlens.results.estimates import (
+    Z95,
+    DateEstimate,
+    Estimate,
+    Evidence,
+    Outcome,
+    Skipped,
+    money_as_said,
+)
 from churnlens.results.files import from_json, read_review, to_json
 from churnlens.results.issues import (
     Bar,
@@ -102,6 +110,7 @@ __all__ = [
     "Verdict",
     "fitted",
     "from_json",
+    "money_as_said",
     "read_review",
     "segment_label",
     "to_json",

@@ -53,3 +53,11 @@ class Evidence:
     outcome: Outcome
     detail: str
     text: Text | None = None
+
+
+def money_as_said(amount: float) -> float:
+    """Round money to what a meeting can hold: two figures, three below 10,000.
+
+    Whoever says a sum beside its parts adds up these.
+    """
+    return float(f"{amount:.3g}" if abs(amount) < 10_000 else f"{amount:.2g}")

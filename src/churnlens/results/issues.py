@@ -185,9 +185,14 @@ class Issue:
 
     @property
     def hint(self) -> bool:
-        """A rise whose cause is not shown, and that chance alone may have made."""
+        """A rise whose cause is not shown, and that chance alone may have made.
+
+        One that only the search found, and clients left out of it do not show, may be chance.
+        """
         if self.verdict == "cause" or self.kind == "mix":
             return False
+        if self.kind == "unexplained" and not self.found_again:
+            return True
         return (self.p_value or 0.0) > (LIKELY_CHANCE if self.found_again else SURE_RISE)
 
     @property

@@ -44,6 +44,11 @@ class RemedyResult:
         )
         return self.issue_id == issue.id and self.verdict == "worked" and reached
 
+    def ended(self, issue: Issue) -> bool:
+        """Whether it has mended an issue, and nothing that stands out from chance is left of it."""
+        left = self.still_at_stake
+        return self.mended(issue) and left is not None and left.low <= 0
+
 
 @dataclass(frozen=True)
 class Outlook:

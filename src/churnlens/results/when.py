@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import dataclass
 from typing import Literal
 
@@ -9,6 +10,7 @@ from churnlens.results.checked import Day, of_one_length
 from churnlens.results.estimates import DateEstimate, Estimate
 from churnlens.results.text import Text
 
+LONGEST_DATE = 366  # days that a change may lie in to have a date
 SURE_CHANGE = 0.01  # p-value up to which a change of the whole book is put on the first page
 
 
@@ -124,6 +126,12 @@ class BookChange:
     ratio: float  # level after over level before
     gradual: bool  # it came in over several periods
     p_value: float
+
+    @property
+    def dated(self) -> bool:
+        """Known to within a year when it came."""
+        days = dt.date.fromisoformat(self.date.high) - dt.date.fromisoformat(self.date.low)
+        return days.days <= LONGEST_DATE
 
     @property
     def sure(self) -> bool:

@@ -26,6 +26,7 @@ Floats = npt.NDArray[np.float64]
 
 SMALLEST_CELL = 5
 FEWEST_EVENTS, FEWEST_BANDS = 50, 3
+LEAST_YEARS = 3  # of data, for a steady rise or fall from year to year
 LARGEST_LOG = 30.0  # of a ratio: where nothing is known of it, its interval has no end
 
 
@@ -175,7 +176,8 @@ def age_period_cohort(table: Lexis, *, bands_a_year: float) -> AgePeriodCohort |
     )
     drift = _ratio(slopes[1] + slopes[2], fit.coefficients, covariance)
     trend = _ratio(slopes[0] + slopes[1], fit.coefficients, covariance)
-    text = _sentence(drift, bands_a_year)
+    years = (factors[1][-1] - factors[1][0] + 1) / bands_a_year
+    text = Text(_TOO_SHORT) if years < LEAST_YEARS else _sentence(drift, bands_a_year)
     return AgePeriodCohort(tenure, period, cohort, drift, trend, scale, text)
 
 
@@ -275,16 +277,25 @@ def _ratio(contrast: Floats, beta: Floats, covariance: Floats) -> Estimate:
 def _sentence(drift: Estimate, bands_a_year: float) -> Text:
     if drift.low <= 1.0 <= drift.high:
         return Text(_NO_DRIFT)
-    share = {"type": "percent", "value": abs(drift.value**bands_a_year - 1.0)}
-    return Text(_RISING if drift.value > 1 else _FALLING, {"share": share})
+    yearly = (abs(v**bands_a_year - 1.0) for v in (drift.value, drift.low, drift.high))
+    share, low, high = ({"type": "percent", "value": v} for v in yearly)
+    if drift.value > 1:
+        return Text(_RISING, {"share": share, "low": low, "high": high})
+    return Text(_FALLING, {"share": share, "low": high, "high": low})
 
 
 _RISING = (
-    "At the same tenure, clients leave {share} more often each year. Whether that is the times or "
-    "the newer clients cannot be known: the calendar is always tenure plus the date of winning."
+    "At the same tenure, clients leave {share} more often each year ({low} to {high}). Whether "
+    "that is the times or the newer clients cannot be known: the calendar is always tenure plus "
+    "the date of winning."
 )
 _FALLING = (
-    "At the same tenure, clients leave {share} less often each year. Whether that is the times or "
-    "the newer clients cannot be known: the calendar is always tenure plus the date of winning."
+    "At the same tenure, clients leave {share} less often each year ({low} to {high}). Whether "
+    "that is the times or the newer clients cannot be known: the calendar is always tenure plus "
+    "the date of winning."
+)
+_TOO_SHORT = (
+    "The data cover less than three years, too short a time to say whether clients of the same "
+    "tenure leave more or less often from year to year."
 )
 _NO_DRIFT = "Over all the years, clients of the same tenure show no steady rise or fall in leaving."

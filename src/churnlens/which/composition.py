@@ -105,7 +105,8 @@ def _issue(baseline: Baseline, change: MixChange, segment: Segment, inside: Arra
     clients = over_tenure(tally(baseline, (change.before, change.after)))
     cells = by_code(clients, inside.astype(np.int64), 2)
     share = cells.active[:, 1] / cells.active.sum(axis=1)
-    added = change.by_attributes.times(change.client_years[1] / 100)
+    # As the steps from one year to the next count it, at the mean number of clients of both.
+    added = change.by_attributes.times(sum(change.clients) / 200)
     observed, margin = float(cells.found[1, 1]), panel.margin
     return MixIssue(
         change=change,
@@ -139,5 +140,7 @@ def _onset(baseline: Baseline, inside: Array) -> DateEstimate | None:
     found = date_series(share, everyone, rng=np.random.default_rng(0))
     if isinstance(found, Skipped) or found.p_value > ONSET_LEVEL or found.after <= found.before:
         return None
+    if found.high - found.low > baseline.panel.calendar.per_year:
+        return None  # a share that grew for years has no date
     days = [str(baseline.panel.periods[t]) for t in (found.start, found.low, found.high)]
     return DateEstimate(*days)

@@ -52,6 +52,12 @@ class MixChange:
     departures: tuple[float, float]
     client_years: tuple[float, float]
 
+    @property
+    def clients(self) -> tuple[float, float]:
+        """Clients on average there, before and after."""
+        years = (self.before[1] - self.before[0]) / (self.after[1] - self.after[0])
+        return self.client_years[0] / years, self.client_years[1]
+
 
 @dataclass(frozen=True)
 class Cells:
@@ -102,18 +108,21 @@ def mix_change(baseline: Baseline) -> MixChange | Skipped:
 def mix_bars(change: MixChange) -> tuple[Bar, ...]:
     """Return the steps from the departures a year before to those of the last year.
 
-    More clients to lose, other clients than before, and clients who leave more or less often.
+    More clients to lose, clients of other kinds than before and of another tenure, and clients who
+    leave more or less often.
     """
     years = (change.before[1] - change.before[0]) / (change.after[1] - change.after[0])
     first, last = change.departures[0] / years, change.departures[1]
-    clients = (change.client_years[0] / years, change.client_years[1])
+    clients = change.clients
     size = (clients[1] - clients[0]) * (change.rate_before.value + change.rate_after.value) / 200
     mean = sum(clients) / 200
+    mixed, kinds = change.by_mix.value * mean, change.by_attributes.value * mean
     more = clients[1] >= clients[0]
     return (
         Bar("before", "start", first, Text("A year, before")),
         Bar("size", "mix", size, Text("More clients to lose" if more else "Fewer clients to lose")),
-        Bar("mix", "mix", change.by_mix.value * mean, Text("Who we serve")),
+        Bar("kinds", "mix", kinds, Text("Who we serve")),
+        Bar("tenure", "mix", mixed - kinds, Text("How long we have served them")),
         Bar("rate", "unexplained", change.by_rate.value * mean, Text("How often they leave")),
         Bar("after", "end", last, Text("Last year")),
     )

@@ -193,7 +193,8 @@ def channel(case: Case) -> Evidence:
     """What else rose with it is the way it works, not a second cause."""
     ways = [r.candidate for r in case.rivals if r.relation == "channel"]
     if not ways:
-        return say("channel", "skip", Text("Nothing else rose with it as a way in which it works."))
+        text = Text("Nothing else was found through which it works.")
+        return say("channel", "skip", text)
     return say(
         "channel",
         "pass",

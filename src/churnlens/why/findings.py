@@ -27,6 +27,7 @@ from churnlens.when.change import ChangeDate, date_counts, date_of
 from churnlens.when.shapes import weigh_counts
 from churnlens.which.baseline import Baseline
 from churnlens.which.composition import MixIssue
+from churnlens.which.mix import mix_bars
 from churnlens.which.scan import Window
 from churnlens.which.since import REACH, log_evidence
 from churnlens.why import doubts
@@ -167,7 +168,7 @@ def unexplained_issue(finding: Finding, baseline: Baseline, settled: Settled) ->
     assert window is not None  # the caller sorts parts by what they are
     onset, until, gradual = _date_window(baseline, window, finding.term.inside)
     ratio = finding.attribution.ratio
-    return _issue(
+    issue = _issue(
         finding,
         settled,
         kind="unexplained",
@@ -192,6 +193,7 @@ def unexplained_issue(finding: Finding, baseline: Baseline, settled: Settled) ->
             "unknown": (doubts.OF_NO_DRIVER,),
         },
     )
+    return _hedged(issue) if issue.hint else issue
 
 
 def _window_title(segment: Segment, onset: DateEstimate, until: DateEstimate | None) -> Text:
@@ -208,6 +210,22 @@ def _window_title(segment: Segment, onset: DateEstimate, until: DateEstimate | N
         "record explains it; it has passed.",
         {**values, "end": {"type": "date", "value": until.date}},
     )
+
+
+def _hedged(issue: Issue) -> Issue:
+    """Give an unexplained rise that may be chance a title that says so."""
+    assert issue.title_text is not None
+    title = Text(
+        "Since {date}, {segment} may leave more often; nothing on record explains it.",
+        issue.title_text.values,
+    )
+    if issue.until is not None:
+        title = Text(
+            "From {date} to {end}, {segment} may have left more often than before and after; "
+            "nothing on record explains it, and it has passed.",
+            issue.title_text.values,
+        )
+    return replace(issue, title=str(title), title_text=title)
 
 
 def standing_issue(finding: Finding, standing: Standing, settled: Settled) -> Issue:
@@ -282,8 +300,8 @@ def _at_most(a: Attribution, inside: Array, settled: Settled) -> Attribution:
 def composition_issue(found: MixIssue) -> Issue:
     """Return the issue of a rise that the book's composition made, no segment having got worse."""
     title = Text(
-        "More clients leave because the book now holds more {segment}, who have always left more "
-        "often; no group of clients leaves more than it did.",
+        "A larger part of the clients leaves because the book now holds more {segment}, who have "
+        "always left more often; no group of clients leaves more than it did.",
         {"segment": {"type": "clients", "value": found.segment}},
     )
     shares = Text(
@@ -312,6 +330,7 @@ def composition_issue(found: MixIssue) -> Issue:
         definitions_agreeing=DefinitionsAgreeing(1, 1),
         status=None,
         recommendation=(),
+        waterfall=mix_bars(found.change),
         p_value=None,  # the split is counted, not tested
     )
 

@@ -1,11 +1,12 @@
-"""What is an issue with a driver called? Its verdict in one sentence."""
+"""What is an issue called? Its verdict in one sentence."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from churnlens.results import DateEstimate, Text
+from churnlens.results import DateEstimate, Issue, RemedyResult, Text
 
 
 def shift_title(
@@ -41,6 +42,26 @@ def shift_title(
     if verdict == "cannot_tell":
         return replace(said["rivals" if rivals else "cannot_tell"], values=values)
     return replace(said[direction], values=values)
+
+
+def as_mended(issue: Issue, remedies: Sequence[RemedyResult]) -> Issue:
+    """Return an issue with its title in the past where a remedy has ended it; else as it is."""
+    ended = [remedy for remedy in remedies if remedy.ended(issue)]
+    dated = issue.onset is not None and issue.until is None
+    if not ended or not dated or issue.hint or issue.title_text is None:
+        return issue
+    start = {"type": "month", "value": ended[-1].start_date}
+    told = replace(_of_what_ended(issue), values={**issue.title_text.values, "start": start})
+    return replace(issue, title=str(told), title_text=told)
+
+
+def _of_what_ended(issue: Issue) -> Text:
+    """Return the sentence on an issue that is over; of its driver only where that is the cause."""
+    if issue.verdict != "cause" or issue.direction is None or issue.outlasted:
+        return _ENDED
+    assert issue.title_text is not None
+    later = "later" in issue.title_text.values
+    return (_ENDED_LATER if later else _ENDED_CAUSES)[issue.direction]
 
 
 def _of_the_time(passed: bool, outlasted: bool) -> dict[str, Text]:
@@ -109,5 +130,29 @@ _TITLES_OVER = {
     ),
     "less": Text(
         "From {date} to {end}, {segment} left more often: {driver} fell for a part of that time."
+    ),
+}
+
+_ENDED = Text(
+    "From {date} on, {segment} left more often; since the remedy of {start} they no longer do."
+)
+_ENDED_CAUSES = {
+    "more": Text(
+        "From {date} on, {segment} left more often: {driver} had risen. Since the remedy of "
+        "{start} they no longer do."
+    ),
+    "less": Text(
+        "From {date} on, {segment} left more often: {driver} had fallen. Since the remedy of "
+        "{start} they no longer do."
+    ),
+}
+_ENDED_LATER = {
+    "more": Text(
+        "From {later} on, {segment} left more often: {driver} had risen in {date}. Since the "
+        "remedy of {start} they no longer do."
+    ),
+    "less": Text(
+        "From {later} on, {segment} left more often: {driver} had fallen in {date}. Since the "
+        "remedy of {start} they no longer do."
     ),
 }

@@ -18,7 +18,8 @@ The rules, in this order:
    but all whom it hit did not, where it may add to what was taken, is higher for clients who leave
    more all along, or goes with leaving all along but fails a check (a symptom where leavers stood
    out in it only as leaving neared); it is a **bystander** if it changed at the time of a rise
-   without explaining it; else it has **no effect** that these data could show.
+   without explaining it; it **cannot be told** where so few left that not even a twofold effect
+   would have been seen; else it has **no effect** that these data could show.
 """
 
 from __future__ import annotations
@@ -26,9 +27,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+import numpy as np
 import numpy.typing as npt
 
 from churnlens.results import Evidence, RuledOut, Text
+from churnlens.when.power import smallest_rise
 from churnlens.which.baseline import Baseline
 from churnlens.why.candidates import Candidate
 from churnlens.why.case import Case
@@ -61,6 +64,7 @@ Aside = tuple[Literal["symptom", "bystander", "no_effect", "cannot_tell"], Text]
 # Checks no cause may fail. Other definitions may: few see that a client leaves in part.
 FEW = frozenset({"leave_one_account_out", "held_out"})  # it hangs on few clients
 DECISIVE = FEW | {"lead_lag", "placebo", "sensitivity"}
+TWOFOLD = 2.0  # risk ratio that must have been visible for a driver to be called without effect
 NEAR = 6.0  # months between a driver's change and a rise that happened "at the time"
 
 
@@ -204,6 +208,8 @@ def rule_out(
         said, text = "cannot_tell", _where_more_leave(higher)
     elif beside or _moved_at_a_rise(baseline, candidates, explained):
         said, text = "bystander", _BYSTANDER
+    elif (hardly := _hardly_seen(baseline)) is not None:
+        said, text = "cannot_tell", hardly
     else:
         said, text = "no_effect", _CHANGED if candidates else _UNCHANGED
     return RuledOut(driver, said, str(text), text)
@@ -243,24 +249,51 @@ _FRAIL = Text(
 )
 _TOO_EARLY = Text("It changed where more left, but they began to leave only long after it did.")
 _TOO_LATE = Text("It changed where more left, but they had begun to leave before it did.")
-_ADDS = Text("It may cost clients besides what is named; the records cannot part the two.")
+_ADDS = Text(
+    "It may cost clients besides what is named; the records cannot part the two. What would "
+    "decide: change it for part of these clients, and compare after a quarter."
+)
 _BY_DOSE = Text(
     "Clients who got more of it left more, but its whole group did not clearly do so; these data "
-    "cannot tell whether it is a cause or a sign."
+    "cannot tell whether it is a cause or a sign. What would decide: change it for part of these "
+    "clients, and compare after a quarter."
 )
 _HIGHER = Text(
     "It is higher for {segment}, who leave more all along; whether they leave for it, these data "
-    "cannot tell."
+    "cannot tell. What would decide: change it for part of these clients, and compare after a "
+    "quarter."
 )
 _LOWER = Text(
     "It is lower for {segment}, who leave more all along; whether they leave for it, these data "
-    "cannot tell."
+    "cannot tell. What would decide: change it for part of these clients, and compare after a "
+    "quarter."
 )
 _BYSTANDER = Text("It changed at the time of a rise, but departures do not follow it.")
 _CHANGED = Text("It changed, and nobody left for it that these data could show.")
 _UNCHANGED = Text(
     "It did not change for any group of clients, and those with more of it left no more."
 )
+
+
+_FEW = Text(
+    "Too few departures to tell: had the half of the clients with more of it left {times} times as "
+    "often as the others, even that would have been missed in one of five cases."
+)
+_HARDLY = Text("Too few departures to tell whether clients with more of it leave more.")
+
+
+def _hardly_seen(baseline: Baseline) -> Text | None:
+    """Say that not even a twofold effect would have been seen; None: it would.
+
+    In four of five cases, on the departures that are told for sure, were half of the clients to
+    have more of a driver: no other split of them shows a smaller one.
+    """
+    half = float(baseline.observed.sum(dtype=np.float64)) / 2
+    seen = smallest_rise(half, compared=half)
+    if seen is None:
+        return _HARDLY
+    times = {"times": {"type": "number", "value": round(seen, 1)}}
+    return replace(_FEW, values=times) if seen > TWOFOLD else None
 
 
 def _where_more_leave(higher: tuple[Within, ...]) -> Text:

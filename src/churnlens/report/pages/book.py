@@ -9,6 +9,7 @@ from churnlens.report import charts, figures, words
 from churnlens.report.glossary import GLOSSARY
 from churnlens.report.language import Language
 from churnlens.report.pages.issue import check
+from churnlens.report.pages.verdict import is_mended, issue_line
 from churnlens.results import (
     Association,
     Book,
@@ -44,19 +45,27 @@ _MAY_BE_CHANCE = Text("Departures avoided so far: {n}, which may be chance.")
 _HOW_MANY = Text("Departures avoided so far: {n}; how many is not sure yet.")
 _NONE_AVOIDED = Text("Departures so far are {n} more than would be expected without it.")
 _STILL = Text("Still to be won back: {n} departures a year.")
-_NOTHING_LEFT = Text(
-    "Nothing is left to win back: departures are no more than before the cause ({interval} a year)."
+_LITTLE_LEFT = Text(
+    "Still to be won back: none that stands out from chance, {most} departures a year at the most."
 )
+_NOTHING_LEFT = Text("Nothing is left to win back: departures are no more than before the cause.")
 _TREND_FEWER = Text("After the start fewer left than before it, set against comparable clients")
 _TREND_AS_MANY = Text(
     "After the start no fewer left than before it, set against comparable clients"
 )
 _TREND_UNTOLD = Text("Scope against comparable clients, before and after the start")
 _ISSUE = Text("{who} (issue {rank})")
+_EACH = Text("{names} (each)")
 _NEXT_QUARTER = Text("Next quarter")
+_IF_NOTHING_IS_DONE = Text("The next quarter, if nothing is done")
+_AS_THINGS_STAND = Text("The next quarter, as things stand")
 _CHECKED = Text(
     "Tried on {quarters} past quarters that it had not seen: {share} of its 95% intervals held "
     "what then came."
+)
+_OTHER_PACE = Text(
+    "It is read from each client's last months. What a month of waiting costs goes by the pace of "
+    "the last year, which may be another."
 )
 _COVERS = Text("{orders} orders of {clients} buyers, from {first} to {last}.")
 _COVERS_A_DAY = Text("{orders} orders of {clients} buyers, all on {first}.")
@@ -97,9 +106,15 @@ def _with_verdict(verdict: str, drivers: list[RuledOut], language: Language) -> 
         "verdict_name": language.sentence(words.DRIVER_VERDICTS[verdict]),
         "meaning": language.say(words.DRIVER_VERDICTS_MEANING[verdict]),
         "reasons": [
-            {"why": why, "names": language.listed(named)} for why, named in reasons.items()
+            {"why": why, "names": _names(named, language)} for why, named in reasons.items()
         ],
     }
+
+
+def _names(named: list[str], language: Language) -> str:
+    """Name drivers of which one sentence is said; it speaks of each of them by itself."""
+    names = language.listed(named)
+    return language.say(_EACH, names=names) if len(named) > 1 else names
 
 
 def stay(review: Review, language: Language) -> list[dict[str, Any]]:
@@ -110,7 +125,7 @@ def stay(review: Review, language: Language) -> list[dict[str, Any]]:
         tiers[0]["name"] = language.say(_OF_ALL)
     marks = [_mark(mark, language) for mark in book.stay]
     known = any(bar.role == "cause" for bar in book.waterfall)
-    bridge = book.waterfall if known else book.mix
+    bridge = words.by_either(book.waterfall, review.issues) if known else book.mix
     steps = figures.waterfall(bridge, language, charts.HALF)
     if not (steps or tiers or marks):
         return []
@@ -188,14 +203,22 @@ def remedies(review: Review, language: Language) -> list[dict[str, Any]]:
     said = _CHECKED if checked else None
     share = {"type": "percent", "value": checked.coverage if checked else 0.0}
     quarters = checked.quarters if checked else 0
+    mended = bool(review.issues) and all(is_mended(issue, review) for issue in review.issues)
     page = {
         "results": results,
         "outlook": outlook,
-        "checked": language.say(said, quarters=quarters, share=share),
+        "outlook_title": language.say(_AS_THINGS_STAND if mended else _IF_NOTHING_IS_DONE),
+        "checked": _basis(review, language.say(said, quarters=quarters, share=share), language),
     }
     if not results:
         page["nav"] = language.say(_NEXT_QUARTER)
     return [page] if results or outlook else []
+
+
+def _basis(review: Review, checked: str, language: Language) -> str:
+    """Say how the outlook was tried, and why it need not go with what a month of waiting costs."""
+    waits = any(issue_line(issue, review, language)["month"] for issue in review.issues)
+    return f"{checked} {language.say(_OTHER_PACE)}" if checked and waits else checked
 
 
 def _short_title(issue: Issue, language: Language) -> str:
@@ -269,9 +292,10 @@ def _avoided(found: Estimate | None, verdict: str, language: Language) -> str:
 def _at_stake(found: Estimate | None, language: Language) -> str:
     if found is None:
         return ""
-    said = _STILL if found.value >= 0.5 else _NOTHING_LEFT
-    low, high = (language.number(round(v)) for v in (found.low, found.high))
-    return language.say(said, n=_whole(found, language), interval=language.span(low, high))
+    if found.low > 0:
+        return language.say(_STILL, n=_whole(found, language))
+    most = round(found.high)
+    return language.say(_LITTLE_LEFT, most=most) if most > 0 else language.say(_NOTHING_LEFT)
 
 
 def _whole(estimate: Estimate, language: Language) -> str:

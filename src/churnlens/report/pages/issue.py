@@ -7,10 +7,13 @@ from typing import Any
 
 from churnlens.report import charts, figures, words
 from churnlens.report.language import Language
-from churnlens.report.pages.verdict import issue_line
+from churnlens.report.pages.verdict import is_mended, issue_line
 from churnlens.results import DateEstimate, Evidence, Issue, Review, Text, totals
 
 _BETWEEN = Text("It began between {low} and {high}.")
+_CHANGED_IN = Text("{driver}: {low}.")
+_CHANGED_BETWEEN = Text("{driver}: between {low} and {high}.")
+_DEPARTURES_FROM = Text("Departures: from {later} on.")
 _ALL_ALONG = Text("In every period looked at")
 _PASSED = Text("It has passed.")
 _PASSED_BETWEEN = Text("It has passed; its end lies between {low} and {high}.")
@@ -44,6 +47,8 @@ _EXCESS_REACHED = Text(
 )
 _CLIENTS = Text("{n} clients")
 _RIVALS = Text("Cannot be told apart from {drivers}: both moved for these clients.")
+_TOLD_APART = Text("Can it be told from what else moved?")
+_MOVED_WITH = Text("No: {drivers} moved with it.")
 _ALSO = Text("Nearly the same: {segments}.")
 _MARGIN = Text("Margin: {money} a year ({interval}).")
 _NOT_WRITTEN = Text("No test has been written down: no record says yet what a remedy would undo.")
@@ -54,12 +59,12 @@ _DEPARTURES_SPAN = Text(
     "{observed} of these clients left from {date} to {end}; {expected} were expected"
 )
 # What is expected in a chart is what would be without any of the issues.
-_WITHOUT_ISSUES = Text("{observed} of these clients left; {expected} without any issue")
+_WITHOUT_ISSUES = Text("{observed} of these clients left; {expected} would have anyway")
 _WITHOUT_ISSUES_SINCE = Text(
-    "{observed} of these clients left since {date}; {expected} without any issue"
+    "{observed} of these clients left since {date}; {expected} would have anyway"
 )
 _WITHOUT_ISSUES_SPAN = Text(
-    "{observed} of these clients left from {date} to {end}; {expected} without any issue"
+    "{observed} of these clients left from {date} to {end}; {expected} would have anyway"
 )
 _DRIVER = Text("{driver}, on average")
 _DRIVER_WENT = Text("{driver} went from {before} to {after} on average")
@@ -68,6 +73,7 @@ _LEAD_LAG = Text("Leavers against comparable clients, before and after their ord
 _LEAD_LAG_MORE = Text("Before their ordering fell, leavers had more of it than comparable clients")
 _LEAD_LAG_LESS = Text("Before their ordering fell, leavers had less of it than comparable clients")
 _LEAD_LAG_ALIKE = Text("Before their ordering fell, leavers had as much of it as others like them")
+_LEAD_LAG_FOR_ALL = Text("It hit leavers and stayers alike, as a change made for all of them does")
 _DOSE = Text(
     "Of 100 clients, {first} leave in a year at the lowest {driver} and {last} at the highest"
 )
@@ -89,7 +95,7 @@ def issues(review: Review, language: Language) -> list[dict[str, Any]]:
 
 def issue_page(issue: Issue, review: Review, language: Language) -> dict[str, Any]:
     """Return all that one issue's page shows."""
-    line = issue_line(issue, review, language)
+    line, mended = issue_line(issue, review, language), is_mended(issue, review)
     return {
         **line,
         "anchor": line["id"],
@@ -102,19 +108,34 @@ def issue_page(issue: Issue, review: Review, language: Language) -> dict[str, An
         ],
         "who_more": _who_more(issue, language),
         "since_more": _since_more(issue, language),
-        "why_more": _why_more(issue, language),
+        "why_more": _why_more(issue, mended, language),
         "sure_more": [language.say(text) for text in _sure_more(issue)],
         "cost_more": _cost_more(issue, language),
         "charts": _charts(issue, language, several=len(review.issues) > 1),
-        "checks": [check(evidence, language, issue.driver) for evidence in issue.evidence],
+        "checks": _checks(issue, language),
         "unknown": [language.sentence(text) for text in issue.unknown],
         "clients": [language.name(client, 200) for client in issue.named_clients],
         "remedies": [
             language.name(language.gettext(action), 300) for action in issue.recommendation
         ],
-        "passed": issue.until is not None,
+        "passed": mended or issue.until is not None,
         "test": _test(issue, review, language),
     }
+
+
+def _checks(issue: Issue, language: Language) -> list[dict[str, str]]:
+    """Return the checks of an issue, first whether it can be told from what moved with it."""
+    found = [check(evidence, language, issue.driver) for evidence in issue.evidence]
+    if not issue.rivals:
+        return found
+    rivals = language.listed([language.driver(name) for name in issue.rivals])
+    untold = {
+        "outcome": "fail",
+        "answer": language.say(words.OUTCOMES["fail"]),
+        "question": language.say(_TOLD_APART),
+        "detail": language.say(_MOVED_WITH, drivers=rivals),
+    }
+    return [untold, *found]
 
 
 def check(evidence: Evidence, language: Language, driver: str | None) -> dict[str, str]:
@@ -137,11 +158,25 @@ def _who_more(issue: Issue, language: Language) -> list[str]:
     return found
 
 
+def _followed(issue: Issue) -> str | None:
+    """First period of the departures, where the title gives it beside that of the change."""
+    later = issue.title_text.values.get("later") if issue.title_text else None
+    return later["value"] if isinstance(later, Mapping) else None
+
+
 def _since_more(issue: Issue, language: Language) -> list[str]:
     if issue.onset is None:
         return [language.say(_ALL_ALONG)] if issue.kind == "standing" else []
-    low, high = language.within(issue.onset.low), language.within(issue.onset.high)
-    found = [language.say(_BETWEEN, low=low, high=high)] if low != high else []
+    ends = {k: language.within(getattr(issue.onset, k)) for k in ("low", "high")}
+    one, later = ends["low"] == ends["high"], _followed(issue)
+    found = [] if one else [language.say(_BETWEEN, **ends)]
+    if later is not None:
+        driver = language.capital(language.say(words.measured(issue)))
+        changed = _CHANGED_IN if one else _CHANGED_BETWEEN
+        found = [
+            language.say(changed, driver=driver, **ends),
+            language.say(_DEPARTURES_FROM, later=language.within(later)),
+        ]
     if issue.until is not None:
         ends = {k: language.within(getattr(issue.until, k)) for k in ("low", "high")}
         text = _PASSED if ends["low"] == ends["high"] else _PASSED_BETWEEN
@@ -151,7 +186,7 @@ def _since_more(issue: Issue, language: Language) -> list[str]:
     return [*found, language.say(_RAMP if issue.gradual else _STEP)]
 
 
-def _why_more(issue: Issue, language: Language) -> list[str]:
+def _why_more(issue: Issue, mended: bool, language: Language) -> list[str]:
     driver = language.say(words.measured(issue)) if issue.driver else ""
     found = []
     if issue.driver_change:
@@ -175,7 +210,7 @@ def _why_more(issue: Issue, language: Language) -> list[str]:
     if issue.rivals:
         rivals = language.listed([language.driver(name) for name in issue.rivals])
         found.append(language.say(_RIVALS, drivers=rivals))
-    effect = words.effect(issue)
+    effect = words.effect(issue, mended)
     return [*found, language.say(effect)] if effect else found
 
 
@@ -188,10 +223,12 @@ def _sure_more(issue: Issue) -> list[Text]:
 
 def _cost_more(issue: Issue, language: Language) -> list[str]:
     departures = issue.departures
+    excess, expected = round(departures.attributable.value), departures.expected
+    rest = departures.observed - excess  # what is printed as a sum adds up
     values = {
         "observed": departures.observed,
-        "expected": round(departures.expected),
-        "excess": round(departures.attributable.value),
+        "expected": rest if abs(rest - expected) <= 1 else round(expected),
+        "excess": excess,
         "interval": language.span(
             language.number(round(departures.attributable.low)),
             language.number(round(departures.attributable.high)),
@@ -211,6 +248,7 @@ def _charts(issue: Issue, language: Language, several: bool) -> list[dict[str, A
     """Return the charts that the issue has data for, in reading order, sized to fill rows."""
     name = language.name(language.say(words.measured(issue)), 80) if issue.driver else ""
     moved = issue.driver_onset or issue.onset
+    steps = words.by_either(issue.waterfall, (issue,))
     draw: list[tuple[bool, str, Callable[[tuple[int, int]], figures.Figure | None]]] = [
         (
             len(issue.series) > 1,
@@ -235,9 +273,9 @@ def _charts(issue: Issue, language: Language, several: bool) -> list[dict[str, A
             lambda size: figures.dose(issue.dose, name, language, size),
         ),
         (
-            len(issue.waterfall) > 1,
-            figures.waterfall_title(issue.waterfall, language),
-            lambda size: figures.waterfall(issue.waterfall, language, size),
+            len(steps) > 1,
+            figures.waterfall_title(steps, language),
+            lambda size: figures.waterfall(steps, language, size),
         ),
     ]
     present = [(title, drawn) for there, title, drawn in draw if there]
@@ -288,7 +326,10 @@ def _lead_lag_title(issue: Issue) -> Text:
         return _LEAD_LAG
     if 2 * max(more, less) >= len(before):
         return _LEAD_LAG_MORE if more else _LEAD_LAG_LESS
-    return _LEAD_LAG if more or less else _LEAD_LAG_ALIKE
+    if more or less:
+        return _LEAD_LAG
+    ahead = any(e.check == "lead_lag" and e.outcome == "pass" for e in issue.evidence)
+    return _LEAD_LAG_FOR_ALL if ahead else _LEAD_LAG_ALIKE
 
 
 def _dose_title(issue: Issue, name: str, language: Language) -> str:

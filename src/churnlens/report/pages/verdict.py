@@ -7,7 +7,15 @@ from typing import Any
 
 from churnlens.report import charts, figures, words
 from churnlens.report.language import Language
-from churnlens.results import PERIODS_A_YEAR, DateEstimate, Issue, Review, Text, totals
+from churnlens.results import (
+    PERIODS_A_YEAR,
+    DateEstimate,
+    Issue,
+    Review,
+    Text,
+    money_as_said,
+    totals,
+)
 
 _ALL_ALONG = Text("all along")
 _CLIENTS = Text("clients in the book")
@@ -15,6 +23,7 @@ _LEFT_YEAR = Text("left in the last year")
 _LEFT_YEAR_TO = Text("left in the year to {date}")
 _EXPECTED_YEAR = Text("were expected to")
 _AT_STAKE = Text("a year lost to issues")
+_WAS_LOST = Text("a year lost before the remedy")
 _CHART_YEAR = Text("Of the whole book, {observed} left in the last year; {expected} were expected")
 _CHART_YEAR_TO = Text(
     "Of the whole book, {observed} left in the year to {date}; {expected} were expected"
@@ -22,6 +31,10 @@ _CHART_YEAR_TO = Text(
 _CHART_SINCE = Text("Of the whole book, {observed} left since {date}; {expected} were expected")
 _CHART_SPAN = Text(
     "Of the whole book, {observed} left from {date} to {end}; {expected} were expected"
+)
+_OTHERS_FEWER = Text(
+    "The issue accounts for {due} and the whole book for {excess} more than expected: all other "
+    "clients together left a little less than expected."
 )
 _LONGEST = {"week": 7, "month": 31, "quarter": 92}  # days
 _NO_ISSUE = Text("No issue was found.")
@@ -51,7 +64,19 @@ def _sentences(review: Review, language: Language) -> list[str]:
 
 def _chart(review: Review, language: Language, size: tuple[int, int]) -> figures.Figure | None:
     onset, until = _marked(review)
-    return figures.departures(review.book.series, onset, language, size, until)
+    drawn = figures.departures(review.book.series, onset, language, size, until)
+    return drawn and {**drawn, "note": _note(review, language)}
+
+
+def _note(review: Review, language: Language) -> str:
+    """Say why the one issue may account for more than the excess of the whole book."""
+    onset, until = _marked(review)
+    if onset is None or len(review.issues) != 1 or review.issues[0].segment == words.TOO_SMALL:
+        return ""
+    counts = totals(figures.during(review.book.series, onset, until))
+    excess = counts["observed"] - counts["expected"]
+    due = round(review.issues[0].departures.attributable.value)
+    return language.say(_OTHERS_FEWER, due=due, excess=excess) if due > excess + 1 else ""
 
 
 def _chart_title(review: Review, language: Language) -> str:
@@ -73,16 +98,19 @@ def _chart_title(review: Review, language: Language) -> str:
 def _marked(review: Review) -> tuple[DateEstimate | None, DateEstimate | None]:
     """Onset and end of the costliest issue that has a date, else the book's last change.
 
-    One that is not sure is not marked. Where the book's make-up changed, what is expected rose with
-    what was seen: nothing to mark.
+    One that the verdict does not name is not marked. Where the book's make-up changed, what is
+    expected rose with what was seen: nothing to mark.
     """
     if review.issues and review.issues[0].kind == "mix":
         return None, None
     dated = [(issue.onset, issue.until) for issue in review.issues if issue.onset]
     if dated:
         return dated[0]
-    sure = [change.date for change in review.book.changes[-1:] if change.sure]
-    return (sure[0] if sure else None), None
+    named = [text.values.get("date") for text in review.verdict]
+    for change in review.book.changes[-1:]:
+        if {"type": "month", "value": change.date.date} in named:
+            return change.date, None
+    return None, None
 
 
 def _key_figures(review: Review, language: Language) -> list[dict[str, str]]:
@@ -98,8 +126,10 @@ def _key_figures(review: Review, language: Language) -> list[dict[str, str]]:
         found.append((language.number(counts["observed"]), left))
         found.append((language.number(counts["expected"]), _EXPECTED_YEAR))
     if review.issues:
-        lost = sum(issue.revenue_per_year.value for issue in review.issues)
-        found.append((language.money(lost), _AT_STAKE))
+        unmended = [issue for issue in review.issues if not is_mended(issue, review)]
+        costs = (issue.revenue_per_year.value for issue in unmended or review.issues)
+        lost = sum(map(money_as_said, costs))  # as it stands issue by issue below
+        found.append((language.money(lost), _AT_STAKE if unmended else _WAS_LOST))
     return [{"number": number, "counts": language.say(text)} for number, text in found]
 
 
@@ -115,6 +145,11 @@ def _is_cut_off(review: Review) -> bool:
     return (day - start).days > _LONGEST[review.period]
 
 
+def is_mended(issue: Issue, review: Review) -> bool:
+    """Say whether a remedy has worked for all clients of an issue."""
+    return any(remedy.mended(issue) for remedy in review.remedies)
+
+
 def _since(issue: Issue, language: Language) -> str:
     if issue.onset:
         since = language.within(issue.onset.date)
@@ -127,8 +162,7 @@ def _since(issue: Issue, language: Language) -> str:
 
 def issue_line(issue: Issue, review: Review, language: Language) -> dict[str, Any]:
     """Return one line on an issue: who, since when, why, how sure, what it costs."""
-    mended = any(remedy.mended(issue) for remedy in review.remedies)  # nothing is waited for then
-    waits = issue.until is None and not mended
+    waits = issue.until is None and not is_mended(issue, review)  # else nothing is waited for
     waiting = issue.revenue_per_month_of_waiting if waits else None
     return {
         "id": f"issue-{issue.rank}",

@@ -41,6 +41,14 @@ _FELL_SLOWLY = Text(
     "(the start lies between {low} and {high}): {seen} left before it "
     "where {due} were expected, then {observed} where {expected} were."
 )
+_ROSE_SOMETIME = Text(
+    "Departures of the whole book rose; when cannot be told (between {low} and {high})."
+)
+_FELL_SOMETIME = Text(
+    "Departures of the whole book fell; when cannot be told (between {low} and {high})."
+)
+_IS_ISSUE = Text("That is when issue {rank} began.")
+_INCLUDES_ISSUE = Text("This includes issue {rank}.")
 _UNCHANGED = Text("No change in the departures of the whole book stands out from chance.")
 _SURVIVAL = Text("Share of clients still here, by time since the first order")
 _COHORT = Text("Clients won at some times leave more often than those won before and after them.")
@@ -75,7 +83,7 @@ def when(review: Review, language: Language) -> list[dict[str, Any]]:
         "risk_title": _risk_title(book.tenure_risk, language),
         "exits_title": _exits_title(book.exits, language),
     }
-    said = [_change(change, book, language) for change in book.changes]
+    said = [_change(change, review, language) for change in book.changes]
     return [
         {**drawn, **titles, "changes": said or _unchanged(book.smallest_visible_rise, language)}
     ]
@@ -123,7 +131,7 @@ def shorter(review: Review, language: Language) -> list[dict[str, Any]]:
         return []
     return [
         {
-            "cohorts": _cohorts(book.cohorts, language),
+            "cohorts": _cohorts(book.cohorts, review, language),
             "sentences": [language.sentence(row.text) for row in _telling(book.lifetimes)],
             "lifetimes": [_lifetime(row, language) for row in book.lifetimes],
         }
@@ -137,34 +145,49 @@ def _unchanged(rise: float | None, language: Language) -> list[str]:
     return [*said, language.say(words.power(rise))]
 
 
-def _change(change: BookChange, book: Book, language: Language) -> str:
-    """Say when and how a change came, and how many left before and after it.
+def _change(change: BookChange, review: Review, language: Language) -> str:
+    """Say when and how a change came, how many left before and after it, and which issue it is.
 
     Before it: since the change before; after it: up to the next.
     """
+    chance = None if change.sure else words.chance(change.p_value)
+    parts = [_came(change, review.book, language), language.say(chance)]
+    if change.ratio >= 1:
+        within = change.date.low, change.date.high
+        same = (i for i in review.issues if i.onset and within[0] <= i.onset.date <= within[1])
+        parts += [language.say(_IS_ISSUE, rank=issue.rank) for issue in same]
+    return " ".join(filter(None, parts))
+
+
+def _came(change: BookChange, book: Book, language: Language) -> str:
+    """Say when and how a change came; not when, and not how many left since, without a date."""
     rose = change.ratio >= 1
     text = (_ROSE_SLOWLY if rose else _FELL_SLOWLY) if change.gradual else _ROSE if rose else _FELL
+    ends = {k: language.within(getattr(change.date, k)) for k in ("low", "high")}
+    if not change.dated:
+        return language.say(_ROSE_SOMETIME if rose else _FELL_SOMETIME, **ends)
     day, dates = change.date.date, [other.date.date for other in book.changes]
     start = max((other for other in dates if other < day), default="")
     end = min((other for other in dates if other > day), default="9999")
     before = totals([point for point in book.series if start <= point.period < day])
-    said = language.say(
+    return language.say(
         text,
         seen=before["observed"],
         due=before["expected"],
         **totals([point for point in book.series if day <= point.period < end]),
         date=language.period_name(day),
-        **{k: language.within(getattr(change.date, k)) for k in ("low", "high")},
+        **ends,
     )
-    chance = None if change.sure else words.chance(change.p_value)
-    return f"{said} {language.say(chance)}" if chance else said
 
 
-def _cohorts(split: CohortSplit | None, language: Language) -> list[str]:
+def _cohorts(split: CohortSplit | None, review: Review, language: Language) -> list[str]:
     if split is None:
         return []
+    rising = "share" in split.text.values and split.drift.low > 1
+    dated = [issue for issue in review.issues if issue.onset] if rising else []
     return [
         language.sentence(split.text),
+        *(language.say(_INCLUDES_ISSUE, rank=issue.rank) for issue in dated),
         language.say(_COHORT if split.cohort_p < 0.05 else _NO_COHORT),
     ]
 
