@@ -87,7 +87,7 @@ def test_shorter_stays_are_said_in_months_and_money(shown):
         "less from each."
     )
     assert [row["group"] for row in found["lifetimes"]] == [
-        "Size key", "The fifth that brings least", "Size mid",
+        "Size key", "Those that bring least", "Size mid",
     ]  # fmt: skip
     assert found["lifetimes"][2]["lost"] == "3.9 more"
 
@@ -337,7 +337,7 @@ def test_tiers_joined_as_too_small_are_named_together(review: Review):
     )
     book = dataclasses.replace(review.book, tiers=tiers)
     shown = page(context(dataclasses.replace(review, book=book), EN), "stay")["tiers"]
-    assert shown[0]["name"] == "The fifth that brings most and the middle"
+    assert shown[0]["name"] == "Those that bring most and the middle"
 
 
 def test_what_a_remedy_did_to_its_driver_is_said_once(review: Review):
