@@ -29,7 +29,7 @@ LIKELY = 0.5  # chance of having been there, below which a client had most likel
 
 @dataclass(frozen=True)
 class _Placed:
-    """Tier of each spell (−1 none), how far it stands for its client, and how likely that was there.
+    """Tier of each spell (−1 none), which stands for its client, and how likely that was there.
 
     A client that came back has the tier of its first spell, the one that is `once`: what a client
     brings stands in the row of each of its spells.
