@@ -171,6 +171,16 @@ def test_probable_departures_make_a_curve_as_unsure_as_they_are():
     assert unsure[11] == pytest.approx(2 * sure[11], rel=0.1)
 
 
+def test_the_few_who_are_seen_early_do_not_set_the_curve():
+    entry = np.zeros(400, int)
+    there = np.broadcast_to(np.arange(24) >= 3, (400, 24)).astype(float)
+    there[:8, 2] = 1.0
+    found = 0.01 * there
+    found[:8, 2] = 0.5
+    curve = survival.kaplan_meier(survival.weighed_table(entry, there, found))
+    assert curve.value[0] == pytest.approx(0.99)
+
+
 def test_comparisons_are_corrected_for_their_number():
     entry, leaving, event, rng = _late(6)
     groups = {f"noise {k}": rng.integers(0, 3, len(entry)) for k in range(5)}

@@ -136,6 +136,7 @@ def test_the_map_has_no_empty_dates_and_none_that_the_data_hold_a_part_of():
         days = [day.isoformat() for day in drawn.periods[: until + 1]]
         assert set(found.periods) == {cell.period for cell in found.cells}
         assert found.periods == tuple(days[days.index(found.periods[0]) : until : found.width])
+    assert found.periods[0] >= drawn.periods[8].isoformat()  # the first order
 
 
 def test_a_rise_of_the_times_is_a_drift_that_no_cohort_explains():

@@ -242,7 +242,7 @@ def around(rows: Rows, ticks: Mapping[float, str], size: tuple[int, int], zero: 
     return layered(rows, layers, size)
 
 
-_ROW_HEIGHT, _ROWS_IN_FULL = 38, 6  # more rows than these share their height
+_ROW_HEIGHT, _ROWS_IN_FULL = 36, 6  # more rows than these share their height
 _PATTERNS: Mapping[str, Spec] = {
     "start": {"fill": MUTED, "stroke": MUTED},
     "end": {"fill": MUTED, "stroke": MUTED},

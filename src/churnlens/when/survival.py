@@ -167,7 +167,11 @@ def weighed_table(
         How likely each was there to leave, and left, in each period; [n, T].
     groups, informed, smallest
         Label of each spell, as of `risk_table`; the part of `found` that the data tell; spells
-        under which a group is left out, and spells at risk under which a time tells no departure.
+        under which a group is left out.
+
+    Of those who come under observation late, few are there at the earliest tenures, and one of them
+    would set the whole curve. A group's departures count from the first tenure on at which as many
+    are at risk as the root of its size (after Lai and Ying 1991).
     """
     codes, labels = _labelled(groups, len(entry), smallest)
     used = np.flatnonzero(codes >= 0)
@@ -179,14 +183,16 @@ def weighed_table(
         at_risk += np.bincount(cell, active[:, period], minlength=len(at_risk))
         events += np.bincount(cell, found[:, period], minlength=len(at_risk))
     at_risk, events = (a.reshape(len(labels), depth) for a in (at_risk, events))
-    events = np.where(at_risk >= smallest, events, 0.0)
+    clients = np.bincount(kept, minlength=len(labels))
+    begin = (at_risk >= np.sqrt(clients)[:, None]).argmax(axis=1)
+    events = np.where(np.arange(depth) >= begin[:, None], events, 0.0)
     there = np.flatnonzero(events.sum(axis=0) > 0)
     return RiskTable(
         times=np.asarray(there + 1, dtype=float),
         labels=labels,
         at_risk=at_risk[:, there],
         events=events[:, there],
-        clients=np.bincount(kept, minlength=len(labels)),
+        clients=clients,
         informed=informed,
     )
 

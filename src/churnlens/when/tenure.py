@@ -308,8 +308,8 @@ def lexis_map(panel: Panel, until: int) -> LexisMap | None:
     width = band_width(panel, until)
     table = _folded(_lexis(panel, until, width))
     rates = within_a_year(table.rates() * 100 * panel.calendar.per_year)
-    whole = until // width  # a first band that the data hold a part of would be drawn as a whole
-    rates[:, : rates.shape[1] - whole] = np.nan
+    whole = max(until - int(panel.activity.first.min()), 0) // width
+    rates[:, : rates.shape[1] - whole] = np.nan  # a part of a band would be drawn as a whole one
     filled = np.flatnonzero(np.isfinite(rates).any(axis=0))
     if np.isfinite(rates).sum() < 2:
         return None

@@ -35,6 +35,10 @@ _WHO_IS_IN = Text(
     "the year or, if it came later, before it could first leave: the fifth that brought most, the "
     "fifth that brought least, and the rest."
 )
+_REGRESSION = Text(
+    "Clients ranked by a good year tend to bring less in the next, and those ranked by a poor one "
+    "more."
+)
 _RATE_NOTE = Text(
     "The rate is of clients there for a whole year, and allows for departures that do not show "
     "yet; so it may be above the share of those clients that is counted as having left."
@@ -151,7 +155,8 @@ def _trend_of(book: Book, language: Language) -> str:
 def _tier_notes(book: Book, language: Language) -> list[str]:
     """Say who is in the table of tiers, and why its rate is not one number over the other."""
     there, known = sum(tier.clients for tier in book.tiers), book.clients - book.set_apart
-    return [language.say(_WHO_IS_IN, all=known, there=there), language.say(_RATE_NOTE)]
+    notes = [language.say(_WHO_IS_IN, all=known, there=there), language.say(_RATE_NOTE)]
+    return [*notes, language.say(_REGRESSION)] if _trend_of(book, language) else notes
 
 
 def _tier(tier: TierRow, language: Language) -> dict[str, str]:
