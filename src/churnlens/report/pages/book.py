@@ -154,6 +154,8 @@ def _trend_of(book: Book, language: Language) -> str:
 
 def _tier_notes(book: Book, language: Language) -> list[str]:
     """Say who is in the table of tiers, and why its rate is not one number over the other."""
+    if len(book.tiers) < 2:  # nobody was ranked
+        return [language.say(_RATE_NOTE)] if book.tiers else []
     there, known = sum(tier.clients for tier in book.tiers), book.clients - book.set_apart
     notes = [language.say(_WHO_IS_IN, all=known, there=there), language.say(_RATE_NOTE)]
     return [*notes, language.say(_REGRESSION)] if _trend_of(book, language) else notes
