@@ -171,6 +171,14 @@ def test_probable_departures_make_a_curve_as_unsure_as_they_are():
     assert unsure[11] == pytest.approx(2 * sure[11], rel=0.1)
 
 
+def test_hardly_a_departure_tells_next_to_nothing():
+    there = np.ones((50, 3))
+    found = np.array([1e-12, 1e-9, 0.1]) * there
+    curve = survival.kaplan_meier(survival.weighed_table(np.zeros(50, int), there, found))
+    assert (curve.low[0], curve.high[0]) == pytest.approx((0, 1))
+    assert np.all((curve.low <= curve.value) & (curve.value <= curve.high))
+
+
 def test_the_few_who_are_seen_early_do_not_set_the_curve():
     entry = np.zeros(400, int)
     there = np.broadcast_to(np.arange(24) >= 3, (400, 24)).astype(float)

@@ -25,6 +25,7 @@ from churnlens.results import Z95, Estimate, Segment, SurvivalCurve, Text
 Floats = npt.NDArray[np.float64]
 
 SMALLEST_GROUP = 5
+WIDEST = 50.0  # on the log-log scale, that leaves all of 0 to 1: next to no departure was seen yet
 
 
 @dataclass(frozen=True)
@@ -205,6 +206,7 @@ def kaplan_meier(table: RiskTable, group: int = 0) -> Cumulative:
     log_survival = np.log(np.where(inside, survival, 0.5))
     variance = _greenwood(at_risk, events) / table.informed
     width = np.where(inside, Z95 * np.sqrt(variance) / -log_survival, 0.0)
+    width = np.minimum(width, WIDEST)
     low, high = (survival ** np.exp(sign * width) for sign in (1.0, -1.0))
     return Cumulative(table.times, survival, low, high)
 

@@ -21,6 +21,7 @@ from churnlens.results import (
     ReturnCurve,
     Review,
     RuledOut,
+    Skipped,
     Text,
     TierRow,
 )
@@ -97,13 +98,17 @@ def ruled_out(review: Review, language: Language) -> list[dict[str, Any]]:
         if (found := [d for d in review.ruled_out if d.verdict == verdict])
     ]
     skipped = [
-        language.sentence(s.text) or language.name(s.reason, 400)
+        _reason(s, language)
         for s in review.skipped
         if s.code not in _ALARMS and not any(words.is_about(s, issue) for issue in review.issues)
     ]
     if skipped and not drivers:
         return [{"drivers": [], "skipped": skipped, "nav": language.say(_NOT_ASKED)}]
     return [{"drivers": drivers, "skipped": skipped}] if drivers or skipped else []
+
+
+def _reason(skipped: Skipped, language: Language) -> str:
+    return language.sentence(skipped.text) or language.name(skipped.reason, 400)
 
 
 def _with_verdict(verdict: str, drivers: list[RuledOut], language: Language) -> dict[str, Any]:
@@ -410,8 +415,8 @@ def data(review: Review, language: Language) -> list[dict[str, Any]]:
         }
         for t, count in review.rows.items()
     ]
-    alarms = [s.text for s in review.skipped if s.code in _ALARMS]
-    found = [{"severity": "warning", "text": language.sentence(text)} for text in alarms]
+    alarms = [_reason(s, language) for s in review.skipped if s.code in _ALARMS]
+    found = [{"severity": "warning", "text": text} for text in alarms]
     found += [
         {
             "severity": f.severity,
