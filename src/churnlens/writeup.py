@@ -32,7 +32,6 @@ from churnlens.results import (
     Review,
     Skipped,
     Text,
-    TierRow,
 )
 from churnlens.results import Book as BookView
 from churnlens.tables import Tables, orders_placed
@@ -53,12 +52,12 @@ from churnlens.why.titles import as_mended
 LEAST_DEPARTURES = 20  # below this nothing can be said of when, which and why
 MOST_SILENT = 3  # groups named whose orders of the last weeks are lacking
 
-Plain = tuple[MixChange | Skipped, tuple[TierRow, ...] | Skipped, tuple[Association, ...] | Skipped]
+Plain = tuple[MixChange | Skipped, tuple[Association, ...] | Skipped]
 
 
 def read_plain(base: Baseline) -> Plain:
-    """Return what is said of the book whatever the causes: mix, tiers, why the best stay."""
-    return mix_change(base), tier_rows(base), why_the_best_stay(base)
+    """Return what is said of the book whatever the causes: mix, and why the best stay."""
+    return mix_change(base), why_the_best_stay(base)
 
 
 @dataclass(frozen=True)
@@ -216,7 +215,9 @@ def _book_view(known: Known) -> Described:
     """The book as a whole, its first page and its method page, and what could not be said of it."""
     book, base, found, settings = known.book, known.base, known.found, known.settings
     search, others = known.search, known.others
-    mix, tiers, stay = known.plain
+    mix, stay = known.plain
+    # As many departures as on the other pages: those weighed under what explains them.
+    tiers = tier_rows(replace(base, panel=found.settled.panel))
     described = describe(
         book,
         found.settled.panel,

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 import re
+from itertools import pairwise
 
 import pytest
 
@@ -72,6 +73,45 @@ def test_what_a_waterfall_prints_adds_up_though_its_steps_are_fractions():
     figure = figures.waterfall(bars, Language("en", "EUR", "month"), charts.HALF)
     first, *between, last = [int(row[1].replace("−", "-")) for row in figure["rows"]]
     assert first + sum(between) == last
+
+
+def test_a_step_down_is_drawn_as_one_and_what_is_older_is_said():
+    bars = [
+        Bar("", "start", 117.0), Bar("approval_days", "cause", -41.0),
+        Bar("", "unexplained", 3.0), Bar("", "end", 79.0, older=7.2),
+    ]  # fmt: skip
+    figure = figures.waterfall(bars, Language("en", "EUR", "month"), charts.HALF)
+    roles = [row["role"] for row in figure["spec"]["data"]["values"]]
+    assert roles == ["start", "less cause", "unexplained", "end"]
+    (svg,) = charts.svgs([figure["spec"]])
+    assert charts.GOOD in svg
+    assert figure["axes"].startswith("7 of the 79 in the last year are put down to what began")
+    newer = figures.waterfall(
+        [*bars[:-1], Bar("", "end", 79.0)], Language("en", "EUR", "month"), charts.HALF
+    )
+    assert newer["axes"] == ""
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "period", "marks"),
+    [
+        (-28, 13, "month", [-24, -18, -12, -6, 0, 6, 12]),
+        (-8, 6, "month", [-6, -3, 0, 3, 6]),
+        (-6, 9, "quarter", [-4, 0, 4, 8]),
+        (-2, 3, "week", [-2, -1, 0, 1, 2, 3]),
+    ],
+)
+def test_periods_around_a_moment_are_marked_at_whole_quarters(low, high, period, marks):
+    assert axis.around_nought(low, high, period) == marks
+
+
+@pytest.mark.parametrize(("count", "marked"), [(4, 4), (6, 3), (17, 5)])
+def test_bands_of_one_width_are_labelled_evenly(count, marked):
+    days = [f"{2015 + n // 2}-{'05' if n % 2 else '11'}-01" for n in range(count)]
+    ticks = list(axis.evenly(days, Language("en", "EUR", "month")))
+    assert len(ticks) == marked
+    assert ticks[0] == 0
+    assert len({b - a for a, b in pairwise(ticks)}) == 1
 
 
 def test_ticks_stand_on_round_months(review: Review):

@@ -4,6 +4,7 @@ import dataclasses
 
 import pytest
 
+from churnlens.report import render
 from churnlens.report.context import context
 from churnlens.report.language import Language
 from churnlens.report.privacy import masked
@@ -93,7 +94,7 @@ def test_shorter_stays_are_said_in_months_and_money(shown):
         "less from each."
     )
     assert [row["group"] for row in found["lifetimes"]] == [
-        "Size key", "The fifth that brings least", "Size mid",
+        "Size key", "Those that bring least", "Size mid",
     ]  # fmt: skip
     assert found["lifetimes"][2]["lost"] == "3.9 more"
 
@@ -178,7 +179,9 @@ def test_charts_are_titled_by_what_they_show(shown):
     titles = [chart["title"] for chart in page(shown, "issue-1")["charts"]]
     assert titles[0].startswith(f"{_left_since(shown)} of these clients left since September")
     assert titles[1] == "Approval days went from 1.1 to 4.9 on average"
-    assert titles[4] == "78 departures in the year before, 164 in the last: Approval days +68"
+    assert titles[4] == (
+        "164 departures in the last year, 78 a year before. Changed most: Approval days +68"
+    )
 
 
 def _left_since(shown: dict) -> str:
@@ -385,6 +388,25 @@ def test_whoever_may_yet_become_a_client_is_not_called_a_one_off_buyer(review: R
     assert "one-off" not in said
 
 
+def test_an_alarm_about_the_data_stands_with_the_data_to_mend(review: Review):
+    text = Text("Was the business closed, or are orders not loaded yet?")
+    alarm = Skipped("last_gap", str(text), text)
+    shown = context(dataclasses.replace(review, skipped=(alarm,)), EN)
+    first = page(shown, "data")["findings"][0]
+    assert first == {"severity": "warning", "text": str(text)}
+    assert page(shown, "ruled-out")["skipped"] == []
+    alone = context(dataclasses.replace(review, skipped=(alarm,), ruled_out=()), EN)
+    assert not [p for p in alone["pages"] if p["section"] == "ruled-out"]
+
+
+def test_where_nothing_was_ruled_out_the_page_is_called_by_what_it_holds(review: Review):
+    text = Text("The data cover less than two years.")
+    asked = (Skipped("no_season", str(text), text),)
+    bare = dataclasses.replace(review, ruled_out=(), skipped=asked)
+    assert page(context(bare, EN), "ruled-out")["nav"] == "Not asked"
+    assert "Looked at and ruled out" not in render(bare)
+
+
 def test_drivers_ruled_out_for_one_reason_stand_together(review: Review):
     why = "It did not change for any group of clients."
     alike = tuple(RuledOut(name, "no_effect", why) for name in ("freight_eur", "lines_short_pct"))
@@ -425,15 +447,17 @@ def test_an_issue_no_longer_open_is_said_in_the_readers_language(review: Review)
         register=(
             RegisterEntry("2024-06-30", "seen", "z0", str(text), **told),
             RegisterEntry("2024-09-30", "seen", "z1", str(text), **told),
+            RegisterEntry("2024-12-31", "gone", "z1", str(text)),
         ),
     )
     shown = page(context(older, Language("zh", "EUR", "month")), "past")
-    titles = [row["title"] for row in (*shown["rows"][-1:], *shown["timeline"]["rows"])]
-    assert titles == 3 * ["自2023年5月起，size 为 key 的客户更常流失，现有记录无法解释。"]
+    named = "自2023年5月起，size 为 key 的客户更常流失，现有记录无法解释。"
+    assert [row["title"] for row in shown["timeline"]["rows"]] == [named, named]
+    assert named not in [row["title"] for row in shown["rows"]]  # it is said once
 
 
 @pytest.mark.parametrize(
-    ("trend", "said"), [(1.2, "20%"), (134.82, "more than tenfold"), (None, "–")]
+    ("trend", "said"), [(1.2, "+20%"), (0.83, "−17%"), (134.82, "more than tenfold"), (None, "–")]
 )
 def test_growth_beyond_a_bound_is_no_percentage(review: Review, trend, said):
     first = dataclasses.replace(review.book.tiers[0], trend=trend)
@@ -476,7 +500,42 @@ def test_tiers_joined_as_too_small_are_named_together(review: Review):
     )
     book = dataclasses.replace(review.book, tiers=tiers)
     shown = page(context(dataclasses.replace(review, book=book), EN), "stay")["tiers"]
-    assert shown[0]["name"] == "The fifth that brings most and the middle"
+    assert shown[0]["name"] == "Those that bring most and the middle"
+
+
+def test_who_is_in_the_table_of_tiers_and_what_its_trend_compares_is_said(review: Review):
+    tiers = tuple(dataclasses.replace(t, trend=0.9) for t in review.book.tiers)
+    for margin, money in ((0.2, "Margin"), (None, "Revenue")):
+        rows = tuple(dataclasses.replace(t, margin_share=margin) for t in tiers)
+        book = dataclasses.replace(review.book, tiers=rows)
+        stay = page(context(dataclasses.replace(review, book=book), EN), "stay")
+        assert stay["trend"].startswith(f"{money} of the same clients")
+        assert "Of the 3,049 clients in the book, 3,120 were still there" in stay["notes"][0]
+
+
+def test_having_an_attribute_is_a_share_not_a_mean(review: Review):
+    text = Text(
+        "Among the best clients, {segment} left less often.",
+        {"segment": {"type": "clients", "value": {"region": ("north",)}}},
+    )
+    mark = dataclasses.replace(review.book.stay[0], text=text, stayers=0.19, leavers=0.36)
+    book = dataclasses.replace(review.book, stay=(mark,))
+    (told,) = page(context(dataclasses.replace(review, book=book), EN), "stay")["marks"]
+    assert (told["stayers"], told["leavers"]) == ("19%", "36%")
+
+
+def test_the_lines_of_how_long_clients_stay_are_those_of_the_table(review: Review):
+    def named(book):
+        drawn = page(context(dataclasses.replace(review, book=book), EN), "when")["survival"]
+        return [name for _, name in drawn["legend"]]
+
+    curves = tuple(
+        dataclasses.replace(curve, attribute="value_tier" if curve.attribute else "")
+        for curve in review.book.survival
+    )
+    book = dataclasses.replace(review.book, survival=curves)
+    assert named(book) == ["All clients", "Those that bring least"]
+    assert named(dataclasses.replace(book, lifetimes=())) == ["All clients"]
 
 
 def test_what_a_remedy_did_to_its_driver_is_said_once(review: Review):

@@ -160,10 +160,10 @@ def test_a_ratio_without_an_end_is_more_than_a_bound(review: Review):
 
 def test_value_tiers_are_said_in_words():
     top = {"value_tier": ("top fifth",)}
-    assert EN.clients_of(top) == "clients among the fifth that brings most"
+    assert EN.clients_of(top) == "clients among those that bring most"
     mixed = {"value_tier": ("middle",), "size": ("key",)}
     assert EN.clients_of(mixed) == "clients with size key among the middle"
-    assert EN.segment(top) == "the fifth that brings most"
+    assert EN.segment(top) == "those that bring most"
 
 
 @pytest.mark.parametrize(

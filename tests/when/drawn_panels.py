@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -31,6 +32,7 @@ def panel(hazard: np.ndarray, entry: np.ndarray, *, size: np.ndarray | None = No
         "found": (leaves & (t == onset[:, None])).astype(np.float32),
         "onset": onset,
         "kind": np.where(onset >= 0, "lapsed", ""),
+        "activity": SimpleNamespace(first=np.maximum(entry, 0)),
         "revenue": np.full((n, MONTHS), 100.0),
         "entry": entry,
         "known_from_start": np.zeros(n, bool),

@@ -118,7 +118,11 @@ def test_what_a_shorter_lifetime_costs():
 def test_curves_hide_small_groups_and_thin_tails():
     entry, leaving, event, rng = _late(5)
     region = np.where(np.arange(len(entry)) < 4, "tiny", rng.choice(["north", "south"], len(entry)))
-    drawn = survival.curves(entry, leaving, event, {"region": pd.Categorical(region)})
+    tables = {
+        name: survival.risk_table(entry, leaving, event, labels, smallest=5)
+        for name, labels in (("", None), ("region", pd.Categorical(region)))
+    }
+    drawn = survival.curves(tables)
     assert [(c.attribute, c.value) for c in drawn] == [
         ("", ""),
         ("region", "north"),
@@ -132,6 +136,57 @@ def test_curves_hide_small_groups_and_thin_tails():
         assert np.all(np.array(curve.high) >= curve.survival)
     thin = survival.risk_table(entry, leaving, event)
     assert max(drawn[0].tenure) <= thin.times[thin.at_risk[0] >= 5].max()
+
+
+def test_a_weighed_table_of_certain_departures_is_the_table_of_counts():
+    rng = np.random.default_rng(8)
+    begin = rng.integers(-20, 30, 3_000)
+    stay = rng.geometric(0.05, 3_000)
+    t = np.arange(40)
+    last = begin + stay - 1
+    there = (t >= begin[:, None]) & (t <= last[:, None])
+    found = there & (t == last[:, None])
+    seen = there.any(axis=1)
+    first = np.maximum(begin, 0) - begin
+    counted = survival.risk_table(
+        first[seen], np.minimum(stay, 40 - begin)[seen], found.any(axis=1)[seen]
+    )
+    weighed = survival.weighed_table(begin[seen], there[seen], found[seen])
+    np.testing.assert_array_equal(weighed.times, counted.times)
+    np.testing.assert_allclose(weighed.at_risk, counted.at_risk)
+    np.testing.assert_allclose(weighed.events, counted.events)
+
+
+def test_probable_departures_make_a_curve_as_unsure_as_they_are():
+    there = np.full((400, 24), 1.0)
+    curves = [
+        survival.kaplan_meier(
+            survival.weighed_table(np.zeros(400, int), there, 0.02 * there, informed=told)
+        )
+        for told in (1.0, 0.25)
+    ]
+    for curve in curves:
+        np.testing.assert_allclose(curve.value, 0.98 ** np.arange(1, 25))
+    sure, unsure = (curve.high - curve.low for curve in curves)
+    assert unsure[11] == pytest.approx(2 * sure[11], rel=0.1)
+
+
+def test_hardly_a_departure_tells_next_to_nothing():
+    there = np.ones((50, 3))
+    found = np.array([1e-12, 1e-9, 0.1]) * there
+    curve = survival.kaplan_meier(survival.weighed_table(np.zeros(50, int), there, found))
+    assert (curve.low[0], curve.high[0]) == pytest.approx((0, 1))
+    assert np.all((curve.low <= curve.value) & (curve.value <= curve.high))
+
+
+def test_the_few_who_are_seen_early_do_not_set_the_curve():
+    entry = np.zeros(400, int)
+    there = np.broadcast_to(np.arange(24) >= 3, (400, 24)).astype(float)
+    there[:8, 2] = 1.0
+    found = 0.01 * there
+    found[:8, 2] = 0.5
+    curve = survival.kaplan_meier(survival.weighed_table(entry, there, found))
+    assert curve.value[0] == pytest.approx(0.99)
 
 
 def test_comparisons_are_corrected_for_their_number():
@@ -159,5 +214,5 @@ def test_three_hundred_thousand_spells_take_a_moment():
     entry, leaving, event, rng = _late(7, 300_000)
     groups = {str(k): rng.integers(0, 10, len(entry)) for k in range(4)}
     began = time.perf_counter()
-    survival.curves(entry, leaving, event, groups)
+    survival.curves({k: survival.risk_table(entry, leaving, event, g) for k, g in groups.items()})
     assert time.perf_counter() - began < 3.0

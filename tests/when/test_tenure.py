@@ -18,6 +18,19 @@ def test_survival_is_that_of_the_hazard_with_delayed_entry():
         assert curve.survival[place] == pytest.approx(0.97**k, abs=0.025)
 
 
+def test_the_curve_weighs_by_chance_as_the_rates_do():
+    """Of clients who may have left, none likelier than not, some have: the curve falls for them."""
+    drawn = panel(np.full((4000, MONTHS), 0.01), np.zeros(4000, int))
+    blurred = dataclasses.replace(
+        drawn,
+        found=np.full_like(drawn.found, 0.03),
+        active=np.ones_like(drawn.active),
+        onset=np.where(np.arange(4000) < 50, drawn.onset, -1),
+    )
+    curve = describe_stay(blurred, MONTHS).survival[0]
+    assert curve.survival[12] == pytest.approx(0.97**12, rel=0.01)
+
+
 def test_clients_of_unknown_age_are_left_out():
     drawn = panel(np.full((50, MONTHS), 0.05), np.full(50, 2))
     unknown = dataclasses.replace(drawn, known_from_start=np.arange(50) < 20)
@@ -107,12 +120,23 @@ def test_the_map_holds_every_departure_once_where_no_cell_is_hidden():
     drawn = panel(np.full((8000, MONTHS), 0.03), entry)
     found = describe_stay(drawn, MONTHS).lexis
     assert found.width == 3
-    assert sum(cell.departures for cell in found.cells) == (drawn.onset >= 0).sum()
+    assert sum(cell.departures for cell in found.cells) == (drawn.onset >= MONTHS % 3).sum()
     assert max(cell.tenure for cell in found.cells) == found.open_from
     assert all(cell.clients >= 5 for cell in found.cells)
     assert found.periods[-1] == drawn.periods[MONTHS - 3].isoformat()
     rates = [cell.rate for cell in found.cells if cell.clients > 200]
     assert np.mean(rates) == pytest.approx(100 * (1 - 0.97**12), rel=0.1)
+
+
+def test_the_map_has_no_empty_dates_and_none_that_the_data_hold_a_part_of():
+    entry = np.where(np.arange(4000) < 3000, 8, 9)
+    drawn = panel(np.full((4000, MONTHS), 0.03), entry)
+    for until in (MONTHS, MONTHS - 1, MONTHS - 2):
+        found = describe_stay(drawn, until).lexis
+        days = [day.isoformat() for day in drawn.periods[: until + 1]]
+        assert set(found.periods) == {cell.period for cell in found.cells}
+        assert found.periods == tuple(days[days.index(found.periods[0]) : until : found.width])
+    assert found.periods[0] >= drawn.periods[8].isoformat()  # the first order
 
 
 def test_a_rise_of_the_times_is_a_drift_that_no_cohort_explains():

@@ -42,7 +42,8 @@ def draw_book(
     tiers = np.ones(n) if tier is None else tier
     attributes = {"size": np.full(n, "small") if size is None else size}
     attributes["region"] = rng.choice(["north", "south"], n) if region is None else region
-    revenue = np.where(there, 100.0, 0.0) * np.where(tiers == 0, 10, 1)[:, None]
+    brings = np.array([10.0, 1.0, 0.5, 0.5, 0.5, 1.0])[tiers.astype(int)]  # by tier
+    revenue = np.where(there, 100.0, 0.0) * brings[:, None]
     given = {
         "calendar": Calendar(
             "month", tuple(dt.date(2021 + m // 12, m % 12 + 1, 1) for m in t), np.ones(MONTHS)

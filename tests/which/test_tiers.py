@@ -65,3 +65,26 @@ def test_small_tiers_are_joined(draw):
 def test_no_tiers_is_said(draw):
     rows = tier_rows(draw(np.full((50, 36), 0.01), tier=np.full(50, -1)))
     assert isinstance(rows, Skipped)
+
+
+def test_fifths_are_fifths_of_the_clients_though_most_buyers_are_none(draw):
+    """Among buyers, most of whom order once, nearly all clients are in the top fifth."""
+    n = 500
+    entry = np.where(np.arange(n) < 150, -30, 24 + np.arange(n) % 11)
+    base = draw(np.full((n, 36), 0.001), tier=np.zeros(n), entry=entry)
+    a_month = np.random.default_rng(0).permutation(n)[:, None] + 1.0
+    there = np.arange(36) >= entry[:, None]
+    panel = replace(base.panel, revenue=(a_month * there).astype(np.float32))
+    active = panel.active * (np.arange(36) >= entry[:, None] + 2)
+    rows = tier_rows(replace(base, panel=replace(panel, active=active.astype(np.float32))))
+    assert [r.tier for r in rows] == ["top fifth", "middle", "bottom fifth"]
+    shares = [r.clients / sum(r.clients for r in rows) for r in rows]
+    assert shares == pytest.approx([0.2, 0.6, 0.2], abs=0.02)
+
+
+def test_who_had_most_likely_left_before_the_year_hardly_counts(draw):
+    base = draw(np.zeros((300, 36)), tier=np.repeat([0, 1, 2], [60, 180, 60]))
+    active = base.panel.active.copy()
+    active[::2] *= 0.01
+    rows = tier_rows(replace(base, panel=replace(base.panel, active=active)))
+    assert sum(r.clients for r in rows) == pytest.approx(150 + 1.5, abs=2)

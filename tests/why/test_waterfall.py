@@ -41,10 +41,23 @@ def test_each_cause_is_a_step_and_one_that_did_nothing_here_is_none(
     split = steps(waterfall(both, ("late", None), EVERYONE))
     assert split["late"] == pytest.approx(whole["late"] / 2)
     assert split["Rise without a recorded cause"] == pytest.approx(whole["late"] / 2)
-    assert split["Unexplained"] == pytest.approx(whole["Unexplained"], abs=1e-6)
+    assert split["Rest"] == pytest.approx(whole["Unexplained"], abs=1e-6)
+    assert "Unexplained" not in split
     elsewhere = ~hit.inside(drawn_books.KEY)
     assert "late" not in steps(waterfall(settled, ("late",), elsewhere))
     assert steps(waterfall(settled, ("late",), elsewhere, own=0))["late"] == 0
+
+
+def test_what_began_before_both_years_is_said_beside_the_total(settled: Settled) -> None:
+    """A cause at work all along leaves as many in either year: its step is about nought."""
+    (part,), panel = settled.parts, settled.panel
+    always = np.full(panel.active.shape, 0.4, np.float32)
+    old = dataclasses.replace(settled, parts=(dataclasses.replace(part, share=always),))
+    last = waterfall(old, ("late",), EVERYONE, 0)[-1]
+    assert last.older == pytest.approx(0.4 * last.value, rel=1e-5)
+    recent = np.where(np.arange(drawn_books.MONTHS) >= drawn_books.MONTHS - 12, always, 0)
+    new = dataclasses.replace(settled, parts=(dataclasses.replace(part, share=recent),))
+    assert waterfall(new, ("late",), EVERYONE, 0)[-1].older is None
 
 
 def test_more_clients_at_a_bad_season_are_season_and_more_clients_are_not(
@@ -71,11 +84,13 @@ def test_more_clients_at_a_bad_season_are_season_and_more_clients_are_not(
 def test_less_than_two_years_have_none(settled: Settled) -> None:
     panel = settled.panel
     short = {n: getattr(panel, n)[:, :20] for n in ("found", "active")}
-    assert (
-        waterfall(
-            dataclasses.replace(settled, panel=dataclasses.replace(panel, **short)),
-            ("cause",),
-            EVERYONE,
-        )
-        == ()
-    )
+    cut = dataclasses.replace(settled, panel=dataclasses.replace(panel, **short))
+    assert waterfall(cut, ("cause",), EVERYONE) == ()
+
+
+def test_a_year_of_which_only_a_part_shows_departures_is_none_to_compare_with(
+    settled: Settled,
+) -> None:
+    panel, late = settled.panel, np.arange(drawn_books.MONTHS) >= drawn_books.MONTHS - 21
+    seen = dataclasses.replace(panel, active=panel.active * late.astype(np.float32))
+    assert waterfall(dataclasses.replace(settled, panel=seen), ("cause",), EVERYONE) == ()

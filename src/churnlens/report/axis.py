@@ -25,6 +25,22 @@ def ticks(periods: Sequence[str], language: Language) -> dict[int, str]:
     return {n: language.short_date(periods[n]) for n in marks}
 
 
+def evenly(periods: Sequence[str], language: Language) -> dict[int, str]:
+    """Label every band of an axis whose bands are of one width, or every second, third, …."""
+    step = -(-len(periods) // MOST_TICKS)
+    return {n: language.short_date(periods[n]) for n in range(0, len(periods), step)}
+
+
+def around_nought(low: int, high: int, period: str) -> list[int]:
+    """Return round numbers of periods before and after a moment: whole quarters, half-years, …."""
+    steps = {"week": (1, 2, 4, 13, 26, 52), "month": (1, 3, 6, 12, 24), "quarter": (1, 2, 4, 8)}
+    for step in steps[period]:
+        marks = [n for n in range(low, high + 1) if n % step == 0]
+        if len(marks) <= MOST_TICKS + 2:
+            break
+    return marks
+
+
 def _starts(periods: Sequence[str], n: int, months: int) -> bool:
     """Say whether this is the first period of a block of so many months."""
     if n == 0:

@@ -18,7 +18,7 @@ Spec = dict[str, Any]
 Rows = Sequence[Mapping[str, Any]]
 
 INK, MUTED, RULE = "var(--ink)", "var(--muted)", "var(--rule)"
-ACCENT, BAND, ONSET = "var(--accent)", "var(--band)", "var(--onset)"
+ACCENT, BAND, ONSET, GOOD = "var(--accent)", "var(--band)", "var(--onset)", "var(--good)"
 
 WIDE, HALF, THIRD, NARROW = (1130, 172), (530, 175), (340, 195), (340, 220)
 FONT_SIZE = 13
@@ -242,24 +242,31 @@ def around(rows: Rows, ticks: Mapping[float, str], size: tuple[int, int], zero: 
     return layered(rows, layers, size)
 
 
-_ROW_HEIGHT, _ROWS_IN_FULL = 38, 6  # more rows than these share their height
+_ROW_HEIGHT, _ROWS_IN_FULL = 36, 6  # more rows than these share their height
 _PATTERNS: Mapping[str, Spec] = {
     "start": {"fill": MUTED, "stroke": MUTED},
     "end": {"fill": MUTED, "stroke": MUTED},
     "cause": {"fill": ACCENT, "stroke": ACCENT},
+    "less cause": {"fill": GOOD, "stroke": GOOD, "fillOpacity": 0.45},
     "unexplained": {"fill": "transparent", "stroke": ACCENT, "strokeDash": [4, 3]},
+    "less unexplained": {"fill": "transparent", "stroke": GOOD, "strokeDash": [4, 3]},
     "mix": {"fill": BAND, "stroke": MUTED},
+    "less mix": {"fill": BAND, "stroke": MUTED},
     "season": {"fill": BAND, "stroke": MUTED},
+    "less season": {"fill": BAND, "stroke": MUTED},
 }
 
 
 def waterfall(rows: Rows, width: int) -> Spec:
     """From one total to another, step by step; what is left unexplained is an empty bar.
 
+    A step that takes departures away differs in colour and, as print may be grey, in lightness.
+
     Parameters
     ----------
     rows
-        One mapping a bar, in order: ``label``, ``role``, ``from``, ``to``, ``amount`` (text).
+        One mapping a bar, in order: ``label``, ``role`` (of a `Bar`; of a fall with ``less`` before
+        it), ``from``, ``to``, ``amount`` (text).
     """
     down = {
         "type": "quantitative",
@@ -306,7 +313,7 @@ def _words(down: Spec, field: str, at: int, look: Mapping[str, Any]) -> Spec:
     }
 
 
-_DASHES: tuple[list[int], ...] = ([1, 0], [7, 4], [2, 3], [9, 3, 2, 3], [14, 4])
+_DASHES: tuple[list[int], ...] = ([1, 0], [9, 5], [2, 4])
 
 
 def dash_of(number: int) -> list[int]:

@@ -40,6 +40,8 @@ _DRIVER_SAID = Text(
     "Line chart of {driver}, mean by {period}, for these clients and for all others."
 )
 
+_DRIVER_AXES = Text("Mean by {period}")
+
 _DOSE_BAND, _DOSE_RATE = Text("Band"), Text("Leave in a year, of 100")
 _DOSE_CLIENTS, _DOSE_LEFT = Text("Clients"), Text("Left")
 _DOSE_INTERVAL = Text("95% interval")
@@ -99,7 +101,13 @@ _BAR_LABELS = {
 }
 _WATERFALL_SAID = Text("Waterfall from {start} departures to {end}: {steps}.")
 _STEP_SAID = Text("{label} {amount}")
-_WATERFALL_TITLE = Text("{start} departures in the year before, {end} in the last: {part}")
+_WATERFALL_TITLE = Text(
+    "{end} departures in the last year, {start} a year before. Changed most: {part}"
+)
+_WATERFALL_OLDER = Text(
+    "{part} of the {n} in the last year are put down to what began before both years; the steps "
+    "show only what changed."
+)
 _WATERFALL_TITLE_SHORT = Text("From the departures before to those now")
 
 _EVERYONE = Text("All clients")
@@ -130,6 +138,7 @@ def figure(
         "rows": rows,
         "legend": [],
         "note": "",
+        "axes": "",  # what is measured: said in a meeting, too, where notes are not
         **more,
     }
 
@@ -235,6 +244,7 @@ def driver(
             for p in points
         ],
         legend=[("ink", say(_INSIDE)), ("dash", say(_OUTSIDE))] if others else [],
+        axes=say(_DRIVER_AXES, **words),
     )
 
 
@@ -319,10 +329,9 @@ def _around(
         for p in points
     ]
     lags = [p.lag for p in points]
-    step = max(1, (max(lags) - min(lags)) // 6)
     ticks: dict[float, str] = {
         lag: language.number(lag) if lag <= 0 else f"+{language.number(lag)}"
-        for lag in range(-(-min(lags) // step) * step, max(lags) + 1, step)
+        for lag in axis.around_nought(min(lags), max(lags), language.period)
     }
     return figure(
         charts.around(rows, ticks, size, words[1]),
@@ -337,7 +346,7 @@ def _around(
             ]
             for p in points
         ],
-        note=words[2],
+        axes=words[2],
     )
 
 
@@ -354,7 +363,7 @@ def waterfall(bars: Sequence[Bar], language: Language, size: tuple[int, int]) ->
         rows.append(
             {
                 "label": _bar_label(bar, language),
-                "role": bar.role,
+                "role": bar.role if total or bar.value >= 0 else f"less {bar.role}",
                 "from": start,
                 "to": level,
                 "amount": language.number(amount, 0) if total else _signed(amount, language),
@@ -372,7 +381,15 @@ def waterfall(bars: Sequence[Bar], language: Language, size: tuple[int, int]) ->
         said,
         [language.say(_STEP), language.say(_AMOUNT)],
         [[row["label"], row["amount"]] for row in rows],
+        axes=_older(bars[-1], language),
     )
+
+
+def _older(last: Bar, language: Language) -> str:
+    """Say how many departures of the last year the steps do not show, as what made them is old."""
+    if last.older is None:
+        return ""
+    return language.say(_WATERFALL_OLDER, n=round(last.value), part=round(last.older))
 
 
 def waterfall_title(bars: Sequence[Bar], language: Language) -> str:
@@ -386,6 +403,8 @@ def waterfall_title(bars: Sequence[Bar], language: Language) -> str:
         key=lambda step: abs(step[0].value) if step[0] in parts else -1,
     )
     label, amount = _bar_label(largest, language), _signed(size, language)
+    if largest.role == "cause" and largest.text is not None:
+        label = language.say(largest.text)  # within a sentence
     part = language.say(_STEP_SAID, label=label, amount=amount)
     return language.say(_WATERFALL_TITLE, start=ends["start"], end=ends["end"], part=part)
 

@@ -290,22 +290,30 @@ class Language:
         pattern = "#,##0" + ("." + most if most else "")
         return _minus(numbers.format_decimal(value, pattern, locale=self.locale))
 
-    def percent(self, share: float | None) -> str:
-        """Write a share (0.12) as a percentage (12%), small ones with a decimal (0.4%)."""
+    def percent(self, share: float | None, signed: bool = False) -> str:
+        """Write a share (0.12) as a percentage (12%), small ones with a decimal (0.4%).
+
+        `signed` marks a rise by its sign, as a fall is marked: +12%.
+        """
         if not _known(share):
             return _NO_NUMBER
+        if signed and share > 0:
+            return f"+{self.percent(share)}"
         if 0 < abs(share) < LEAST_SHARE:
             return "<" + self.percent(LEAST_SHARE)
         pattern = "#,##0%" if abs(share) >= 0.1 else "#,##0.#%"
         return _minus(numbers.format_percent(share, pattern, locale=self.locale))
 
-    def money(self, value: float | None, short: bool = False) -> str:
+    def money(self, value: float | None, short: bool = False, signed: bool = False) -> str:
         """Write money, rounded to what a meeting can hold: €4,210 - €84K - €1.2M.
 
         `short` writes smaller amounts in thousands, too: beside a larger one (€5.4K to €210K).
+        `signed` marks more by its sign, as less is marked.
         """
         if not _known(value):
             return _NO_NUMBER
+        if signed and value > 0:
+            return f"+{self.money(value, short)}"
         if abs(value) < (1_000 if short else 10_000):
             return _minus(
                 numbers.format_currency(

@@ -53,7 +53,7 @@ SECTIONS: tuple[Section, ...] = (
     Section("remedies", Text("Remedies"), book.remedies, "remedies.html"),
     Section("ruled-out", Text("Ruled out"), book.ruled_out, "ruled_out.html"),
     Section("when", Text("When"), when.when, "when.html"),
-    Section("shorter", Text("Shorter stays"), when.shorter, "shorter.html"),
+    Section("shorter", Text("Length of stay"), when.shorter, "shorter.html"),
     Section("stay", Text("Who stays"), book.stay, "stay.html"),
     Section("data", Text("Data"), book.data, "data.html"),
     Section("method", Text("Method"), book.method, "method.html"),

@@ -10,6 +10,7 @@ from churnlens.report.figures import Figure, figure, group_name
 from churnlens.report.language import Language
 from churnlens.results import PERIODS_A_YEAR, ExitCurve, LexisMap, SurvivalCurve, TenureRisk, Text
 
+MOST_LINES = 3  # that can be told apart where they cross, from the back of a room
 WIDEST_SHADE = 20.0  # so that the darkest begins below all of 100 clients
 
 _TENURE, _CLIENTS, _LEFT = Text("Time since the first order"), Text("Clients"), Text("Left")
@@ -34,6 +35,8 @@ _MAP_NOTE = Text(
 _SURVIVAL_SAID = Text(
     "Step chart of the share of clients still here by time since the first order."
 )
+_SURVIVAL_AXES = Text("Upward: share still here. Across: time since the first order.")
+_EXITS_AXES = Text("Upward: share that has left so. Across: time since the first order.")
 _SHARE_HERE, _GROUP = Text("Still here"), Text("Group")
 _ONE_YEAR, _SO_MANY_YEARS = Text("1 year"), Text("{n} years")
 _SO_MANY_MONTHS = Text("{n} months")
@@ -63,7 +66,7 @@ def survival(
     would tell of nothing but that.
     """
     a_year = PERIODS_A_YEAR[language.period]
-    curves = [curve for curve in curves if curve.tenure and curve.tenure[-1] >= a_year][:5]
+    curves = [curve for curve in curves if curve.tenure and curve.tenure[-1] >= a_year][:MOST_LINES]
     if not curves:
         return None
     longest = max(curve.tenure[-1] for curve in curves)
@@ -80,6 +83,7 @@ def survival(
         [language.say(t) for t in (_GROUP, _TENURE, _SHARE_HERE, _INTERVAL, _CLIENTS)],
         [row for curve in curves for row in _curve_rows(curve, language)],
         legend=[(f"curve{n}", name) for n, (name, _) in enumerate(named)],
+        axes=language.say(_SURVIVAL_AXES),
     )
 
 
@@ -185,7 +189,7 @@ def lexis(found: LexisMap | None, language: Language) -> Figure | None:
     high = max(cell["y"] for cell in cells) + 1
     drawn = heat.heat(
         cells,
-        axis.ticks(found.periods, language),
+        axis.evenly(found.periods, language),
         _band_marks(high, found.width, language),
         (len(found.periods), high),
         charts.HALF,
@@ -262,6 +266,7 @@ def exits(curves: Sequence[ExitCurve], language: Language) -> Figure | None:
         [language.say(t) for t in (_WAY, _TENURE, _SHARE, _INTERVAL, _CLIENTS)],
         [row for curve in curves for row in _exit_rows(curve, language)],
         legend=[(f"curve{n}", name) for n, (name, _) in enumerate(named)],
+        axes=language.say(_EXITS_AXES),
     )
 
 

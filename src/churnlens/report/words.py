@@ -63,9 +63,9 @@ REMEDY_VERDICTS: Mapping[str, Text] = {
 }
 
 TIERS: Mapping[str, Text] = {
-    "top fifth": Text("The fifth that brings most"),
+    "top fifth": Text("Those that bring most"),
     "middle": Text("The middle"),
-    "bottom fifth": Text("The fifth that brings least"),
+    "bottom fifth": Text("Those that bring least"),
     "costs more than it brings": Text("Those that cost more than they bring"),
     "large without margin": Text("Large buyers without margin"),
     "only at a discount": Text("Those loyal only to discounts"),

@@ -112,13 +112,15 @@ class LagPoint:
 class Bar:
     """One step of the waterfall of departures.
 
-    `start` and `end` are totals; the other roles are what lies between, signed.
+    `start` and `end` are totals; the other roles are what lies between, signed. `older` is the part
+    of the last total put down to what had begun before both; None: nothing had.
     """
 
     label: str
     role: Literal["start", "mix", "season", "cause", "unexplained", "end"]
     value: float
     text: Text | None = None
+    older: float | None = None
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from churnlens.results import BookChange, DateEstimate, PeriodPoint, ReturnCurve
 from churnlens.when.calendar import period_points
 from churnlens.when.change import ChangeDate, date_changes, date_counts
 from churnlens.when.power import smallest_rise
+from churnlens.when.rates import informed_part
 from churnlens.when.tenure import describe_stay
 
 Array = npt.NDArray[Any]
@@ -71,7 +72,10 @@ def describe(
     days = [day.isoformat() for day in panel.periods]
     change = book_change(observed, expected, seed=seed)
     dated = None if isinstance(change, Skipped) else change
-    stay_view = describe_stay(panel, told_until(panel, usual, expected))
+    until = told_until(panel, usual, expected)
+    due = float((usual * panel.active)[:, :until].sum(dtype=np.float64))
+    told = informed_part(float(expected[:, :until].sum(dtype=np.float64)), due)
+    stay_view = describe_stay(panel, until, told)
     rise = visible_rise(panel, expected, dated)
     view = results.Book(
         clients=len(clients),

@@ -25,17 +25,22 @@ from churnlens.results import Z95, Estimate, Segment, SurvivalCurve, Text
 Floats = npt.NDArray[np.float64]
 
 SMALLEST_GROUP = 5
+WIDEST = 50.0  # on the log-log scale, that leaves all of 0 to 1: next to no departure was seen yet
 
 
 @dataclass(frozen=True)
 class RiskTable:
-    """Counts by time of departure: `at_risk` and `events` are groups × times."""
+    """Counts by time of departure: `at_risk` and `events` are groups × times.
+
+    `informed` is the part of the events that the data tell, where they are probable ones summed.
+    """
 
     times: Floats
     labels: tuple[str, ...]
     at_risk: Floats
     events: Floats
     clients: npt.NDArray[np.int64]
+    informed: float = 1.0
 
     def together(self) -> RiskTable:
         """Return the table of all groups as one, labelled "" ."""
@@ -45,6 +50,7 @@ class RiskTable:
             self.at_risk.sum(axis=0, keepdims=True),
             self.events.sum(axis=0, keepdims=True),
             self.clients.sum(keepdims=True),
+            self.informed,
         )
 
     def against_rest(self, label: str) -> RiskTable:
@@ -57,6 +63,7 @@ class RiskTable:
             pair @ self.at_risk,
             pair @ self.events,
             (pair @ self.clients).astype(np.int64),
+            self.informed,
         )
 
 
@@ -139,13 +146,67 @@ def risk_table(
     )
 
 
+def weighed_table(
+    entry: npt.NDArray[np.intp],
+    active: Floats,
+    found: Floats,
+    groups: npt.ArrayLike | None = None,
+    *,
+    informed: float = 1.0,
+    smallest: int = 1,
+) -> RiskTable:
+    """Count who was at risk, and who left, by tenure: each by how likely that is.
+
+    A count of those likelier gone than not leaves out who may have left of late, and draws clients
+    as staying longer than the rates of leaving have it.
+
+    Parameters
+    ----------
+    entry
+        Period in which each spell began; int[n].
+    active, found
+        How likely each was there to leave, and left, in each period; [n, T].
+    groups, informed, smallest
+        Label of each spell, as of `risk_table`; the part of `found` that the data tell; spells
+        under which a group is left out.
+
+    Of those who come under observation late, few are there at the earliest tenures, and one of them
+    would set the whole curve. A group's departures count from the first tenure on at which as many
+    are at risk as the root of its size (after Lai and Ying 1991).
+    """
+    codes, labels = _labelled(groups, len(entry), smallest)
+    used = np.flatnonzero(codes >= 0)
+    active, found, entry, kept = active[used], found[used], entry[used], codes[used]
+    depth = int(active.shape[1] - min(entry.min(initial=0), 0))
+    at_risk, events = np.zeros((2, len(labels) * depth))
+    for period in range(active.shape[1]):
+        cell = kept * depth + np.maximum(period - entry, 0)
+        at_risk += np.bincount(cell, active[:, period], minlength=len(at_risk))
+        events += np.bincount(cell, found[:, period], minlength=len(at_risk))
+    at_risk, events = (a.reshape(len(labels), depth) for a in (at_risk, events))
+    clients = np.bincount(kept, minlength=len(labels))
+    begin = (at_risk >= np.sqrt(clients)[:, None]).argmax(axis=1)
+    events = np.where(np.arange(depth) >= begin[:, None], events, 0.0)
+    there = np.flatnonzero(events.sum(axis=0) > 0)
+    return RiskTable(
+        times=np.asarray(there + 1, dtype=float),
+        labels=labels,
+        at_risk=at_risk[:, there],
+        events=events[:, there],
+        clients=clients,
+        informed=informed,
+    )
+
+
 def kaplan_meier(table: RiskTable, group: int = 0) -> Cumulative:
     """Share still clients after each time, with Greenwood's interval on the log-log scale."""
     at_risk, events = table.at_risk[group], table.events[group]
     survival = np.cumprod(1.0 - events / np.maximum(at_risk, 1.0))
     inside = (survival > 0) & (survival < 1)
     log_survival = np.log(np.where(inside, survival, 0.5))
-    width = np.where(inside, Z95 * np.sqrt(_greenwood(at_risk, events)) / -log_survival, 0.0)
+    variance = _greenwood(at_risk, events) / table.informed
+    width = np.where(inside, Z95 * np.sqrt(variance) / -log_survival, 0.0)
+    width = np.minimum(width, WIDEST)
     low, high = (survival ** np.exp(sign * width) for sign in (1.0, -1.0))
     return Cumulative(table.times, survival, low, high)
 
@@ -165,24 +226,16 @@ def restricted_mean(table: RiskTable, horizon: float, group: int = 0) -> Estimat
 
 
 def curves(
-    entry: npt.ArrayLike,
-    leaving: npt.ArrayLike,
-    event: npt.ArrayLike,
-    groups: Mapping[str, npt.ArrayLike],
-    *,
-    smallest: int = SMALLEST_GROUP,
+    tables: Mapping[str, RiskTable], *, smallest: int = SMALLEST_GROUP
 ) -> tuple[SurvivalCurve, ...]:
-    """Draw survival by tenure for every client together, then for each value of each attribute.
+    """Draw survival by tenure for each group of each attribute's table ("": of all clients).
 
     Groups under `smallest` clients are not shown, and a curve ends where fewer are at risk.
     """
-    wanted: dict[str, npt.ArrayLike | None] = {"": None, **dict(groups.items())}
     return tuple(
         curve
-        for attribute, labels in wanted.items()
-        for curve in _attribute_curves(
-            attribute, risk_table(entry, leaving, event, labels, smallest=smallest), smallest
-        )
+        for attribute, table in tables.items()
+        for curve in _attribute_curves(attribute, table, smallest)
     )
 
 
@@ -320,14 +373,20 @@ def _restricted(table: RiskTable, horizon: float, group: int) -> tuple[float, fl
     later = np.cumsum(areas[::-1])[::-1][1:]
     left = at_risk * (at_risk - events)
     steps = np.where(left > 0, events / np.where(left > 0, left, 1.0), 0.0)
-    return float(areas.sum()), float(np.sqrt(np.sum(later**2 * steps)))
+    return float(areas.sum()), float(np.sqrt(np.sum(later**2 * steps) / table.informed))
+
+
+def _run(enough: npt.NDArray[np.bool_]) -> int:
+    """Return for how many times from the first on it is enough."""
+    return len(enough) if enough.all() else int(np.argmin(enough))
 
 
 def _attribute_curves(attribute: str, table: RiskTable, smallest: int) -> list[SurvivalCurve]:
     made = []
     for group, label in enumerate(table.labels):
         enough = table.at_risk[group] >= smallest
-        shown = len(enough) if enough.all() else int(np.argmin(enough))
+        begin = int(np.argmax(enough)) if len(enough) else 0
+        shown = begin + _run(enough[begin:])
         if shown == 0 or table.clients[group] < smallest:
             continue
         curve = kaplan_meier(table, group)
@@ -340,7 +399,7 @@ def _attribute_curves(attribute: str, table: RiskTable, smallest: int) -> list[S
                 low=(1.0, *curve.low[:shown].tolist()),
                 high=(1.0, *curve.high[:shown].tolist()),
                 clients=int(table.clients[group]),
-                departures=int(table.events[group].sum()),
+                departures=round(float(table.events[group].sum())),
             )
         )
     return made

@@ -39,6 +39,7 @@ from churnlens.when.survival import (
     lifetime_lost,
     restricted_mean,
     risk_table,
+    weighed_table,
 )
 
 Array = npt.NDArray[Any]
@@ -85,19 +86,26 @@ class Stay:
     skipped: tuple[Skipped, ...]
 
 
-def describe_stay(panel: Panel, until: int) -> Stay:
-    """Say how long clients stay, from departures that can be told: those before period `until`."""
+def describe_stay(panel: Panel, until: int, informed: float = 1.0) -> Stay:
+    """Say how long clients stay, from departures that can be told: those before period `until`.
+
+    `informed` is the part of them that the data tell, on which intervals rest.
+    """
     seen = spells(panel, until)
     if not seen.event.any():
         text = Text("No departure of a client of known age was seen, so no curve of stay is drawn.")
         return Stay((), (), (), (), None, None, (Skipped("no_survival", str(text), text),))
     attributes = _tiers(panel, seen.rows) | _labels(panel, seen.rows)
     tests = compare(seen.entry, seen.leaving, seen.event, attributes)
+    tables = {
+        name: _weighed(panel, seen, until, informed, attributes.get(name))
+        for name in ("", *_shown(attributes, tests))
+    }
     split = cohort_split(panel, until)
     return Stay(
-        survival=survival_curves(seen, attributes, tests),
+        survival=curves(tables),
         risk=risk_by_tenure(_lexis(panel, until, 1), panel, seen),
-        lifetimes=lifetimes(panel, seen, attributes, tests),
+        lifetimes=lifetimes(panel, seen, attributes, tests, tables),
         exits=exit_curves(panel, seen),
         lexis=lexis_map(panel, until),
         cohorts=None if isinstance(split, Skipped) else split,
@@ -127,17 +135,22 @@ def spells(panel: Panel, until: int) -> Spells:
     return Spells(rows, first - entry, end - entry + 1, event, closed)
 
 
-def survival_curves(
-    seen: Spells, groups: Groups, tests: tuple[GroupTest, ...]
-) -> tuple[SurvivalCurve, ...]:
-    """Draw how long clients stay: all, by value tier, and by the attributes that differ most.
+def _weighed(
+    panel: Panel, seen: Spells, until: int, informed: float, labels: pd.Series[Any] | None
+) -> RiskTable:
+    """Departures by tenure as the rates have them: probable ones summed, not counted."""
+    there, found = panel.active[seen.rows, :until], panel.found[seen.rows, :until]
+    entry = panel.entry[seen.rows]
+    return weighed_table(entry, there, found, labels, informed=informed, smallest=SMALLEST)
 
-    At most three attributes are shown, those whose groups differ by log-rank after Holm's
-    correction.
-    """
-    shown = [n for n in _differing(tests) if n != TIER][:ATTRIBUTES_SHOWN]
-    drawn = {name: groups[name] for name in (TIER, *shown) if name in groups}
-    return curves(seen.entry, seen.leaving, seen.event, drawn)
+
+def _shown(groups: Groups, tests: tuple[GroupTest, ...]) -> list[str]:
+    """Value tier, and the at most three attributes whose groups differ most by log-rank."""
+    return [
+        name
+        for name in (TIER, *[n for n in _differing(tests) if n != TIER][:ATTRIBUTES_SHOWN])
+        if name in groups
+    ]
 
 
 def _differing(tests: tuple[GroupTest, ...]) -> list[str]:
@@ -147,7 +160,11 @@ def _differing(tests: tuple[GroupTest, ...]) -> list[str]:
 
 
 def lifetimes(
-    panel: Panel, seen: Spells, groups: Groups, tests: tuple[GroupTest, ...]
+    panel: Panel,
+    seen: Spells,
+    groups: Groups,
+    tests: tuple[GroupTest, ...],
+    tables: dict[str, RiskTable],
 ) -> tuple[Lifetime, ...]:
     """Say how much shorter or longer each group's clients stay than all others, and the money.
 
@@ -157,16 +174,21 @@ def lifetimes(
     corrected = {test.attribute: test.corrected for test in tests}
     return tuple(
         row
-        for name in _differing(tests)[: ATTRIBUTES_SHOWN + 1]
-        for row in _lifetimes_of(panel, seen, name, groups[name], corrected[name])
+        for name in _differing(tests)
+        if name in tables
+        for row in _lifetimes_of(panel, seen, name, groups[name], corrected[name], tables[name])
         if row.lost.low > 0 or row.lost.high < 0
     )
 
 
 def _lifetimes_of(
-    panel: Panel, seen: Spells, name: str, labels: pd.Series[Any], p_value: float
+    panel: Panel,
+    seen: Spells,
+    name: str,
+    labels: pd.Series[Any],
+    p_value: float,
+    table: RiskTable,
 ) -> list[Lifetime]:
-    table = risk_table(seen.entry, seen.leaving, seen.event, labels, smallest=SMALLEST)
     cal = panel.calendar
     horizon = min(_watched(table), cal.span(HORIZON))
     if len(table.labels) < 2 or horizon < cal.span(SHORTEST_HORIZON):
@@ -281,25 +303,29 @@ def lexis_map(panel: Panel, until: int) -> LexisMap | None:
 
     Bands are a quarter wide, or wider where that would give more than twenty, or cells too empty to
     tell anything; all clients of more than twenty bands of tenure are taken together. Cells of
-    under five clients are left out.
+    under five clients are left out, and dates before the first and after the last of the others.
     """
     width = band_width(panel, until)
     table = _folded(_lexis(panel, until, width))
     rates = within_a_year(table.rates() * 100 * panel.calendar.per_year)
-    bands = rates.shape[1]
-    edges = np.maximum(until - width * np.arange(bands, 0, -1), 0)  # the last band is whole
+    whole = max(until - int(panel.activity.first.min()), 0) // width
+    rates[:, : rates.shape[1] - whole] = np.nan  # a part of a band would be drawn as a whole one
+    filled = np.flatnonzero(np.isfinite(rates).any(axis=0))
+    if np.isfinite(rates).sum() < 2:
+        return None
+    bands = range(int(filled[0]), int(filled[-1]) + 1)
+    day = {t: panel.periods[until - width * (rates.shape[1] - t)].isoformat() for t in bands}
     cells = tuple(
         LexisCell(
             tenure=int(k * width),
-            period=panel.periods[edges[t]].isoformat(),
+            period=day[t],
             clients=int(table.clients[k, t]),
             departures=round(float(table.departures[k, t])),
             rate=float(rates[k, t]),
         )
-        for k, t in np.argwhere(np.isfinite(rates))
+        for k, t in np.argwhere(np.isfinite(rates)).tolist()
     )
-    periods = tuple(panel.periods[edge].isoformat() for edge in edges)
-    return LexisMap(width, MOST_BANDS * width, periods, cells) if len(cells) > 1 else None
+    return LexisMap(width, MOST_BANDS * width, tuple(day.values()), cells)
 
 
 def band_width(panel: Panel, until: int) -> int:

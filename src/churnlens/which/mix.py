@@ -27,6 +27,8 @@ FEWEST = 20  # departures in either span
 RIDGE = 5.0  # pseudo-departures by which a cell's rate is shrunk to the book's
 SECOND = 1.1  # a second attribute must make the part of the mix larger by this factor
 DRAWS = 500
+_ONE_YEAR = Text("Departures in the year before")
+_MEAN_YEAR = Text("Departures in a year before, on average")
 
 
 @dataclass(frozen=True)
@@ -119,12 +121,12 @@ def mix_bars(change: MixChange) -> tuple[Bar, ...]:
     mixed, kinds = change.by_mix.value * mean, change.by_attributes.value * mean
     more = clients[1] >= clients[0]
     return (
-        Bar("before", "start", first, Text("A year, before")),
+        Bar("before", "start", first, _ONE_YEAR if round(years) == 1 else _MEAN_YEAR),
         Bar("size", "mix", size, Text("More clients to lose" if more else "Fewer clients to lose")),
         Bar("kinds", "mix", kinds, Text("Who we serve")),
         Bar("tenure", "mix", mixed - kinds, Text("How long we have served them")),
         Bar("rate", "unexplained", change.by_rate.value * mean, Text("How often they leave")),
-        Bar("after", "end", last, Text("Last year")),
+        Bar("after", "end", last, Text("Departures in the last year")),
     )
 
 

@@ -1,19 +1,22 @@
 """Say what the clients worth most bring, and how often they leave, against the others.
 
-Each client is in the tier of the start of the period, read from the year before it alone. Money is
-of the last year, by the tier that each client was in when the year began; a client that came later
-counts in the first tier it had.
+Clients are ranked once, by what each brought a month in the year before the last one began or, if
+it came later, before it could first leave. So the fifths are fifths of these clients: the tiers of
+a single period rank everybody who bought, most of whom may be no clients yet. Each client counts by
+how likely it was still one; money is of the last year.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from churnlens.panel import Panel
-from churnlens.panel.worth import TIERS
+from churnlens.panel.cumulative import cumulative
+from churnlens.panel.worth import BOTTOM, MIDDLE, TIERS, TOP
 from churnlens.results import Estimate, Skipped, Text, TierRow
 from churnlens.when.rates import informed_part, left_within_a_year
 from churnlens.which.baseline import Baseline
@@ -21,6 +24,20 @@ from churnlens.which.baseline import Baseline
 Array = npt.NDArray[Any]
 
 SMALLEST = 5  # clients under which a tier is joined with its neighbour
+LIKELY = 0.5  # chance of having been there, below which a client had most likely left before
+
+
+@dataclass(frozen=True)
+class _Placed:
+    """Tier of each spell (−1 none), which stands for its client, and how likely that was there.
+
+    A client that came back has the tier of its first spell, the one that is `once`: what a client
+    brings stands in the row of each of its spells.
+    """
+
+    tier: Array
+    once: Array
+    there: Array
 
 
 def tier_rows(baseline: Baseline) -> tuple[TierRow, ...] | Skipped:
@@ -32,33 +49,51 @@ def tier_rows(baseline: Baseline) -> tuple[TierRow, ...] | Skipped:
     """
     panel = baseline.panel
     first = max(panel.active.shape[1] - panel.calendar.per_year, 0)
-    tier, once = _tier_of_year(panel, first)
-    groups = _groups(tier[once])
+    placed = _placed(panel, first)
+    groups = _groups(placed)
     if not groups:
         text = Text("No client has a past long enough to say what it is worth.")
         return Skipped("no_tiers", str(text), text)
-    return tuple(_row(baseline, group, tier, once, first) for group in groups)
+    return tuple(_row(baseline, group, placed, first) for group in groups)
 
 
-def _tier_of_year(panel: Panel, first: int) -> tuple[Array, Array]:
-    """First known tier of each client from a period on while it was there to leave, by spell.
+def _placed(panel: Panel, first: int) -> _Placed:
+    """Place each client that was there to leave from a period on, by its past up to then."""
+    known = (panel.active[:, first:] > 0) & (panel.tiers[:, first:] >= 0)
+    spells = np.flatnonzero(known.any(axis=1))
+    at = first + known[spells].argmax(axis=1)
+    _, place, client = np.unique(panel.client[spells], return_index=True, return_inverse=True)
+    likely = np.zeros(len(place))
+    np.maximum.at(likely, client, panel.active[spells, first:].max(axis=1))
+    own = _ranked(panel, spells[place], at[place], likely)
+    tier, once = np.full(len(panel.client), -1), np.zeros(len(panel.client), bool)
+    there = np.zeros(len(panel.client))
+    tier[spells], once[spells[place]], there[spells[place]] = own[client], True, likely
+    return _Placed(tier, once, there)
 
-    −1 for none. A client that came back has that of its first spell, which the second array
-    marks: what a client brings stands in the row of each of its spells.
+
+def _ranked(panel: Panel, spells: Array, at: Array, likely: Array) -> Array:
+    """Tier of each spell by its past year up to a period: fifths of those likely to be there.
+
+    Who is set apart from the fifths by what it costs or how it buys stays so.
     """
-    tiers = panel.tiers[:, first:]
-    known = (panel.active[:, first:] > 0) & (tiers >= 0)
-    there = np.flatnonzero(known.any(axis=1))
-    own = tiers[there, known[there].argmax(axis=1)]
-    _, place, client = np.unique(panel.client[there], return_index=True, return_inverse=True)
-    tier, once = np.full(len(tiers), -1), np.zeros(len(tiers), bool)
-    tier[there], once[there[place]] = own[place][client], True
-    return tier, once
+    worth = cumulative((panel.revenue if panel.margin is None else panel.margin)[spells])
+    back = np.maximum(at - panel.calendar.per_year, 0)
+    since = np.minimum(np.maximum(back, panel.activity.first[spells]), at - 1)
+    rows = np.arange(len(spells))
+    past = (worth[rows, at] - worth[rows, back]) / np.maximum(at - since, 1)
+    if not likely.any():
+        return np.full(len(spells), -1)
+    low, high = np.quantile(past, [0.2, 0.8], weights=likely, method="inverted_cdf")
+    fifth = np.where(past > high, TOP, np.where(past <= low, BOTTOM, MIDDLE))
+    own = panel.tiers[spells, at]
+    return np.where(np.isin(own, (TOP, MIDDLE, BOTTOM)), fifth, own)
 
 
-def _groups(tier: Array) -> list[tuple[int, ...]]:
+def _groups(placed: _Placed) -> list[tuple[int, ...]]:
     """Tiers in order of value, those with too few clients joined with a neighbour."""
-    sizes = np.bincount(tier[tier >= 0], minlength=len(TIERS))
+    once = placed.once
+    sizes = np.bincount(placed.tier[once], placed.there[once], minlength=len(TIERS))
     groups: list[tuple[int, ...]] = []
     waiting: tuple[int, ...] = ()
     for code in np.flatnonzero(sizes):
@@ -71,23 +106,21 @@ def _groups(tier: Array) -> list[tuple[int, ...]]:
     return groups
 
 
-def _row(
-    baseline: Baseline, group: tuple[int, ...], tier: Array, once: Array, first: int
-) -> TierRow:
-    panel, members = baseline.panel, np.isin(tier, group)
-    clients = members & once
+def _row(baseline: Baseline, group: tuple[int, ...], placed: _Placed, first: int) -> TierRow:
+    panel, members = baseline.panel, np.isin(placed.tier, group)
+    clients = members & placed.once
     found = float(panel.found[members, first:].sum(dtype=np.float64))
     return TierRow(
         tier=" and ".join(TIERS[code] for code in group),
-        clients=int(clients.sum()),
-        revenue_share=_share(panel.revenue[:, first:], clients, once),
+        clients=round(float(placed.there[clients].sum())),
+        revenue_share=_share(panel.revenue[:, first:], clients, placed.once),
         margin_share=None
         if panel.margin is None
-        else _share(panel.margin[:, first:], clients, once),
+        else _share(panel.margin[:, first:], clients, placed.once),
         departures=round(found),
         rate_per_year=_rate(baseline, members, first),
         breadth=_breadth(panel, clients),
-        trend=_trend(panel, clients, first),
+        trend=_trend(panel, clients & (placed.there >= LIKELY), first),
     )
 
 
@@ -100,7 +133,7 @@ def _breadth(panel: Panel, members: Array) -> float | None:
 
 
 def _trend(panel: Panel, members: Array, first: int) -> float | None:
-    """What the members brought in the last year over what the same brought the year before."""
+    """What the members brought in the last year, leavers too, over the same ones' year before."""
     year = panel.calendar.per_year
     old = members & (panel.entry <= first - year) & (panel.activity.first <= max(first - year, 0))
     if first < year or old.sum() < SMALLEST:

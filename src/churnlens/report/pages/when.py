@@ -69,9 +69,10 @@ def when(review: Review, language: Language) -> list[dict[str, Any]]:
     """Return the page on since when and how long; none where nothing can be said of either."""
     book = review.book
     whole = [c for c in book.survival if not c.attribute]
-    parts = [c for c in book.survival if c.attribute]
+    listed = [(row.attribute, row.value) for row in book.lifetimes]  # in the table "Length of stay"
+    parts = [c for key in listed for c in book.survival if (c.attribute, c.value) == key]
     drawn = {
-        "survival": tenure.survival([*whole[:1], *parts[:4]], language, charts.HALF),
+        "survival": tenure.survival([*whole[:1], *parts], language, charts.HALF),
         "risk": tenure.risk(book.tenure_risk, language),
         "lexis": tenure.lexis(book.lexis, language),
         "exits": tenure.exits(book.exits, language),
@@ -208,7 +209,9 @@ def _lifetime(row: Lifetime, language: Language) -> dict[str, str]:
         "others": language.number(row.others.value * months, 1),
         "lost": _signed(row.lost.value * months, language),
         "interval": _interval(row, months, language),
-        "money": language.money(-row.money.value),  # shown as a difference, like the months
+        "money": language.money(
+            -row.money.value, signed=True
+        ),  # shown as a difference, like the months
         "chance": _chance(row.p_value, language),
     }
 
