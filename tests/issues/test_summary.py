@@ -171,6 +171,13 @@ def test_no_rise_to_what_is_usual_is_told(left, ratio, p) -> None:
     assert "no further apart than by chance" in of_the_book(left, book_change(ratio, p))
 
 
+@pytest.mark.parametrize("left", [1.0, 20.0])
+def test_a_year_far_from_what_was_expected_is_not_called_chance(left) -> None:
+    said = of_the_book(left, book_change(3.0 if left < 7 else 0.3, 0.001))
+    assert "expected" in said
+    assert "chance" not in said
+
+
 @pytest.mark.parametrize(("left", "ratio"), [(8.0, 3.0), (6.0, 0.5)])
 def test_an_unsure_change_of_the_whole_book_may_be_chance(left, ratio) -> None:
     assert "were expected, which may be chance" in of_the_book(left, book_change(ratio, 0.04))

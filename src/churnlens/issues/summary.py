@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from churnlens.results import (
+    Z95,
     BookChange,
     DataFinding,
     DateEstimate,
@@ -242,12 +243,12 @@ def _as_usual(
 ) -> Text:
     """Say how many left and were expected to, and whether that may be chance.
 
-    It may where the page on when tells of a change that is not sure; of a sure one without a date
-    nothing is said but the numbers.
+    It may where the page on when tells of a change that is not sure; of a sure one without a date,
+    and where counts that far apart are no chance, nothing is said but the numbers.
     """
     year = totals(series[-per_year:])
     last = changes[-1] if changes else None
-    how = "chance"
+    how = "not said" if _beyond_chance(year) else "chance"
     if last is not None and _bears_out(last, year):
         how = "may be" if not last.sure else "chance" if last.dated else "not said"
     return replace(_AS_USUAL[how, grouped], values=_year(year, until))
@@ -287,6 +288,11 @@ def _fell(change: BookChange, year: Mapping[str, int], until: str, grouped: bool
 def _bears_out(change: BookChange, year: Mapping[str, int]) -> bool:
     """Whether the last year lies to that side of what was expected to which the book changed."""
     return (year["observed"] - year["expected"]) * (change.ratio - 1) > 0
+
+
+def _beyond_chance(year: Mapping[str, int]) -> bool:
+    """Whether so many departures would surprise as a count (Poisson), were as many expected."""
+    return (year["observed"] - year["expected"]) ** 2 > Z95**2 * max(year["expected"], 1)
 
 
 _AS_USUAL = {  # by whether chance would do, and whether groups could be looked at

@@ -85,8 +85,6 @@ def period_points(
     observed: npt.ArrayLike,
     expected: npt.ArrayLike,
     at_risk: npt.ArrayLike,
-    *,
-    dispersion: float = 1.0,
 ) -> tuple[PeriodPoint, ...]:
     """Put departures of each period beside those expected and what chance alone would give.
 
@@ -97,11 +95,9 @@ def period_points(
     observed, expected, at_risk
         Departures, expected departures and clients at risk of each; departures stay in parts,
         since rounding or cutting them period by period would not add up.
-    dispersion
-        Variance of the counts over Poisson; widens the 95 % band.
     """
     due = np.asarray(expected, dtype=float)
-    low, high = _band(due, dispersion)
+    low, high = _band(due)
     return tuple(
         PeriodPoint(period, float(seen), float(mean), round(risk), float(below), float(above))
         for period, seen, mean, risk, below, above in zip(
@@ -197,11 +193,11 @@ def _lacking(departures: int, bands: int) -> Text | None:
     return None
 
 
-def _band(mean: Floats, dispersion: float) -> tuple[Floats, Floats]:
-    """Return counts that chance alone falls below, and exceeds, one time in forty each."""
-    scaled = np.maximum(mean / dispersion, 1e-9)
-    low, high = (np.maximum(special.pdtrik(q, scaled), 0.0) for q in (0.025, 0.975))
-    return dispersion * np.floor(low), dispersion * np.ceil(high)
+def _band(mean: Floats) -> tuple[Floats, Floats]:
+    """Return counts that chance alone (Poisson) falls below or exceeds one time in forty each."""
+    due = np.maximum(mean, 1e-9)
+    low, high = (np.maximum(special.pdtrik(q, due), 0.0) for q in (0.025, 0.975))
+    return np.floor(low), np.ceil(high)
 
 
 def _banded(counts: Floats, width: int, join: np.ufunc, axes: tuple[int, ...] = (0, 1)) -> Floats:
