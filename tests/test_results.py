@@ -186,7 +186,7 @@ def test_a_sentence_is_its_template_with_values_in_words():
         },
     )
     assert str(sentence) == (
-        "region north or south, size key since 2023-09-01: approval days up 42 %, 84,000 lost."
+        "region north or south, size key since September 2023: approval days up 42 %, 84,000 lost."
     )
 
 

@@ -72,6 +72,7 @@ def test_where_too_few_left_the_review_before_is_carried_on(tmp_path, sample):
     frames = tables(SAMPLE)
     few = set(frames["clients"]["client_id"].head(40))
     frames = {n: f[f.client_id.isin(few)] if "client_id" in f else f for n, f in frames.items()}
+    sample = dataclasses.replace(sample, as_of="2025-09-30")
     review = told(write(frames, tmp_path), previous=sample)
     assert "too_few_departures" in codes(review)
     assert review.previous_as_of == sample.as_of

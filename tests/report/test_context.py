@@ -299,7 +299,7 @@ def test_drivers_that_cannot_be_told_apart_are_named_together(review: Review):
         "detail": "No: portal logins failed moved with it.",
     }
     steps = shown["charts"][-1]["title"]
-    assert steps.endswith("Billing errors or portal logins failed +5")
+    assert steps.endswith("Changed most: billing errors or portal logins failed +5")
 
 
 def test_a_change_made_for_all_hit_leavers_and_stayers_alike(review: Review):

@@ -56,6 +56,18 @@ def fitted(template: str, written: Mapping[str, str]) -> str:
     return _COUNTED.sub(fitting, template)
 
 
+_MONTHS = (
+    "January", "February", "March", "April", "May", "June",
+    "July", "August", "September", "October", "November", "December",
+)  # fmt: skip
+
+
+def _dated(iso: str, whole: bool) -> str:
+    """A month by its name; so a date on which one begins, or any if the `whole` month is meant."""
+    year, month, day = iso[:4], int(iso[5:7]), iso[8:10]
+    return f"{_MONTHS[month - 1]} {year}" if whole or day == "01" else iso
+
+
 def _plain(value: Any) -> str:
     if isinstance(value, Mapping) and "type" in value:
         kind, inner = value["type"], value["value"]
@@ -63,8 +75,8 @@ def _plain(value: Any) -> str:
             return f"{100 * inner:.0f} %"
         if kind == "money":
             return f"{inner:,.0f}"
-        if kind == "month":
-            return str(inner)[:7]
+        if kind in ("month", "date"):
+            return _dated(str(inner), whole=kind == "month")
         if kind == "segment":
             return segment_label(inner)
         if kind == "clients":
