@@ -77,7 +77,7 @@ def test_a_cause_that_has_passed_has_its_last_month_and_no_price_of_waiting() ->
     assert issue.kind == "shift"
     assert issue.until is not None
     assert issue.until.low <= "2023-03-01" <= issue.until.high
-    assert issue.title.startswith("From 2022-07-01 to 2023-03-01")
+    assert issue.title.startswith("From July 2022 to March 2023")
     assert issue.revenue_per_month_of_waiting is None
 
 

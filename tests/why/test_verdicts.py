@@ -69,6 +69,15 @@ def test_what_rests_on_one_reading_of_the_data_cannot_be_told(check: str, clear:
     assert verdict(clear, (say(check, "pass", Text("Yes.")),)) == "cause"
 
 
+def test_what_may_account_for_no_departure_cannot_be_told(clear: Case) -> None:
+    def found(low: float) -> Case:
+        due = dataclasses.replace(clear.attribution, attributable=Estimate(34.0, low, 60.0))
+        return dataclasses.replace(clear, attribution=due)
+
+    assert verdict(found(0.0), ()) == "cannot_tell"
+    assert verdict(found(2.0), ()) == "cause"
+
+
 @pytest.mark.parametrize("which", ["head_start", "late_start"])
 def test_what_came_after_the_rise_or_long_before_it_is_not_its_cause(
     which: str, clear: Case

@@ -11,8 +11,9 @@ The rules, in this order:
    - it rests on one account or on few clients, or clients drawn at random show as much, or a weak
      unrecorded cause would explain it away: then **cannot tell**, and no issue unless the scan
      finds the rise by itself (`weighing`);
-   - another moved with it and nothing parts them, or others got as much of it and stayed, and
-     within the segment departures do not follow the dose: then **cannot tell**.
+   - the departures it accounts for may be none (their 95 % interval ends at nought), or another
+     moved with it and nothing parts them, or others got as much of it and stayed, and within the
+     segment departures do not follow the dose: then **cannot tell**.
 2. A driver left aside is a **symptom** if it is the channel of a cause, or stands out among leavers
    only after they began to leave; it **cannot be told** where clients who got more of it left more
    but all whom it hit did not, where it may add to what was taken, is higher for clients who leave
@@ -136,6 +137,8 @@ def verdict(case: Case, evidence: tuple[Evidence, ...]) -> Literal["cause", "can
     """
     if fails(evidence) or any(r.relation == "inseparable" for r in case.rivals):
         return "cannot_tell"
+    if case.attribution.attributable.low <= 0:
+        return "cannot_tell"  # once it is chosen among many, an effect looks surer than it is
     answers = {e.check: e.outcome for e in evidence}
     # Others got as much and stayed: then only those who left by its dose speak for it.
     if answers.get("elsewhere") == "fail" and answers.get("dose_response") != "pass":

@@ -301,11 +301,15 @@ def _only(
 
 
 def _frail(given: Given, standing: dict[int, Standing], settled: Settled) -> dict[int, Standing]:
-    """The standing causes that fail a check that no cause may, by their place.
+    """The standing causes that fail a check that no cause may, or may account for none, by place.
 
     Where a rise fails one it is still a rise; where clients left so all along, nothing remains.
     """
-    return {k: s for k, s in standing.items() if fails(_of_standing(given, s, settled.parts[k]))}
+    return {
+        k: s
+        for k, s in standing.items()
+        if settled.parts[k].attributable.low <= 0 or fails(_of_standing(given, s, settled.parts[k]))
+    }
 
 
 def _cases(
