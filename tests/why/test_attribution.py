@@ -8,7 +8,9 @@ import pytest
 
 from churnlens.results import Z95
 from churnlens.why.attribution import COUNT_ERROR, attribute
+from churnlens.why.model import Term, fit
 from churnlens.why.names import behind
+from churnlens.why.selection import Explained, Explanation
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +50,18 @@ def test_however_many_leave_the_count_is_not_sharper_than_what_is_never_seen() -
     half = (part.attributable.high - part.attributable.low) / 2
     assert half >= Z95 * COUNT_ERROR * part.attributable.value
     assert half < 1.2 * Z95 * COUNT_ERROR * part.attributable.value  # chance adds little here
+
+
+def test_what_goes_on_all_along_is_as_sure_as_its_effect() -> None:
+    """All have had some of it ever since: there is no time before to hold it against."""
+    level = np.random.default_rng(55).gamma(2, 0.5, 1500)
+    book = drawn_books.draw(clients=1500, lasting_rate=0.4 + level, seed=5)
+    dose = np.repeat(level.clip(0.05, 3)[:, None], drawn_books.MONTHS, axis=1).astype(np.float32)
+    term = Term("level", dose, np.ones_like(dose, bool))
+    known = Explanation(None, None, term, float("nan"), 9.0)
+    (part,) = attribute(book.baseline, Explained((known,), fit(book.baseline, (term,)), ())).parts
+    sure = (part.ratio.low - 1) / (part.ratio.value - 1)
+    assert sure - 0.05 <= part.attributable.low / part.attributable.value < 1
 
 
 def test_observed_is_expected_and_attributable(hit: drawn_books.Drawn, settled) -> None:

@@ -129,10 +129,17 @@ def test_a_standing_trouble_has_no_date(all_along: Answer) -> None:
     }
 
 
-def test_a_standing_trouble_that_hangs_on_few_clients_is_no_cause(
-    monkeypatch: pytest.MonkeyPatch,
+@pytest.mark.parametrize(
+    ("part", "value"),
+    [
+        ("checks.SHOWS", 1e9),  # no half shows it by itself
+        ("attribution.COUNT_ERROR", 1.0),  # it may account for none
+    ],
+)
+def test_a_standing_trouble_that_hangs_on_few_clients_or_may_cost_none_is_no_cause(
+    monkeypatch: pytest.MonkeyPatch, part: str, value: float
 ) -> None:
-    monkeypatch.setattr("churnlens.why.checks.SHOWS", 1e9)  # no half shows it by itself
+    monkeypatch.setattr(f"churnlens.why.{part}", value)
     answer = answered(level_book())
     assert answer.issues == ()
     assert {r.driver: r.verdict for r in answer.ruled_out} == {"level": "cannot_tell"}

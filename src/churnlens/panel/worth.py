@@ -130,8 +130,7 @@ def find_price_cut(named: str | None, measures: Collection[str]) -> str | None:
     if named is not None and named not in measures:
         raise ConfigError(
             f"price_cut names '{named}', which is no numeric column of orders."
-            f"{did_you_mean(named, measures)} There "
-            + (f"are {', '.join(measures)}." if measures else "is none.")
+            f"{did_you_mean(named, measures)} Those it has: {', '.join(measures) or 'none'}."
         )
     guessed = [name for name in measures if PRICE_CUT.search(name)]
     return named if named is not None else (guessed[0] if len(guessed) == 1 else None)

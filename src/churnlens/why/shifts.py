@@ -133,9 +133,7 @@ def score_of(
     values: Array, inside: Array, start: int, end: int | None, price: float, rare: bool
 ) -> float:
     """Return the score of one shift of the clients in `inside` (bool[n, T]), its window given."""
-    lasts = None if end is None else end - start
-    difference, weight = (part[:, [start]] for part in contrasts(values, lasts))
-    noise = _noise(difference, weight, rare)
+    difference, weight, noise = _in_window(values, start, end, rare)
     member = inside.any(axis=1)
     sums = _by_client(difference[member], weight[member], noise).sum(axis=0, dtype=np.float64)
     gain, clear = _gain(sums[None, :, None], noise)
@@ -147,9 +145,7 @@ def moved_too(values: Array, inside: Array, start: int, end: int | None, sign: i
 
     `values` is float[n, T], NaN where not read; `inside` tells the clients, bool[n].
     """
-    lasts = None if end is None else end - start
-    difference, weight = (part[:, [start]] for part in contrasts(values, lasts))
-    noise = _noise(difference, weight, is_rare(values))
+    difference, weight, noise = _in_window(values, start, end, is_rare(values))
     own = _by_client(difference[inside], weight[inside], noise).sum(axis=0, dtype=np.float64)
     _, pull, heads, lean, square = own[:, None]
     enough = heads[0] >= LEAST_CLIENTS and pull[0] * sign > 0
@@ -164,14 +160,21 @@ def common_shift(
     None where fewer than `LEAST_CLIENTS` are recorded in it and beside it. Parameters as in
     `moved_too`.
     """
-    lasts = None if end is None else end - start
-    difference, weight = (part[:, [start]] for part in contrasts(values, lasts))
-    noise = float(_noise(difference, weight, is_rare(values))[0])
+    difference, weight, noise = _in_window(values, start, end, is_rare(values))
     total = float(weight[inside].sum(dtype=np.float64))
     if (weight[inside] > 0).sum() < LEAST_CLIENTS:
         return None
     shift = float((weight * difference)[inside].sum(dtype=np.float64)) / total
-    return shift, float(np.sqrt(noise / total))
+    return shift, float(np.sqrt(noise[0] / total))
+
+
+def _in_window(
+    values: Array, start: int, end: int | None, rare: bool
+) -> tuple[Array, Array, Array]:
+    """Each client's difference in a given window, its weight, [n, 1], and their noise, [1]."""
+    lasts = None if end is None else end - start
+    difference, weight = (part[:, [start]] for part in contrasts(values, lasts))
+    return difference, weight, _noise(difference, weight, rare)
 
 
 def _by_client(difference: Array, weight: Array, noise: Array) -> Array:
