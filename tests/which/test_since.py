@@ -5,8 +5,8 @@ import dataclasses
 import numpy as np
 
 from churnlens.when.change import date_of
-from churnlens.which import since
-from churnlens.which.since import log_evidence
+from churnlens.which import by_orders, since
+from churnlens.which.since import log_evidence, steps
 
 START, MONTHS = 20, 36
 
@@ -55,3 +55,50 @@ def test_where_counts_say_enough_orders_are_not_asked(draw_blurred, monkeypatch)
     assert log_evidence(base, np.zeros_like(half(base)), START) is None
     monkeypatch.setattr(since, "MOST_WEIGHED", 100)
     assert log_evidence(base, half(base), START) is None
+
+
+def ahead(base, fits: np.ndarray) -> float:
+    """By how much the best start two months and more ahead of the true one fits better."""
+    return float(fits[3 : START - 1].max() - fits[START - 1 :].max())
+
+
+def test_a_step_is_not_said_to_lie_well_before_it_came(draw_blurred) -> None:
+    drawn = [draw_blurred(4.0, 0.7, seed, clients=600) for seed in range(40)]
+    ones = np.ones((1, 1), np.float32)
+    found = [ahead(base, steps(base, half(base), MONTHS, ones)) for base in drawn]
+    assert np.mean(np.array(found) >= 1.92) <= 0.05
+
+
+def test_steps_of_many_clients_are_read_from_some(draw_blurred, monkeypatch) -> None:
+    base, ones = draw_blurred(4.0, 1.0, 1, clients=600), np.ones((1, 1), np.float32)
+    monkeypatch.setattr(since, "MOST_CLIENTS", 150)
+    assert abs(int(np.argmax(steps(base, half(base), MONTHS, ones))) - START) <= 3
+
+
+def test_what_others_explain_is_no_step(draw_blurred) -> None:
+    base = draw_blurred(4.0, 1.0, 1, clients=600)
+    late = np.arange(MONTHS) >= START
+    risk = np.where(half(base) & late, 4.0, 1.0).astype(np.float32)
+    told, beside = (steps(base, half(base), MONTHS, r) for r in (np.ones((1, 1)), risk))
+    assert told.max() > 10
+    assert beside.max() < 3
+
+
+def test_a_step_ends_with_its_window(draw_blurred) -> None:
+    base = draw_blurred(4.0, 1.0, 1, clients=600)
+    over = steps(base, half(base), START, np.ones((1, 1)))[START:]
+    assert np.allclose(over, 0, atol=1e-9)
+
+
+def test_where_departures_are_sure_no_orders_are_asked(draw_blurred) -> None:
+    base = draw_blurred(4.0, 1.0, 1)
+    sure = dataclasses.replace(base, panel=dataclasses.replace(base.panel, likelihood=None))
+    assert steps(sure, half(base), MONTHS, np.ones((1, 1))) is None
+    assert steps(base, np.zeros_like(half(base)), MONTHS, np.ones((1, 1))) is None
+
+
+def test_the_chances_of_all_that_a_client_may_do_add_up_to_one() -> None:
+    """Its leaving in each period and its staying, however high the hazard: orders tell nothing."""
+    told_nothing, hazard = np.ones((5, 12)), np.linspace(0.01, 0.9, 60).reshape(5, 12)
+    none = by_orders.log_likelihoods(told_nothing, hazard, 3 * hazard)
+    assert np.allclose(none, 0)

@@ -22,6 +22,7 @@ from churnlens.why.case import Case
 from churnlens.why.lead_lag import lead_lag
 from churnlens.why.model import fit
 from churnlens.why.moves import Move
+from churnlens.why.precedence import Leads
 from churnlens.why.selection import Explained, Explanation
 
 MONTHS = 36
@@ -211,6 +212,7 @@ def case(book: Drawn, c: Candidate, **more: object) -> Case:
         "others": {},
         "controls": (),
         "seed": 0,
+        "leads": Leads(0.0, 0.0),
     }
     return Case(book.baseline, c, c.term, c.lasting, **(given | more))
 

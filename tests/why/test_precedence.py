@@ -8,14 +8,14 @@ import pytest
 
 from churnlens.why.candidates import candidate
 from churnlens.why.lead_lag import LeadLag
-from churnlens.why.precedence import head_start, late_start, only_answers, untimely
+from churnlens.why.precedence import leads, only_answers, untimely
 
 AFTER, BEFORE_AS_WELL = (LeadLag((), before, z, 1.0, 9.0) for before, z in ((0.0, 0.0), (0.3, 4.0)))
 NOTHING = np.ones((1, 1), np.float32)
 
 
 def test_what_follows_a_change_has_no_head_start(hit: drawn_books.Drawn) -> None:
-    assert head_start(hit.baseline, hit.candidate("cause"), NOTHING) < 0
+    assert leads(hit.baseline, hit.candidate("cause"), NOTHING).before < 0
 
 
 @pytest.mark.parametrize("months", [4, 8])
@@ -31,12 +31,12 @@ def test_a_change_that_comes_after_the_rise_is_told(months: int) -> None:
         exposure=book.candidate("still").move.exposure,
     )
     answer = candidate(late, book.baseline, book.attributes)
-    assert head_start(book.baseline, answer, NOTHING) > 3
+    assert leads(book.baseline, answer, NOTHING).before > 3
     assert untimely(book.baseline, answer)
 
 
 def test_what_follows_a_change_at_once_is_not_late(hit: drawn_books.Drawn) -> None:
-    assert late_start(hit.baseline, hit.candidate("cause"), NOTHING) < 0
+    assert leads(hit.baseline, hit.candidate("cause"), NOTHING).long_after < 0
     assert not untimely(hit.baseline, hit.candidate("cause"))
 
 
@@ -46,8 +46,9 @@ def test_a_rise_long_after_a_change_is_told() -> None:
     early = drawn_books.START - 11
     move = dataclasses.replace(cause.move, start=early, low=early, high=early)
     answer = candidate(move, book.baseline, book.attributes)
-    assert late_start(book.baseline, answer, NOTHING) > 3
-    assert head_start(book.baseline, answer, NOTHING) < 0
+    found = leads(book.baseline, answer, NOTHING)
+    assert found.is_long_after
+    assert not found.is_before
 
 
 @pytest.mark.parametrize(
@@ -79,4 +80,4 @@ def test_a_rise_that_something_else_explains_gives_none() -> None:
     move = dataclasses.replace(cause.move, start=cause.move.start + 8, low=cause.move.low + 8)
     answer = candidate(move, book.baseline, book.attributes)
     risk = np.where(cause.lasting.dose > 0, 4.0, 1.0).astype(np.float32)
-    assert head_start(book.baseline, answer, risk) < 3
+    assert not leads(book.baseline, answer, risk).is_before

@@ -9,6 +9,7 @@ import pytest
 from churnlens.results import Estimate, LagPoint, Text
 from churnlens.why.case import Case, say
 from churnlens.why.lead_lag import LeadLag
+from churnlens.why.precedence import Leads
 from churnlens.why.rivals import Rival
 from churnlens.why.standing import find_standing
 from churnlens.why.verdicts import Resolved, doubtful, rule_out, verdict
@@ -78,11 +79,11 @@ def test_what_may_account_for_no_departure_cannot_be_told(clear: Case) -> None:
     assert verdict(found(2.0), ()) == "cause"
 
 
-@pytest.mark.parametrize("which", ["head_start", "late_start"])
+@pytest.mark.parametrize("leads", [Leads(before=2.0), Leads(long_after=4.0)])
 def test_what_came_after_the_rise_or_long_before_it_is_not_its_cause(
-    which: str, clear: Case
+    leads: Leads, clear: Case
 ) -> None:
-    assert verdict(dataclasses.replace(clear, **{which: 4.0}), ()) == "cannot_tell"
+    assert verdict(dataclasses.replace(clear, leads=leads), ()) == "cannot_tell"
 
 
 @pytest.mark.parametrize(

@@ -116,21 +116,30 @@ def _table(baseline: Baseline, starts: Array) -> Array:
         level, more = LEVELS[at[0]], RAISES[at[1]]
         before = np.where(counted, level * due, due)
         since = np.where(counted, more * before, before)
-        table[:, at[0], at[1]] = _log_likelihood(onset, before, since)[:, starts]
+        table[:, at[0], at[1]] = log_likelihoods(onset, before, since)[:, starts]
 
     over_chunks(fill, [(i, j) for i in range(len(LEVELS)) for j in range(len(RAISES))])
     still = int(np.flatnonzero(LEVELS == 1)[0])
     return np.asarray(table - table[:, still, 0][:, None, None])
 
 
-def _log_likelihood(onset: Array, before: Array, since: Array) -> Array:
-    """Of what each client ordered, had its hazard been `before` and from each period on `since`.
+def log_likelihoods(onset: Array, before: Array, since: Array) -> Array:
+    """Return that of what each client ordered, had its hazard been `since` from each period on.
 
-    All float64[n, T], `onset` the likelihood ratio of an onset in a period over that of none.
+    Parameters
+    ----------
+    onset
+        Likelihood ratio of an onset in a period over that of none, float64[n, T].
+    before, since
+        Hazards up to the period and from it on, float64[n, T].
+
+    Returns
+    -------
+    Over the likelihood of nobody leaving, float64[n, T], a column a first period of `since`.
     """
     lived, later = (np.cumsum(h, axis=1) - h for h in (before, since))
-    early = before * onset * np.exp(-lived)
-    late = since * onset * np.exp(-later)
+    early = -np.expm1(-before) * onset * np.exp(-lived)
+    late = -np.expm1(-since) * onset * np.exp(-later)
     had_left = np.cumsum(early, axis=1) - early
     leaves = np.cumsum(late[:, ::-1], axis=1)[:, ::-1]
     stays = np.exp(-(later + since)[:, -1:])

@@ -12,6 +12,7 @@ from churnlens.why.attribution import Attribution
 from churnlens.why.candidates import Candidate
 from churnlens.why.lead_lag import LeadLag
 from churnlens.why.model import Term
+from churnlens.why.precedence import Leads
 from churnlens.why.rivals import Rival
 
 
@@ -22,8 +23,7 @@ class Case:
     `term` is what departures are explained by, `lasting` the same for as long as the change itself
     went on, `beside` the other explanations that were taken; `others` is the same book under the
     other churn definitions, `controls` the drivers that the config names as negative controls,
-    `head_start` and `late_start` by how much a rise from before the change, or from well after it,
-    fits better than one that it may have brought (see `precedence`), `models` the analyst's
+    `leads` whether departures rose before the change or only long after, `models` the analyst's
     classifiers for the second opinion.
     """
 
@@ -38,8 +38,7 @@ class Case:
     others: dict[str, Baseline]
     controls: tuple[Candidate, ...]
     seed: int
-    head_start: float = 0.0
-    late_start: float = 0.0
+    leads: Leads
     models: tuple[tuple[str, Callable[[], Any]], ...] = ()
 
 

@@ -68,12 +68,12 @@ def lead_lag(case: Case) -> Evidence:
 
 def came_first(case: Case) -> bool:
     """Whether departures of the segment clearly rose before the driver changed."""
-    return case.head_start >= CLEARLY
+    return case.leads.is_before
 
 
 def came_late(case: Case) -> bool:
     """Whether departures of the segment clearly rose only well after the driver's change."""
-    return case.late_start >= CLEARLY
+    return case.leads.is_long_after
 
 
 def only_after(case: Case) -> bool:

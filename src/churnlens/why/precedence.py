@@ -9,12 +9,14 @@ one that began only after the longest lag that a cause is given.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from churnlens.which.baseline import Baseline
+from churnlens.which.since import steps
 from churnlens.which.windows import LEVEL_PRIOR, gain_of
 from churnlens.why.candidates import CLEARLY, LAGS, Candidate
 from churnlens.why.lead_lag import LeadLag, lead_lag
@@ -22,68 +24,81 @@ from churnlens.why.lead_lag import LeadLag, lead_lag
 Array = npt.NDArray[Any]
 
 APART = 2  # months between a rise and a driver's change: onsets are dated no better
+# Log-likelihood by which the best start must lie ahead of all that the driver may have brought
+# about, for these to lie outside of its 95 % interval (half of χ² with one degree of freedom).
+OUTSIDE = 1.92
 CLEAR = 2.0  # standard errors
 FIRST = 3  # periods of a level before any rise
 
 
-def head_start(baseline: Baseline, candidate: Candidate, risk: Array) -> float:
-    """Return by how much a rise that began before a driver changed fits better than one after.
+@dataclass(frozen=True)
+class Leads:
+    """By how much the best rise that a driver cannot have brought about fits better than its own.
+
+    Log-likelihoods of starts ahead of the driver's change, `before`, and of starts after its
+    longest lag, `long_after`; below 0 where they fit worse, −∞ where nothing clearly rose then.
+    """
+
+    before: float = 0.0
+    long_after: float = 0.0
+
+    @property
+    def is_before(self) -> bool:
+        """Whether departures rose before the driver changed."""
+        return self.before >= OUTSIDE
+
+    @property
+    def is_long_after(self) -> bool:
+        """Whether departures clearly rose only long after: a lag may be longer than was thought."""
+        return self.long_after >= CLEARLY
+
+
+def leads(baseline: Baseline, candidate: Candidate, risk: Array) -> Leads:
+    """Return whether departures of a change's segment rose before it, or only long after.
 
     Parameters
     ----------
     risk
         Factor by which other explanations raise what is expected, float32[n, T].
-
-    Returns
-    -------
-    Log-likelihood; 0 or below where departures did not rise before the change.
     """
-    starts, gains = _rises(baseline, candidate, risk)
-    early = candidate.move.low - baseline.panel.calendar.span(APART)
-    after = gains[starts >= candidate.move.start].max(initial=0)
-    return _most(gains[starts <= early]) - max(_of_change(candidate), float(after))
-
-
-def late_start(baseline: Baseline, candidate: Candidate, risk: Array) -> float:
-    """Return by how much a rise fits better that began after the longest lag of a driver's change.
-
-    `risk` and what comes out are those of `head_start`.
-    """
-    starts, gains = _rises(baseline, candidate, risk)
-    late = starts >= candidate.move.start + baseline.panel.calendar.span(max(LAGS) + APART)
-    before = gains[(starts >= candidate.move.low) & ~late].max(initial=0)
-    return _most(gains[late]) - max(_of_change(candidate), float(before))
+    fits, move, cal = _fits(baseline, candidate, risk), candidate.move, baseline.panel.calendar
+    t = np.arange(len(fits))
+    early = t <= move.low - cal.span(APART)
+    late = t >= move.start + cal.span(max(LAGS) + APART)
+    due = float(fits[~early & ~late].max(initial=0.0))
+    before, after = (
+        float(fits[side & (fits >= CLEARLY)].max(initial=-np.inf)) for side in (early, late)
+    )
+    return Leads(before - due, after - due)
 
 
 def untimely(baseline: Baseline, candidate: Candidate) -> bool:
-    """Return whether departures clearly rose before a driver changed, or only long after."""
-    nothing_else = np.ones((1, 1), np.float32)
-    apart = (f(baseline, candidate, nothing_else) for f in (head_start, late_start))
-    return max(apart) >= CLEARLY
+    """Return whether departures rose before a driver changed, or only long after."""
+    found = leads(baseline, candidate, np.ones((1, 1), np.float32))
+    return found.is_before or found.is_long_after
 
 
-def _rises(baseline: Baseline, candidate: Candidate, risk: Array) -> tuple[Array, Array]:
-    """What a rise of a change's whole segment from each period on explains: starts and gains."""
-    inside = candidate.inside
+def _fits(baseline: Baseline, candidate: Candidate, risk: Array) -> Array:
+    """How well a rise of a change's whole segment fits that begins in each period, float[T].
+
+    By all that its clients ordered: counts of departures rise before the clients leave (see
+    `since`), and are asked only where they are sure. Over no rise; −∞ where nothing is tried.
+    """
+    inside, periods = candidate.inside, candidate.inside.shape[1]
+    end = min(candidate.start + candidate.lasts, periods)
+    tried = (np.arange(periods) >= FIRST) & (np.arange(periods) < end)
+    foretold = steps(baseline, inside, end, risk)
+    fits = _counted(baseline, inside, end, risk) if foretold is None else foretold
+    return np.where(tried, fits, -np.inf)
+
+
+def _counted(baseline: Baseline, inside: Array, end: int, risk: Array) -> Array:
+    """What a rise from each period on explains of the departures that were counted, float[T]."""
     observed = np.where(inside, baseline.observed, 0).sum(axis=0, dtype=np.float64)
     expected = np.where(inside, baseline.expected * risk, 0).sum(axis=0, dtype=np.float64)
-    end = min(candidate.start + candidate.lasts, len(observed))
     whole = observed.sum() + LEVEL_PRIOR, expected.sum() + LEVEL_PRIOR
-    starts = np.arange(FIRST, end)
-    gains = [gain_of(observed[s:end].sum(), expected[s:end].sum(), *whole) for s in starts]
-    return starts, np.array(gains)
-
-
-def _of_change(candidate: Candidate) -> float:
-    """What the change explains of the same: its whole segment alike.
-
-    By each client's own dose it may explain more, as what answers leavers follows each of them.
-    """
-    return candidate.flat_gain + candidate.price
-
-
-def _most(gains: Array) -> float:
-    return float(gains.max(initial=0))
+    starts = range(len(observed))
+    return np.array([gain_of(observed[s:end].sum(), expected[s:end].sum(), *whole) for s in starts])
 
 
 def timing_of(baseline: Baseline, candidate: Candidate) -> LeadLag:

@@ -20,7 +20,7 @@ from churnlens.why.candidates import Candidate
 from churnlens.why.case import Case
 from churnlens.why.checks import standing_evidence, window_evidence
 from churnlens.why.model import fit
-from churnlens.why.precedence import head_start, late_start, timing_of
+from churnlens.why.precedence import leads, timing_of
 from churnlens.why.registry import checks, classifiers
 from churnlens.why.selection import (
     Explained,
@@ -338,8 +338,7 @@ def _cases(
             given.others,
             given.controls,
             seed,
-            head_start(baseline, c, risk),
-            late_start(baseline, c, risk),
+            leads(baseline, c, risk),
             classifiers(settings),
         )
     return cases
