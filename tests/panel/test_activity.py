@@ -69,6 +69,24 @@ def test_scatter_tells_clockwork_from_chance():
     assert np.median(act.order_scatter[regular > 1]) < 0.6
 
 
+@pytest.mark.parametrize("rate", [0.4, 0.7, 1.0, 3.0])
+@pytest.mark.parametrize("shape", [1.0, 2.0, 3.0])
+def test_few_orders_in_whole_numbers_do_not_pass_for_scatter(rate: float, shape: float):
+    """Steady clients: the quarters of some had seemed to scatter by half more than they do."""
+    orders = order_days(np.full((1500, MONTHS), rate), seed=7, regular=shape)
+    found = np.median(activity(orders, MONTHS).order_scatter)
+    assert found == pytest.approx(1 / shape, rel=0.2)
+
+
+def test_rates_that_wander_are_scatter():
+    walk = np.random.default_rng(8).normal(0, 0.5, (1500, MONTHS // 3)).repeat(3, axis=1)
+    calm, wild = (
+        np.median(activity(order_days(2 * np.exp(w * walk), seed=9), MONTHS).order_scatter)
+        for w in (0, 1)
+    )
+    assert wild > 1.5 * calm
+
+
 def test_a_gap_in_the_book_lowers_what_is_due():
     orders = order_days(np.full((800, MONTHS), 2.0), seed=6)
     torn = orders[orders["month"] != 17]

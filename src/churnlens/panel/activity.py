@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from scipy import special
 
 from churnlens.panel.last_gap import LastGap, last_gaps
 from churnlens.panel.periods import Baskets, Calendar, ClientPeriods
@@ -20,6 +21,10 @@ PRIOR_GAPS = 8.0  # pseudo-gaps by which a client's own regularity is shrunk to 
 # However even its gaps, where in a period a client's next order falls is open: with less scatter
 # than this, one blank period would pass for proof that a clockwork buyer has left.
 LEAST_SCATTER, MOST_SCATTER = 1 / 3, 4.0
+# Pairs of neighbouring quarters from which slow scatter is read, and the factors of it tried.
+FEWEST_PAIRS, MOST_PAIRS = 50, 5_000
+SLOW = np.geomspace(1, 4, 25)
+NORMAL = special.ndtri((np.arange(49) + 0.5) / 49)
 OWN_SEASON = 6.0  # log-likelihood by which a client's other years must foretell each of its years
 OWN_PRIOR = 0.5  # pseudo-orders a season by which a client's own season is shrunk to the book's
 
@@ -140,7 +145,11 @@ def _order_scatter(clients: pd.DataFrame) -> Array:
 def _slow_scatter(
     orders: Array, exposure: Array, active: Array, scatter: Array, cal: Calendar
 ) -> float:
-    """Factor by which neighbouring quarters scatter more than the gaps alone would make them."""
+    """Factor by which neighbouring quarters scatter more than the gaps alone would make them.
+
+    Few orders in whole numbers are seldom as near to what is expected as a normal variate, so what
+    is seen is held against such numbers drawn with each factor.
+    """
     width = cal.span(3)
     blocks = orders.shape[1] // width
     if blocks < 3:
@@ -152,17 +161,30 @@ def _slow_scatter(
 
     count, expected, inside = sums(orders), sums(exposure), sums(active.astype(np.float32))
     a, b, ea, eb = count[:, :-1], count[:, 1:], expected[:, :-1], expected[:, 1:]
-    total = a + b
     steady = (
-        (inside[:, :-1] == width) & (inside[:, 1:] == width) & (total >= 4) & (ea > 0) & (eb > 0)
+        (inside[:, :-1] == width) & (inside[:, 1:] == width) & (a + b >= 4) & (ea > 0) & (eb > 0)
     )
-    if steady.sum() < 50:
+    if steady.sum() < FEWEST_PAIRS:
         return 1.0
-    share = np.where(ea + eb > 0, ea / np.maximum(ea + eb, 1e-9), 0.5)
-    chi2 = (a - total * share) ** 2 / np.maximum(total * share * (1 - share), 1e-9)
-    ratio = (chi2 / scatter[:, None])[steady]
-    # Real changes sit in the upper tail; the median of a chi-square with 1 df is 0.455.
-    return float(np.clip(np.median(ratio) / 0.455, 1.0, 4.0))
+    some = np.flatnonzero(steady)[:: -(-int(steady.sum()) // MOST_PAIRS)]
+    first, total, share = (
+        x.ravel()[some] for x in (a, a + b, ea / np.where(ea + eb > 0, ea + eb, 1))
+    )
+    own = np.repeat(scatter, blocks - 1)[some]
+    mean, variance = total * share, total * share * (1 - share) * own
+    drawn = [
+        _apart((mean[:, None] + np.sqrt(f * variance)[:, None] * NORMAL).round(), mean, variance)
+        for f in SLOW
+    ]
+    return float(np.interp(_apart(first[:, None], mean, variance), drawn, SLOW))
+
+
+def _apart(counts: Array, mean: Array, variance: Array) -> float:
+    """Mean square distance of counts, float[k, draws], in standard deviations, one at the most.
+
+    Real changes sit in the upper tail.
+    """
+    return float(np.minimum((counts - mean[:, None]) ** 2 / variance[:, None], 1).mean())
 
 
 def _expected(

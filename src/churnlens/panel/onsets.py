@@ -320,13 +320,17 @@ def course_shape(periods: int, fade: float, kept: float) -> Array:
 def _over_staying(fits: Array, share: Array, hazard: float, conceivable: Array) -> Array:
     """Log-likelihood of an onset in each period over that of staying, float32[m, T].
 
-    Who stays orders steadily, or began to order otherwise or somewhat less in some period.
+    Who stays orders steadily, or began to order otherwise or somewhat less in some period: the
+    chances of these add up to one.
     """
     leaving = len(fits) - WAYS_OF_STAYING
     onset = _log_mixture(fits[:leaving], share[:leaving] / share[:leaving].sum())
     otherwise = _log_mixture(fits[leaving:], hazard * share[leaving:])
-    otherwise = np.where(conceivable, otherwise, -np.inf)
-    stayed = np.logaddexp.reduce(otherwise, axis=1, initial=0.0, keepdims=True)
+    past = np.cumsum(conceivable, axis=1)
+    goes_on = np.log1p(-hazard * share[leaving:].sum())
+    begun = np.where(conceivable, otherwise + goes_on * (past - 1), -np.inf)
+    steady = goes_on * past[:, -1:]
+    stayed = np.logaddexp(np.logaddexp.reduce(begun, axis=1, keepdims=True), steady)
     return np.asarray(onset - stayed, dtype=np.float32)
 
 
