@@ -31,3 +31,20 @@ def test_the_axis_of_a_survival_curve_is_labelled_whatever_its_length(review: Re
     assert drawn is not None
     (svg,) = charts.svgs([drawn["spec"]])
     assert len(re.findall(r">\d+ (?:months|years)<", svg)) > 2
+
+
+def test_curves_that_start_after_years_are_told_from_then_on(review: Review):
+    whole, gone = review.book.survival[0], review.book.exits[:2]
+    late = {key: getattr(whole, key)[14:] for key in ("tenure", "survival", "low", "high")}
+    drawn = tenure.survival([dataclasses.replace(whole, **late)], EN, charts.HALF)
+    assert drawn is not None
+    assert [row[1] for row in drawn["rows"]] == ["2 years", "3 years", "4 years", "5 years"]
+    parts = [
+        dataclasses.replace(
+            way, **{key: getattr(way, key)[14:] for key in ("tenure", "share", "low", "high")}
+        )
+        for way in gone
+    ]
+    drawn = tenure.exits(parts, EN)
+    assert drawn is not None
+    assert [row[1] for row in drawn["rows"]] == 2 * ["2 years", "3 years", "4 years", "5 years"]

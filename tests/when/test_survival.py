@@ -185,8 +185,38 @@ def test_the_few_who_are_seen_early_do_not_set_the_curve():
     there[:8, 2] = 1.0
     found = 0.01 * there
     found[:8, 2] = 0.5
-    curve = survival.kaplan_meier(survival.weighed_table(entry, there, found))
-    assert curve.value[0] == pytest.approx(0.99)
+    (curve,) = survival.curves({"": survival.weighed_table(entry, there, found)})
+    assert curve.tenure[:2] == (3.0, 4.0)
+    assert curve.survival[:2] == (1.0, pytest.approx(0.99))
+
+
+def _some_new(hazard, new, size, rng, periods=60):
+    """Clients of whom the part `new` is seen from the first, all others from tenure 10 on."""
+    began = np.where(rng.random(size) < new, 0, 10)
+    t = np.arange(periods)
+    leaves = (rng.random((size, periods)) < hazard) & (t >= began[:, None])
+    gone = np.cumsum(leaves, axis=1) - leaves > 0
+    there = (t >= began[:, None]) & ~gone
+    return there.astype(float), (leaves & there).astype(float)
+
+
+def test_who_leaves_sooner_stays_shorter_though_few_of_them_are_new():
+    """The clients of one group come into sight late: the others' early departures do not count."""
+    rng = np.random.default_rng(5)
+    parts = [_some_new(0.03, 0.04, 500, rng), _some_new(0.02, 0.9, 500, rng)]
+    there, found = (np.concatenate(both) for both in zip(*parts, strict=True))
+    labels = np.repeat(["late", "new"], 500)
+    table = survival.weighed_table(np.zeros(1000, int), there, found, labels)
+    lost = survival.lifetime_lost(
+        table, "late", horizon=36, revenue_per_period=1.0, segment={"size": ("late",)}
+    )
+    truth = sum(0.98**t - 0.97**t for t in range(26))
+    assert lost.periods.low <= truth <= lost.periods.high
+    assert lost.periods.low > 0
+    assert lost.periods.value == pytest.approx(lost.others.value - lost.stay.value)
+    assert str(lost.text).startswith("Of those still there after 10 months, a client of size late")
+    drawn = {c.value: c.tenure[0] for c in survival.curves({"size": table})}
+    assert drawn == {"late": 10.0, "new": 0.0}
 
 
 def test_comparisons_are_corrected_for_their_number():

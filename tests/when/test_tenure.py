@@ -109,6 +109,28 @@ def test_closings_compete_with_leaving():
         assert np.all(np.diff(curve.share) >= 0)
 
 
+def test_the_few_who_are_seen_early_do_not_end_the_curves_of_leaving():
+    """Three are under observation before all the others are, and one of them leaves."""
+    rng = np.random.default_rng(3)
+    entry = np.where(np.arange(2000) < 3, 0, -4)
+    hazard = np.full((2000, MONTHS), 0.04)
+    hazard[:3, 1:4] = 1.0, 0.0, 0.0
+    hazard[1:3, 1] = 0.0
+    drawn = panel(hazard, entry)
+    closed = (drawn.onset >= 0) & (np.arange(2000) > 2) & (rng.random(2000) < 0.5)
+    drawn = dataclasses.replace(
+        drawn,
+        kind=np.where(closed, "closed", drawn.kind),
+        onset=np.where(closed, -1, drawn.onset),
+    )
+    curves = describe_stay(drawn, MONTHS).exits
+    assert {curve.kind for curve in curves} == {"lapsed", "closed"}
+    for curve in curves:
+        assert curve.tenure[0] == 2.0
+        at = np.searchsorted(curve.tenure, 28, side="right") - 1
+        assert curve.share[at] == pytest.approx(0.5 * (1 - 0.96**24), abs=0.04)
+
+
 def test_without_closings_nothing_competes():
     assert (
         describe_stay(panel(np.full((500, MONTHS), 0.04), np.zeros(500, int)), MONTHS).exits == ()

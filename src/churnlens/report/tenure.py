@@ -107,9 +107,8 @@ def years(count: int, language: Language) -> str:
 
 
 def _curve_rows(curve: SurvivalCurve, language: Language) -> list[list[str]]:
-    rows, a_year = [], PERIODS_A_YEAR[language.period]
-    for count in range(1, int(curve.tenure[-1] // a_year) + 1):
-        at = max(n for n, tenure in enumerate(curve.tenure) if tenure <= count * a_year)
+    rows = []
+    for count, at in _after_years(curve.tenure, language):
         low, high = (language.percent(v[at]) for v in (curve.low, curve.high))
         rows.append(
             [
@@ -121,6 +120,16 @@ def _curve_rows(curve: SurvivalCurve, language: Language) -> list[list[str]]:
             ]
         )
     return rows
+
+
+def _after_years(tenure: Sequence[float], language: Language) -> list[tuple[int, int]]:
+    """Return after how many years a curve is told, and the point of it that is the last by then."""
+    a_year = PERIODS_A_YEAR[language.period]
+    return [
+        (count, max(n for n, at in enumerate(tenure) if at <= count * a_year))
+        for count in range(1, int(tenure[-1] // a_year) + 1)
+        if tenure[0] <= count * a_year
+    ]
 
 
 def risk(bands: Sequence[TenureRisk], language: Language) -> Figure | None:
@@ -271,9 +280,8 @@ def exits(curves: Sequence[ExitCurve], language: Language) -> Figure | None:
 
 
 def _exit_rows(curve: ExitCurve, language: Language) -> list[list[str]]:
-    rows, a_year = [], PERIODS_A_YEAR[language.period]
-    for count in range(1, int(curve.tenure[-1] // a_year) + 1):
-        at = max(n for n, tenure in enumerate(curve.tenure) if tenure <= count * a_year)
+    rows = []
+    for count, at in _after_years(curve.tenure, language):
         low, high = (language.percent(v[at]) for v in (curve.low, curve.high))
         rows.append(
             [

@@ -16,7 +16,10 @@ SURE_CHANGE = 0.01  # p-value up to which a change of the whole book is put on t
 
 @dataclass(frozen=True)
 class SurvivalCurve:
-    """Share of clients still with us by tenure, for a group (`attribute` "" is every client)."""
+    """Share of clients still with us by tenure, for a group (`attribute` "" is every client).
+
+    It is that of clients still there at the first tenure, before which too few were seen.
+    """
 
     attribute: str
     value: str
@@ -44,7 +47,10 @@ class TenureRisk:
 
 @dataclass(frozen=True)
 class Lifetime:
-    """How long a group's clients stay out of the first `horizon` periods, against all others."""
+    """How long a group's clients stay out of the first `horizon` periods, against all others.
+
+    Both are of clients still there when enough of both were seen; `text` says where that is later.
+    """
 
     attribute: str
     value: str
@@ -60,7 +66,10 @@ class Lifetime:
 
 @dataclass(frozen=True)
 class ExitCurve:
-    """Share of clients that has left in one way by each tenure (Aalen–Johansen)."""
+    """Share of clients that has left in one way by each tenure (Aalen–Johansen).
+
+    It is that of clients still there at the first tenure, before which too few were seen.
+    """
 
     kind: Literal["lapsed", "shrunk", "closed"]
     tenure: tuple[float, ...]

@@ -7,13 +7,13 @@ had to survive them to be seen.
 
 Sources: Kaplan and Meier (1958) with Greenwood's variance on the log-log scale; Nelson (1972) and
 Aalen (1978); Mantel (1966) for the log-rank test; Holm (1979); Irwin (1949) for the restricted
-mean.
+mean; Lai and Ying (1991) for the tenures of which too few are known.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -33,6 +33,7 @@ class RiskTable:
     """Counts by time of departure: `at_risk` and `events` are groups × times.
 
     `informed` is the part of the events that the data tell, where they are probable ones summed.
+    What is counted is known of those who were there at the tenure `begin`.
     """
 
     times: Floats
@@ -41,6 +42,37 @@ class RiskTable:
     events: Floats
     clients: npt.NDArray[np.int64]
     informed: float = 1.0
+    begin: float = 0.0
+
+    def settled(self) -> RiskTable:
+        """Return the table from where on every group has as many at risk as the root of its size.
+
+        Of those who come under observation late, few are there at the earliest tenures, and one of
+        them would set the whole curve. All groups begin together: what one loses before the others
+        are looked at would make it leave sooner than they do.
+        """
+        if not len(self.times):
+            return self
+        enough = self.at_risk >= np.sqrt(self.clients)[:, None]
+        first = int(enough.argmax(axis=1).max(initial=0))
+        return replace(
+            self,
+            times=self.times[first:],
+            at_risk=self.at_risk[:, first:],
+            events=self.events[:, first:],
+            begin=float(self.times[first - 1]) if first else self.begin,
+        )
+
+    def only(self, group: int) -> RiskTable:
+        """Return the table of one group."""
+        one = slice(group, group + 1)
+        return replace(
+            self,
+            labels=self.labels[one],
+            at_risk=self.at_risk[one],
+            events=self.events[one],
+            clients=self.clients[one],
+        )
 
     def together(self) -> RiskTable:
         """Return the table of all groups as one, labelled "" ."""
@@ -90,8 +122,13 @@ class GroupTest:
 
 @dataclass(frozen=True)
 class LifetimeLost:
-    """How much shorter a group stays than all the others, in periods and in money a client."""
+    """How much shorter a group stays than all the others, in periods and in money a client.
 
+    `stay` and `others` are the periods that the group and the others stay.
+    """
+
+    stay: Estimate
+    others: Estimate
     periods: Estimate
     money: Estimate
     text: Text
@@ -169,10 +206,6 @@ def weighed_table(
     groups, informed, smallest
         Label of each spell, as of `risk_table`; the part of `found` that the data tell; spells
         under which a group is left out.
-
-    Of those who come under observation late, few are there at the earliest tenures, and one of them
-    would set the whole curve. A group's departures count from the first tenure on at which as many
-    are at risk as the root of its size (after Lai and Ying 1991).
     """
     codes, labels = _labelled(groups, len(entry), smallest)
     used = np.flatnonzero(codes >= 0)
@@ -184,16 +217,13 @@ def weighed_table(
         at_risk += np.bincount(cell, active[:, period], minlength=len(at_risk))
         events += np.bincount(cell, found[:, period], minlength=len(at_risk))
     at_risk, events = (a.reshape(len(labels), depth) for a in (at_risk, events))
-    clients = np.bincount(kept, minlength=len(labels))
-    begin = (at_risk >= np.sqrt(clients)[:, None]).argmax(axis=1)
-    events = np.where(np.arange(depth) >= begin[:, None], events, 0.0)
     there = np.flatnonzero(events.sum(axis=0) > 0)
     return RiskTable(
         times=np.asarray(there + 1, dtype=float),
         labels=labels,
         at_risk=at_risk[:, there],
         events=events[:, there],
-        clients=clients,
+        clients=np.bincount(kept, minlength=len(labels)),
         informed=informed,
     )
 
@@ -220,7 +250,10 @@ def nelson_aalen(table: RiskTable, group: int = 0) -> Cumulative:
 
 
 def restricted_mean(table: RiskTable, horizon: float, group: int = 0) -> Estimate:
-    """Mean number of periods a client stays out of the first `horizon`."""
+    """Mean number of periods a client stays out of the first `horizon`.
+
+    Where the table begins later, of a client that is still there then.
+    """
     value, error = _restricted(table, horizon, group)
     return Estimate(value, max(value - Z95 * error, 0.0), min(value + Z95 * error, horizon))
 
@@ -230,7 +263,8 @@ def curves(
 ) -> tuple[SurvivalCurve, ...]:
     """Draw survival by tenure for each group of each attribute's table ("": of all clients).
 
-    Groups under `smallest` clients are not shown, and a curve ends where fewer are at risk.
+    Groups under `smallest` clients are not shown, and a curve ends where fewer are at risk. It
+    starts at the tenure from which on enough are known, of those who were there then.
     """
     return tuple(
         curve
@@ -305,20 +339,28 @@ def lifetime_lost(
     table, label
         Counts of an attribute's groups, and the group asked about.
     horizon
-        Periods looked at from the start of tenure; both must be observed for so long.
+        Periods looked at from the start of tenure; both must be observed for so long. Departures
+        count from where on enough of both are known.
     revenue_per_period
         What one of its clients brings in a period while it stays.
     segment, months_per_period
         How the sentence names the group, and what turns periods into its months.
     """
-    pair = table.against_rest(label)
+    pair = table.against_rest(label).settled()
     own, own_error = _restricted(pair, horizon, 0)
     rest, rest_error = _restricted(pair, horizon, 1)
     width = Z95 * float(np.hypot(own_error, rest_error))
     periods = Estimate(rest - own, rest - own - width, rest - own + width)
     money = Estimate(*(revenue_per_period * v for v in (periods.value, periods.low, periods.high)))
-    months = (horizon * months_per_period, own * months_per_period, rest * months_per_period)
-    return LifetimeLost(periods, money, _sentence(segment, months, money.value))
+    numbers = {"horizon": horizon, "begin": pair.begin, "own": own, "rest": rest}
+    months = {name: number * months_per_period for name, number in numbers.items()}
+    return LifetimeLost(
+        stay=restricted_mean(pair, horizon, 0),
+        others=restricted_mean(pair, horizon, 1),
+        periods=periods,
+        money=money,
+        text=_sentence(segment, months, money.value),
+    )
 
 
 _SHORTER = (
@@ -329,17 +371,28 @@ _LONGER = (
     "Of the first {horizon} months a client of {segment} stays {own}, other clients {rest}: "
     "about {money} more from each."
 )
+_SHORTER_SINCE = (
+    "Of those still there after {begin} months, a client of {segment} stays {own} of the first "
+    "{horizon}, other clients {rest}: about {money} less from each."
+)
+_LONGER_SINCE = (
+    "Of those still there after {begin} months, a client of {segment} stays {own} of the first "
+    "{horizon}, other clients {rest}: about {money} more from each."
+)
 
 
-def _sentence(segment: Segment, months: tuple[float, float, float], money: float) -> Text:
-    """Months are those of the horizon, of the segment, and of the others."""
+def _sentence(segment: Segment, months: dict[str, float], money: float) -> Text:
+    """`months` are the horizon, where it begins, and those of the segment and of the others."""
     values: dict[str, Any] = {
         "segment": {"type": "segment", "value": {k: list(v) for k, v in segment.items()}},
         "money": {"type": "money", "value": abs(money)},
+        **{name: {"type": "number", "value": number} for name, number in months.items()},
     }
-    for name, number in zip(("horizon", "own", "rest"), months, strict=True):
-        values[name] = {"type": "number", "value": number}
-    return Text(_SHORTER if months[1] < months[2] else _LONGER, values)
+    shorter = months["own"] < months["rest"]
+    if months["begin"] > 0:
+        return Text(_SHORTER_SINCE if shorter else _LONGER_SINCE, values)
+    del values["begin"]
+    return Text(_SHORTER if shorter else _LONGER, values)
 
 
 def _labelled(
@@ -376,30 +429,35 @@ def _restricted(table: RiskTable, horizon: float, group: int) -> tuple[float, fl
     return float(areas.sum()), float(np.sqrt(np.sum(later**2 * steps) / table.informed))
 
 
-def _run(enough: npt.NDArray[np.bool_]) -> int:
-    """Return for how many times from the first on it is enough."""
-    return len(enough) if enough.all() else int(np.argmin(enough))
+def times_drawn(at_risk: Floats, smallest: int) -> int:
+    """Return for how many times a curve is drawn: until fewer than `smallest` are left at risk.
+
+    That few are under observation at the earliest ones, not yet, does not end it.
+    """
+    enough = at_risk >= smallest
+    begin = int(np.argmax(enough)) if len(enough) else 0
+    later = enough[begin:]
+    return begin + (len(later) if later.all() else int(np.argmin(later)))
 
 
 def _attribute_curves(attribute: str, table: RiskTable, smallest: int) -> list[SurvivalCurve]:
     made = []
     for group, label in enumerate(table.labels):
-        enough = table.at_risk[group] >= smallest
-        begin = int(np.argmax(enough)) if len(enough) else 0
-        shown = begin + _run(enough[begin:])
-        if shown == 0 or table.clients[group] < smallest:
+        own = table.only(group).settled()
+        shown = times_drawn(own.at_risk[0], smallest)
+        if shown == 0 or own.clients[0] < smallest:
             continue
-        curve = kaplan_meier(table, group)
+        curve = kaplan_meier(own)
         made.append(
             SurvivalCurve(
                 attribute=attribute,
                 value=label,
-                tenure=(0.0, *curve.times[:shown].tolist()),
+                tenure=(own.begin, *curve.times[:shown].tolist()),
                 survival=(1.0, *curve.value[:shown].tolist()),
                 low=(1.0, *curve.low[:shown].tolist()),
                 high=(1.0, *curve.high[:shown].tolist()),
-                clients=int(table.clients[group]),
-                departures=round(float(table.events[group].sum())),
+                clients=int(own.clients[0]),
+                departures=round(float(own.events.sum())),
             )
         )
     return made

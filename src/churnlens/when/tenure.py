@@ -37,8 +37,8 @@ from churnlens.when.survival import (
     compare,
     curves,
     lifetime_lost,
-    restricted_mean,
     risk_table,
+    times_drawn,
     weighed_table,
 )
 
@@ -204,15 +204,14 @@ def _lifetimes_of(
             segment={name: (label,)},
             months_per_period=months,
         )
-        pair = table.against_rest(label)
         rows.append(
             Lifetime(
                 attribute=name,
                 value=label,
                 clients=int(table.clients[number]),
                 horizon=horizon,
-                stay=restricted_mean(pair, horizon, 0),
-                others=restricted_mean(pair, horizon, 1),
+                stay=lost.stay,
+                others=lost.others,
                 lost=lost.periods,
                 money=lost.money,
                 p_value=p_value,
@@ -239,19 +238,21 @@ def exit_curves(panel: Panel, seen: Spells) -> tuple[ExitCurve, ...]:
     """Draw what share has left in each way by each tenure; none where nobody was closed.
 
     Whoever is closed can no longer leave, so the shares are Aalen and Johansen's, not one minus
-    survival. Ways of fewer than five clients are left out, and curves end where fewer are at risk.
+    survival. Ways of fewer than five clients are left out, and curves end where fewer are at risk;
+    they start where those of survival do.
     """
     if seen.closed.sum() < SMALLEST:
         return ()
     cause = np.where(seen.event, panel.kind[seen.rows], np.where(seen.closed, "closed", ""))
-    found = cumulative_incidence(seen.entry, seen.leaving, cause)
-    table = risk_table(seen.entry, seen.leaving, cause != "")
-    enough = table.at_risk[0] >= SMALLEST
-    shown = len(enough) if enough.all() else int(np.argmin(enough))
+    table = risk_table(seen.entry, seen.leaving, cause != "").settled()
+    later = seen.leaving > table.begin
+    entry = np.maximum(seen.entry[later], table.begin)
+    found = cumulative_incidence(entry, seen.leaving[later], cause[later])
+    shown = times_drawn(table.at_risk[0], SMALLEST)
     return tuple(
         ExitCurve(
             kind=WAYS[way],
-            tenure=(0.0, *found.times[:shown].tolist()),
+            tenure=(table.begin, *found.times[:shown].tolist()),
             share=(0.0, *found.value[k, :shown].tolist()),
             low=(0.0, *found.low[k, :shown].tolist()),
             high=(0.0, *found.high[k, :shown].tolist()),
