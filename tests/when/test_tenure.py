@@ -131,6 +131,15 @@ def test_the_few_who_are_seen_early_do_not_end_the_curves_of_leaving():
         assert curve.share[at] == pytest.approx(0.5 * (1 - 0.96**24), abs=0.04)
 
 
+def test_what_the_data_hardly_tell_makes_the_risk_unsure():
+    drawn = panel(np.full((2000, MONTHS), 0.03), np.zeros(2000, int))
+    sure, unsure = (describe_stay(drawn, MONTHS, informed).risk for informed in (1.0, 0.25))
+    for told, guessed in zip(sure, unsure, strict=True):
+        assert guessed.rate.value == pytest.approx(told.rate.value)
+        wider = (guessed.rate.high - guessed.rate.low) / (told.rate.high - told.rate.low)
+        assert wider == pytest.approx(2, rel=0.1)
+
+
 def test_without_closings_nothing_competes():
     assert (
         describe_stay(panel(np.full((500, MONTHS), 0.04), np.zeros(500, int)), MONTHS).exits == ()

@@ -245,14 +245,25 @@ def test_small_groups_are_not_shown() -> None:
     settled = drawn_books.attribute(
         book.baseline, drawn_books.explained(book, book.candidate("cause"))
     )
-    points = dose_points(settled, book.candidate("cause"))
+    points = dose_points(settled, book.baseline, book.candidate("cause"))
     assert all(p.clients >= SMALLEST for p in points)
     few = book.inside(drawn_books.KEY) & (np.cumsum(book.key) <= 4)[:, None]
     candidate = dataclasses.replace(book.candidate("cause"), inside=few)
     points = driver_series(book.baseline, candidate)
     assert {p.inside for p in points} == {None}
     assert max(p.inside_clients for p in points) < 5 <= min(p.outside_clients for p in points)
-    assert dose_points(settled, candidate) == ()
+    assert dose_points(settled, book.baseline, candidate) == ()
+
+
+def test_what_the_data_hardly_tell_makes_the_dose_response_unsure(hit: drawn_books.Drawn) -> None:
+    candidate = hit.candidate("cause")
+    settled = drawn_books.attribute(hit.baseline, drawn_books.explained(hit, candidate))
+    guessed = dataclasses.replace(hit.baseline, expected=0.25 * hit.baseline.expected)
+    sure, unsure = (dose_points(settled, base, candidate) for base in (hit.baseline, guessed))
+    assert len(sure) >= 3
+    for told, less in zip(sure, unsure, strict=True):
+        assert less.rate.value == pytest.approx(told.rate.value)
+        assert less.rate.high - less.rate.low > 1.3 * (told.rate.high - told.rate.low)
 
 
 def test_a_negative_control_is_never_blamed(hit: drawn_books.Drawn) -> None:

@@ -104,7 +104,7 @@ def describe_stay(panel: Panel, until: int, informed: float = 1.0) -> Stay:
     split = cohort_split(panel, until)
     return Stay(
         survival=curves(tables),
-        risk=risk_by_tenure(_lexis(panel, until, 1), panel, seen),
+        risk=risk_by_tenure(_lexis(panel, until, 1), panel, seen, informed),
         lifetimes=lifetimes(panel, seen, attributes, tests, tables),
         exits=exit_curves(panel, seen),
         lexis=lexis_map(panel, until),
@@ -274,10 +274,13 @@ def _lexis(panel: Panel, until: int, width: int) -> Lexis:
     return lexis(there, found, panel.entry[rows], width=width)
 
 
-def risk_by_tenure(table: Lexis, panel: Panel, seen: Spells) -> tuple[TenureRisk, ...]:
+def risk_by_tenure(
+    table: Lexis, panel: Panel, seen: Spells, informed: float
+) -> tuple[TenureRisk, ...]:
     """Say how many of 100 clients leave in a year in each band of tenure.
 
-    `table` is by single periods. Bands with under five clients are left out.
+    `table` is by single periods; `informed` is as in `describe_stay`. Bands with under five clients
+    are left out.
     """
     cal, tenures = panel.calendar, len(table.at_risk)
     edges = [0, *(cal.span(m) for m in RISK_BANDS), tenures]
@@ -291,6 +294,7 @@ def risk_by_tenure(table: Lexis, panel: Panel, seen: Spells) -> tuple[TenureRisk
             rate=left_within_a_year(
                 float(table.departures[low:high].sum()),
                 float(table.at_risk[low:high].sum()),
+                informed,
                 periods_a_year=cal.per_year,
             ),
         )

@@ -117,7 +117,7 @@ def shift_issue(
             "lag_periods": float(case.candidate.lag),
             "gradual": move.gradual,
             "driver_series": driver_series(case.baseline, case.candidate),
-            "dose": dose_points(settled, case.candidate),
+            "dose": dose_points(settled, case.baseline, case.candidate),
             "lead_lag": case.timing.points,
             "unknown": doubts.of_a_change(case, verdict, finding.evidence),
         },

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from churnlens.results import DosePoint, DriverPoint, PeriodPoint
 from churnlens.when.calendar import period_points
-from churnlens.when.rates import left_within_a_year
+from churnlens.when.rates import informed_part, left_within_a_year
 from churnlens.which.baseline import Baseline
 from churnlens.why.attribution import Settled
 from churnlens.why.candidates import Candidate
@@ -62,14 +62,21 @@ def _or_none(value: float) -> float | None:
     return float(value) if np.isfinite(value) else None
 
 
-def dose_points(settled: Settled, candidate: Candidate) -> tuple[DosePoint, ...]:
-    """Return departures a year by how much of the driver clients got since its change."""
+def dose_points(
+    settled: Settled, baseline: Baseline, candidate: Candidate
+) -> tuple[DosePoint, ...]:
+    """Return departures a year by how much of the driver clients got since its change.
+
+    `baseline` says what part of them the data tell, on which intervals rest.
+    """
     panel, move = settled.panel, candidate.move
     late = candidate.inside & (np.arange(panel.active.shape[1]) >= candidate.start)
     dose = candidate.dose[late]
     if dose.size == 0 or dose.std() < 0.05:
         return ()
     weight, found = panel.active[late], panel.found[late]
+    told = baseline.expected[late]
+    due = baseline.hazard[late] * baseline.panel.active[late]
     rows = np.nonzero(late)[0]
     edges = np.unique(np.quantile(dose, np.linspace(0, 1, DOSE_BANDS + 1)))
     out = []
@@ -88,6 +95,7 @@ def dose_points(settled: Settled, candidate: Candidate) -> tuple[DosePoint, ...]
                 left_within_a_year(
                     float(found[here].sum()),
                     float(weight[here].sum()),
+                    informed_part(float(told[here].sum()), float(due[here].sum())),
                     periods_a_year=panel.calendar.per_year,
                 ),
             )
