@@ -57,11 +57,12 @@ def gib() -> float:
 def dated(data: ClientPeriods, attributes: pd.DataFrame) -> Panel:
     """Return the panel of drawn clients under the default definition."""
     count, periods = data.orders.shape
-    nobody = np.full(count, periods)
+    nobody, undated = np.full(count, periods), np.zeros(count, bool)
     activity = measure(data, attributes, nobody)
     tiers = value_tiers(data, data.calendar)
+    first = activity.first
     book = Book(
-        data.calendar, data, activity, attributes, tiers, (), (), activity.first, nobody, ()
+        data.calendar, data, activity, attributes, tiers, (), (), first, undated, nobody, ()
     )
     return build(book, "cadence")
 

@@ -95,7 +95,8 @@ def book(orders: pd.DataFrame, months: int, attributes: pd.DataFrame | None = No
         attributes = pd.DataFrame(index=data.clients.index)
     act = measure(data, attributes, nobody)
     tiers = np.full((count, months), -1, np.int8)
-    return Book(data.calendar, data, act, attributes, tiers, (), (), act.first, nobody, ())
+    undated = np.zeros(count, bool)
+    return Book(data.calendar, data, act, attributes, tiers, (), (), act.first, undated, nobody, ())
 
 
 def cut_off(orders: pd.DataFrame, months: int) -> pd.DataFrame:

@@ -180,6 +180,25 @@ def test_late_comers_are_at_risk_only_once_established(steady, tmp_path):
     assert panel.known_from_start[~theirs].mean() > 0.7
 
 
+def test_the_age_of_clients_whose_signup_is_on_record_is_known(steady, tmp_path):
+    """Of those who order from the start: some signed up just then, some are said to have later."""
+    ids = sorted(steady["client_id"].unique())
+    first = steady.groupby("client_id")["order_date"].min()[ids]
+    days = pd.Series(first.to_numpy())
+    days[100:200] = pd.Timestamp(START) + pd.DateOffset(months=20)
+    days[200:] = pd.NaT
+    clients = pd.DataFrame({"client_id": ids, "signup_date": days})
+    panel = build(opened(write_source(tmp_path, steady, clients=clients)), "cadence")
+    start = (panel.activity.first < 3) & (panel.entry < 3)
+    on_record, later, none = (
+        panel.known_from_start[start & (panel.client >= low) & (panel.client < low + 100)]
+        for low in (0, 100, 200)
+    )
+    assert not on_record.any()
+    assert later.all()
+    assert none.all()
+
+
 def test_found_less_expected_averages_nought_where_nothing_changes():
     """The posterior neither invents nor misses departures, period by period, recent ones too."""
     rng = np.random.default_rng(4)

@@ -42,6 +42,7 @@ class Book:
     exposures: tuple[Exposure, ...]
     sides: tuple[Exposure, ...]  # further ones of the same drivers, read for changes alone
     signup: Array  # period of signup, may be negative; int[n], first order where unknown
+    dated: Array  # whether that is a signup on record, bool[n]
     closed: Array  # period of closing, T where none; int[n]
     skipped: tuple[Skipped, ...]
     products: Products | None = None
@@ -57,7 +58,8 @@ class Panel:
     of departure where one is counted (int[n], −1 none) with its interval; `kind` is lapsed, shrunk,
     closed or empty; `kept` the part of its volume that stayed. `client` is the row in the book.
     `entry` is the period of the first order or signup (negative: before the data);
-    `known_from_start` that it ordered from the start and its age is not known.
+    `known_from_start` that it ordered from the start and no signup is on record: its age is not
+    known.
     """
 
     calendar: Calendar
@@ -144,7 +146,7 @@ def open_book(tables: Tables, settings: Settings) -> Book:
     cal = periods.calendar(settings.period, tables.first_date, tables.ends_on or tables.as_of)
     data = periods.aggregate(tables, cal)
     attributes, skipped = client_attributes(tables, data.clients)
-    signup, closed = _dates(tables, data.clients, cal)
+    signup, dated, closed = _dates(tables, data.clients, cal)
     if tables.renumbered is not None:
         moved = data.clients["client_id"].isin(tables.renumbered.clients).to_numpy()
         at = cal.index(tables.renumbered.moved_on.date())
@@ -166,28 +168,34 @@ def open_book(tables: Tables, settings: Settings) -> Book:
         exposures=plain,
         sides=further_sides(data, plain),
         signup=signup,
+        dated=dated,
         closed=closed,
         skipped=(*skipped, *unrecorded),
         products=bought,
     )
 
 
-def _dates(tables: Tables, clients: pd.DataFrame, cal: Calendar) -> tuple[Array, Array]:
-    """Period of signup and of closing by client; the first order, and T, where not given."""
+def _dates(tables: Tables, clients: pd.DataFrame, cal: Calendar) -> tuple[Array, Array, Array]:
+    """Period of signup by client, whether that is on record, and the period of closing.
+
+    The first order, and T, where not given. Who ordered before it signed up was a client by then.
+    """
     first = cal.indices(clients["first"])
-    closed = np.full(len(clients), len(cal.starts))
+    dated, closed = np.zeros(len(clients), bool), np.full(len(clients), len(cal.starts))
     if tables.clients is None:
-        return first, closed
+        return first, dated, closed
     names = [n for n in ("signup_date", "closed_on") if n in tables.clients.columns]
     known = clients[["client_id"]].merge(
         tables.clients.select("client_id", *names).to_pandas(), on="client_id", how="left"
     )
     signup = first
     if "signup_date" in names:
-        signup = np.minimum(_where_given(known["signup_date"], cal, first), first)
+        given = _where_given(known["signup_date"], cal, first)
+        signup = np.minimum(given, first)
+        dated = known["signup_date"].notna().to_numpy() & (given <= first)
     if "closed_on" in names:
         closed = np.clip(_where_given(known["closed_on"], cal, closed), 0, len(cal.starts))
-    return signup, closed
+    return signup, dated, closed
 
 
 def _where_given(dates: pd.Series[Any], cal: Calendar, default: Array) -> Array:
@@ -215,7 +223,7 @@ def build(book: Book, name: str) -> Panel | Skipped:
     activity = book.activity.rows(c)
     onset = np.where(activity.closing <= spells.onset[keep], -1, spells.onset[keep])
     first = begin == activity.first
-    known_from_start = first & (book.signup[c] >= 0) & (begin < book.calendar.span(3))
+    known_from_start = first & ~book.dated[c] & (begin < book.calendar.span(3))
     kept, silent = _what_stayed(activity, onset, spells.end[keep])
     kind = np.where(onset < 0, "", np.where(silent, "lapsed", "shrunk"))
     closed = (onset < 0) & (activity.closing < len(book.calendar.starts))
