@@ -115,3 +115,16 @@ def test_delays_cut_off_by_the_end_of_the_data_are_recovered():
     at = np.array([0.5, 1, 2, 3])
     assert np.interp(at, grid, chance) == pytest.approx(at / 4, abs=0.04)
     assert (np.diff(chance) >= 0).all()
+
+
+def test_long_delays_that_hardly_anybody_had_time_for_are_recovered():
+    """Delays gamma about 1.6, seen only where they fit in a time left of 1 on average."""
+    told = []
+    for seed in range(5):
+        rng = np.random.default_rng(seed)
+        delay, limit = (
+            a.clip(max=4) for a in (rng.gamma(4, 0.4, 30_000), rng.exponential(1, 30_000))
+        )
+        grid, chance = delay_distribution(delay[delay <= limit], limit[delay <= limit])
+        told.append(np.interp([1.5, 2.0, 2.5], grid, chance))
+    assert np.mean(told, axis=0) == pytest.approx([0.516, 0.735, 0.870], abs=0.01)

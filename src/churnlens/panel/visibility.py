@@ -25,6 +25,7 @@ LEAST_CHANCE = 0.35  # below this a period does not count: too little of it can 
 FOLLOW_UP = 18  # months after an onset in which a departure must show
 MISSED = 4.0  # orders on a client's clock, besides one period
 LONGEST = 4.0  # clock units after which every departure that will show has shown
+POINTS = 200  # quantiles of the delay at which its distribution is told
 
 
 def chance_of_being_seen(activity: Activity, spells: Departures) -> Array:
@@ -59,19 +60,18 @@ def _time_left(activity: Activity, spells: Departures) -> tuple[Array, Array]:
 
 
 def delay_distribution(delay: Array, limit: Array) -> tuple[Array, Array]:
-    """Return the distribution of delays that were seen only because delay ≤ limit.
+    """Return the distribution of delays that were seen only because delay ≤ limit, float[n] both.
 
     Reverse-time product limit: F(x) is the product over delays y > x of 1 − d(y)/n(y), where n(y)
     counts delays ≤ y whose limit reaches y. Returns (grid, F on it), float arrays.
     """
     if len(delay) < 20:  # too few to learn from: four orders missed show a departure
         return np.array([0.0, 2.0, 4.0, 6.0]), np.array([0.0, 0.3, 0.8, 1.0])
-    grid = np.unique(np.quantile(delay, np.linspace(0, 1, 200)))
-    at = np.searchsorted(grid, delay, side="left").clip(0, len(grid) - 1)
-    reach = np.searchsorted(grid, limit, side="right") - 1
-    d = np.bincount(at, minlength=len(grid))
-    out_of_reach = np.bincount(np.minimum(reach + 1, len(grid)), minlength=len(grid) + 1)[:-1]
-    n = np.cumsum(d) - np.cumsum(out_of_reach)
-    factor = np.where(n > 0, 1 - d / np.maximum(n, 1), 1.0).clip(0.0, 1.0)
-    above = np.concatenate([np.cumprod(factor[::-1])[::-1][1:], [1.0]])
-    return np.concatenate([[0.0], grid]), np.concatenate([[0.0], above])
+    at, d = np.unique(delay, return_counts=True)
+    n = np.cumsum(d) - np.searchsorted(np.sort(limit), at, side="left")
+    above = np.append(np.cumprod((1 - d / n)[::-1])[::-1][1:], 1.0)
+    # Counted at every delay, told at some: a delay rounded past its own limit would count as one
+    # among none.
+    told = np.quantile(delay, np.linspace(0, 1, POINTS), method="nearest")
+    place = np.unique(np.searchsorted(at, told))
+    return np.append(0.0, at[place]), np.append(0.0, above[place])
