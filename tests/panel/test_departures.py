@@ -17,8 +17,11 @@ from churnlens.results import Skipped
 MONTHS = 36
 OWN = "own_definition:half_a_year_silent"
 MODULE = '''
+from dataclasses import fields
+
 import numpy as np
-from churnlens.panel.departures import Departures
+from churnlens.panel.departures import Departures, cadence, volume
+from churnlens.panel.onsets import OnsetLikelihood
 
 def half_a_year_silent(activity):
     """No order for six periods."""
@@ -31,6 +34,20 @@ def half_a_year_silent(activity):
     onset = np.where(declared >= 0, last[rows, declared], -1)
     end = np.full(len(rows), periods)
     return Departures(rows, activity.first, end, onset, onset, onset, declared)
+
+def shuffled(definition):
+    def found(activity):
+        spells = definition(activity)
+        order = np.random.default_rng(0).permutation(len(spells.client))
+        parts = {field.name: getattr(spells, field.name) for field in fields(Departures)}
+        whole = parts.pop("likelihood")
+        rows = {name: part if part is None else part[order] for name, part in parts.items()}
+        if whole is not None:
+            whole = OnsetLikelihood(whole.log_ratio[order], whole.possible[order])
+        return Departures(**rows, likelihood=whole)
+    return found
+
+shuffled_cadence, shuffled_volume = shuffled(cadence), shuffled(volume)
 '''
 
 
@@ -71,6 +88,21 @@ def test_spells_are_sound(define, mixed):
     assert (found.onset[gone] >= found.begin[gone]).all()
     assert (found.low[gone] <= found.onset[gone]).all()
     assert (found.onset[gone] <= found.high[gone]).all()
+
+
+@pytest.mark.parametrize("name", ["cadence", "volume"])
+def test_the_order_of_an_own_definition_s_rows_does_not_matter(name, mixed, tmp_path, monkeypatch):
+    (tmp_path / "own_definition.py").write_text(MODULE)
+    monkeypatch.syspath_prepend(tmp_path)
+    act = activity(mixed[0], MONTHS)
+    plain, own = DEFINITIONS[name](act), definition(f"own_definition:shuffled_{name}")(act)
+    for part in ("client", "begin", "end", "onset", "low", "high", "declared"):
+        assert np.array_equal(getattr(plain, part), getattr(own, part))
+    if name == "volume":
+        assert np.array_equal(plain.watched, own.watched)
+    else:
+        assert np.array_equal(plain.likelihood.log_ratio, own.likelihood.log_ratio)
+        assert np.array_equal(plain.likelihood.possible, own.likelihood.possible)
 
 
 @pytest.mark.parametrize("as_of", [20, 27])

@@ -122,14 +122,16 @@ def _own(name: str) -> Definition:
 
     def found(activity: Activity) -> Departures | Skipped:
         answer = function(activity)
-        if not isinstance(answer, Departures | Skipped):
+        if isinstance(answer, Skipped):
+            return answer
+        if not isinstance(answer, Departures):
             raise ConfigError(
                 f"definition '{name}' gives {type(answer).__name__}, not Departures or Skipped."
             )
-        fault = None if isinstance(answer, Skipped) else unsound(answer, activity.orders.shape)
+        fault = unsound(answer, activity.orders.shape)
         if fault:
             raise ConfigError(f"definition '{name}' gives Departures that cannot be: {fault}.")
-        return answer
+        return answer.in_order()  # which row ends where the client's next begins
 
     return found
 

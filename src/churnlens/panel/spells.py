@@ -37,6 +37,22 @@ class Departures:
     likelihood: OnsetLikelihood | None = None
     watched: Array | None = None
 
+    def in_order(self) -> Departures:
+        """Return the same rows by client and, for each, by begin."""
+        order = np.lexsort((self.begin, self.client))
+        whole = self.likelihood
+        return Departures(
+            client=self.client[order],
+            begin=self.begin[order],
+            end=self.end[order],
+            onset=self.onset[order],
+            low=self.low[order],
+            high=self.high[order],
+            declared=self.declared[order],
+            likelihood=whole and OnsetLikelihood(whole.log_ratio[order], whole.possible[order]),
+            watched=None if self.watched is None else self.watched[order],
+        )
+
 
 def spells(activity: Activity, limit: float) -> tuple[Array, Array, Array]:
     """Return client, first period and one past the last period of every spell, int[m] each.
