@@ -7,6 +7,15 @@ from scipy import special
 from churnlens.panel.silence import allowance, silent_exposure
 
 
+@pytest.mark.parametrize("shape", [1 / 16, 0.25, 1.5, 3.0])
+def test_the_chance_of_a_short_silence_is_right_within_a_quarter(shape: float) -> None:
+    counted = np.linspace(0.01, 60, 3000)
+    due = counted / shape
+    beyond = special.gammaincc(shape + 1, counted) - due * special.gammaincc(shape, counted)
+    told = np.exp(allowance(counted, np.array(1 / shape)) - counted)
+    assert told == pytest.approx(beyond, rel=0.25)
+
+
 @pytest.mark.parametrize("shape", [0.5, 0.7, 1.0, 1.5, 2.0, 2.5, 3.0])
 def test_a_silence_is_as_likely_as_the_forward_recurrence_time_says(shape: float) -> None:
     """Cox 1962, ch. 5: the next order lies beyond m orders' time with chance R(m)."""

@@ -249,9 +249,10 @@ def seasonal_index(
 def own_season(orders: Array, exposure: Array, scatter: Array, cal: Calendar) -> Array:
     """Return each client's own season over the book's, float32[n, T]; 1 for nearly everyone.
 
-    A client gets a season of its own (a Christmas trade) where each of its years is foretold better
-    by the season of its other years than by the book's, orders shared out within the year: one
-    fall, or one bad winter, foretells nothing. Years count back from the end of the data.
+    A client gets a season of its own (a Christmas trade) where its years, each foretold by the
+    season of its other years, are foretold better all in all than by the book's, orders shared out
+    within the year; single years may be foretold worse. One fall, or one bad winter, foretells
+    nothing. Years count back from the end of the data.
     `exposure` is what is due of each client between its first and its last order.
     """
     years = (len(cal.starts) - 1 - np.arange(len(cal.starts))) // cal.per_year

@@ -48,7 +48,9 @@ def allowance(counted: Array, scatter: Array) -> Array:
     Returns
     -------
     log R(m) + k·m, by the curve (k − 1)·log(1 + k·m / Γ(k + 1)^(1/(k − 1))), which is that at both
-    ends and for k of 1 and 2, and within a fifth of it between. Below 0 for uneven clients (k < 1).
+    ends and for k of 1 and 2. Between them, and for k up to 3, the chance R(m) comes out within a
+    quarter; of the logarithm, small for a short silence, the curve may miss more than that. Below
+    0 for uneven clients (k < 1).
     """
     power, reach = curve(np.asarray(scatter))
     return np.asarray(power * np.log1p(reach * counted))
