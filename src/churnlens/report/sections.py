@@ -17,7 +17,17 @@ from typing import Any
 from churnlens.errors import ConfigError
 from churnlens.plugins import guarded, load_plugin
 from churnlens.report.language import Language
-from churnlens.report.pages import book, issue, verdict, when
+from churnlens.report.pages import (
+    data,
+    issue,
+    last_time,
+    method,
+    remedies,
+    ruled_out,
+    stay,
+    verdict,
+    when,
+)
 from churnlens.results import Review, Text
 
 Build = Callable[[Review, Language], list[dict[str, Any]]]
@@ -49,15 +59,15 @@ class Section:
 SECTIONS: tuple[Section, ...] = (
     Section("verdict", Text("Verdict"), verdict.verdict, "verdict.html"),
     Section("issue", Text("Issue"), issue.issues, "issue.html"),
-    Section("past", Text("Last time"), book.past, "past.html"),
-    Section("remedies", Text("Remedies"), book.remedies, "remedies.html"),
-    Section("ruled-out", Text("Ruled out"), book.ruled_out, "ruled_out.html"),
+    Section("past", Text("Last time"), last_time.past, "past.html"),
+    Section("remedies", Text("Remedies"), remedies.remedies, "remedies.html"),
+    Section("ruled-out", Text("Ruled out"), ruled_out.ruled_out, "ruled_out.html"),
     Section("when", Text("When"), when.when, "when.html"),
     Section("shorter", Text("Length of stay"), when.shorter, "shorter.html"),
-    Section("stay", Text("Who stays"), book.stay, "stay.html"),
-    Section("data", Text("Data"), book.data, "data.html"),
-    Section("method", Text("Method"), book.method, "method.html"),
-    Section("glossary", Text("Glossary"), book.glossary, "glossary.html"),
+    Section("stay", Text("Who stays"), stay.stay, "stay.html"),
+    Section("data", Text("Data"), data.data, "data.html"),
+    Section("method", Text("Method"), method.method, "method.html"),
+    Section("glossary", Text("Glossary"), method.glossary, "glossary.html"),
 )
 
 
