@@ -5,11 +5,16 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import math
+import sys
+from pathlib import Path
 
 import pytest
 
 from churnlens.issues.catalogue import recommend
 from churnlens.issues.summary import verdict_sentences
+from churnlens.report.context import context
+from churnlens.report.language import Language
+from churnlens.report.privacy import masked
 from churnlens.results import (
     Association,
     Bar,
@@ -50,6 +55,9 @@ from churnlens.results import (
     Text,
     TierRow,
 )
+
+# Helpers beside the tests; pytest's importlib mode leaves the path alone.
+sys.path.insert(0, str(Path(__file__).parent))
 
 HOSTILE = (
     "<script>window.hacked=1</script>",
@@ -866,6 +874,12 @@ def hostile_case() -> Review:
 @pytest.fixture(scope="session")
 def review() -> Review:
     return model_case()
+
+
+@pytest.fixture(scope="session")
+def shown(review: Review) -> dict:
+    """The report of the model case, as its templates see it."""
+    return context(masked(review), Language("en", "EUR", "month"))
 
 
 @pytest.fixture(scope="session")
