@@ -1,16 +1,21 @@
 """The book as a whole: a simulated book described, and what its data cannot bear said."""
 
+import datetime as dt
+
 import numpy as np
 import pytest
 from drawn_panels import MONTHS, panel
 
 from churnlens.config import Settings
 from churnlens.panel import build, open_book
+from churnlens.panel.periods import calendar
 from churnlens.results import Skipped
 from churnlens.simulate import write_world
 from churnlens.tables import open_source
 from churnlens.when.book import book_change, book_changes, describe, told_until, visible_rise
 from churnlens.which.baseline import fit
+
+CALENDAR = calendar("month", dt.date(2021, 1, 1), dt.date(2024, 4, 30))
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +82,7 @@ def test_change_is_dated_in_the_periods_of_the_data():
     expected[:, :5] = 0
     observed = expected.copy()
     observed[:, 28:] *= 2
-    change = book_change(observed, expected)
+    change = book_change(observed, expected, CALENDAR)
     assert change.p_value < 0.01
     assert abs(change.start - 28) <= 1
     assert change.low <= change.start <= change.high
@@ -89,26 +94,42 @@ def test_several_changes_of_the_book_are_told_apart():
     observed = expected.copy()
     observed[:, 12:] *= 1.8
     observed[:, 28:] *= 0.4
-    days = [f"{2021 + m // 12}-{m % 12 + 1:02d}-01" for m in range(MONTHS)]
-    rise, fall = book_changes(observed, expected, days)
+    days = [day.isoformat() for day in CALENDAR.starts]
+    rise, fall = book_changes(observed, expected, CALENDAR)
     assert (rise.date.date, fall.date.date) == (days[12], days[28])
     assert rise.ratio > 1.5 > 0.6 > fall.ratio
     assert not rise.gradual
-    assert book_changes(expected, expected, days) == ()
+    assert book_changes(expected, expected, CALENDAR) == ()
 
 
 def test_a_rise_that_comes_in_by_and_by_is_told_from_a_step():
     expected = np.full((400, MONTHS), 0.2)
     ramp = np.clip((np.arange(MONTHS) - 19) / 6, 0, 1)
-    days = [f"{2021 + m // 12}-{m % 12 + 1:02d}-01" for m in range(MONTHS)]
-    (slow,) = book_changes(expected * (1 + 1.5 * ramp), expected, days)
-    (step,) = book_changes(expected * (1 + 1.5 * (ramp > 0)), expected, days)
+    (slow,) = book_changes(expected * (1 + 1.5 * ramp), expected, CALENDAR)
+    (step,) = book_changes(expected * (1 + 1.5 * (ramp > 0)), expected, CALENDAR)
     assert slow.gradual
     assert not step.gradual
 
 
+def test_a_slow_rise_is_dated_in_a_weekly_book():
+    """A rise that takes a quarter to come in is no step of weeks: its interval would miss it."""
+    cal = calendar("week", dt.date(2021, 1, 4), dt.date(2023, 12, 31))
+    weeks, start, held, gradual = len(cal.starts), 80, [], []
+    ramp = np.clip((np.arange(weeks) - start + 1) / 13, 0, 1)
+    expected = np.full((1, weeks), 20.0)
+    for seed in range(20):
+        observed = np.random.default_rng(seed).poisson(expected * (1 + ramp))
+        found = book_change(observed, expected, cal, seed=seed)
+        held.append(found.low <= start <= found.high)
+        told, *_ = book_changes(observed, expected, cal, seed=seed)
+        gradual.append(told.gradual)
+    assert np.mean(held) >= 0.85
+    assert np.mean(gradual) >= 0.85
+
+
 def test_too_few_departures_have_no_date():
-    assert isinstance(book_change(np.full((5, MONTHS), 0.01), np.full((5, MONTHS), 0.01)), Skipped)
+    few = np.full((5, MONTHS), 0.01)
+    assert isinstance(book_change(few, few, CALENDAR), Skipped)
 
 
 def test_a_larger_book_shows_a_smaller_rise():
@@ -119,5 +140,5 @@ def test_a_larger_book_shows_a_smaller_rise():
 
 
 def test_a_book_in_which_nobody_leaves_lacks_departures_not_periods():
-    found = book_change(np.zeros((20, MONTHS)), np.zeros((20, MONTHS)))
+    found = book_change(np.zeros((20, MONTHS)), np.zeros((20, MONTHS)), CALENDAR)
     assert found.code == "too_few_departures"

@@ -1,8 +1,11 @@
 """Dating a change: Nile, size under the null, coverage, ramps, several changes."""
 
+import datetime as dt
+
 import numpy as np
 import pytest
 
+from churnlens.panel.periods import calendar
 from churnlens.results import Skipped
 from churnlens.when import change, shapes
 
@@ -23,7 +26,7 @@ def test_nile():
     from statsmodels.datasets import nile
 
     flow = nile.load_pandas().data["volume"].to_numpy()
-    found = change.date_series(flow, rng=np.random.default_rng(0), longest_ramp=0)
+    found = change.date_series(flow, rng=np.random.default_rng(0), ramps=(0,))
     assert found.start == 28
     assert found.before == pytest.approx(1097.75, abs=0.005)
     assert found.after == pytest.approx(849.97, abs=0.005)
@@ -46,7 +49,7 @@ def test_counts_without_a_change_pass_one_time_in_twenty(level, scatter, directi
             rng=rng,
             draws=99,
             direction=direction,
-            longest_ramp=0,
+            ramps=(0,),
         ).p_value
         for _ in range(300)
     ]
@@ -78,6 +81,32 @@ def test_the_interval_holds_the_start(level, ratio, ramp):
     assert np.mean([f.low <= 20 <= f.high for f in found]) >= 0.90
     assert np.mean([abs(f.start - 20) for f in found]) < 1.5
     assert np.mean([f.ratio for f in found]) == pytest.approx(ratio, rel=0.1)
+
+
+@pytest.mark.parametrize("ramp", [8, 13, 26])
+def test_a_shift_of_months_is_dated_in_weeks(ramp):
+    """Ramps of six weeks at most would take one of a quarter for a step in its middle."""
+    cal, held = calendar("week", dt.date(2021, 1, 4), dt.date(2023, 12, 31)), []
+    weeks, at = len(cal.starts), 78
+    share, ramps = shapes.shape(weeks, (ramp,))[0, at], change.ramps_of(cal)
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        series = 2 * share + rng.normal(0, 0.4, weeks)
+        found = change.date_series(
+            series, rng=rng, draws=9, ramps=ramps, seasons=cal.season if seed % 2 else None
+        )
+        held.append(found.low <= at <= found.high)
+    assert np.mean(held) >= 0.9
+
+
+def test_lengths_of_a_change_are_the_same_time_in_every_calendar():
+    first, last = dt.date(2021, 1, 1), dt.date(2023, 12, 31)
+    weeks, months, quarters = (
+        change.ramps_of(calendar(period, first, last)) for period in ("week", "month", "quarter")
+    )
+    assert months == quarters == (0, 1, 2, 3, 4, 5, 6)
+    assert weeks[:7] == months
+    assert weeks[7:] == (9, 13, 17, 22, 26)
 
 
 def test_a_ramp_is_told_from_a_step():

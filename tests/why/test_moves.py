@@ -1,10 +1,13 @@
 """Where and since when a driver moved: found where planted, and nowhere else."""
 
+import datetime as dt
+
 import drawn_books
 import numpy as np
 import pytest
 
 from churnlens import bands
+from churnlens.panel.periods import calendar
 from churnlens.which.segments import Attribute
 from churnlens.why.dating import date_shift
 from churnlens.why.moves import find_moves, readable
@@ -225,3 +228,16 @@ def test_the_interval_of_a_date_holds_the_day_within_its_month(ramp: float) -> N
         wide.append(when.high + 1 - when.low + when.earlier)
     assert np.mean(held) >= 0.9
     assert np.median(wide) <= 3
+
+
+def test_the_interval_of_a_date_holds_it_in_a_weekly_book() -> None:
+    """A change that comes in over a quarter takes 13 weeks: ramps are as long in every calendar."""
+    cal = calendar("week", dt.date(2021, 1, 4), dt.date(2023, 12, 31))
+    t, held = np.arange(len(cal.starts)), []
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        series = 2 * np.clip((t - 77) / 13, 0, 1) + rng.normal(0, 0.4, len(t))
+        when = date_shift(series, np.full(len(t), 50.0), cal, seed % 2 == 0)
+        assert when is not None
+        held.append(when.low <= 78 <= when.high)
+    assert np.mean(held) >= 0.9

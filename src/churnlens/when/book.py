@@ -15,10 +15,11 @@ import numpy.typing as npt
 
 from churnlens import results
 from churnlens.panel import Book, Panel
+from churnlens.panel.periods import Calendar
 from churnlens.panel.returns import silence_threshold
 from churnlens.results import BookChange, DateEstimate, PeriodPoint, ReturnCurve, Skipped
 from churnlens.when.calendar import period_points
-from churnlens.when.change import ChangeDate, date_changes, date_counts
+from churnlens.when.change import ChangeDate, date_changes, date_counts, ramps_of
 from churnlens.when.power import smallest_rise
 from churnlens.when.rates import informed_part
 from churnlens.when.tenure import describe_stay
@@ -70,7 +71,7 @@ def describe(
     """
     clients, money = book.data.clients, book.data.revenue.sum(axis=0, dtype=np.float64)
     days = [day.isoformat() for day in panel.periods]
-    change = book_change(observed, expected, seed=seed)
+    change = book_change(observed, expected, panel.calendar, seed=seed)
     dated = None if isinstance(change, Skipped) else change
     until = told_until(panel, usual, expected)
     due = float((usual * panel.active)[:, :until].sum(dtype=np.float64))
@@ -87,7 +88,7 @@ def describe(
         change=_change_date(dated, days),
         change_p=dated.p_value if dated else None,
         mix=mix,
-        changes=book_changes(observed, expected, days, seed=seed),
+        changes=book_changes(observed, expected, panel.calendar, seed=seed),
         survival=stay_view.survival,
         tenure_risk=stay_view.risk,
         lifetimes=stay_view.lifetimes,
@@ -108,25 +109,28 @@ def describe(
     return Described(view, (*undated, *stay_view.skipped))
 
 
-def book_change(observed: Array, expected: Array, *, seed: int = 0) -> ChangeDate | Skipped:
+def book_change(
+    observed: Array, expected: Array, cal: Calendar, *, seed: int = 0
+) -> ChangeDate | Skipped:
     """Date a rise in the departures of the whole book; its p-value says whether there is one.
 
     `Skipped` under 20 departures or 8 periods.
     """
     seen, due, first = _by_period(observed, expected)
-    found = date_counts(seen, due, rng=np.random.default_rng(seed))
+    found = date_counts(seen, due, rng=np.random.default_rng(seed), ramps=ramps_of(cal))
     return found if isinstance(found, Skipped) else _moved(found, first)
 
 
 def book_changes(
-    observed: Array, expected: Array, days: list[str], *, seed: int = 0
+    observed: Array, expected: Array, cal: Calendar, *, seed: int = 0
 ) -> tuple[BookChange, ...]:
     """Date every change in the departures of the whole book, rises and falls, by date.
 
-    Parameters are those of `book_change`, and the first day of each period, ISO.
+    Parameters are those of `book_change`.
     """
     seen, due, first = _by_period(observed, expected)
-    found = date_changes(seen, due, rng=np.random.default_rng(seed), level=LEVEL)
+    rng, days = np.random.default_rng(seed), [day.isoformat() for day in cal.starts]
+    found = date_changes(seen, due, rng=rng, level=LEVEL, ramps=ramps_of(cal))
     return tuple(
         BookChange(
             DateEstimate(*(days[first + t] for t in (c.start, c.low, c.high))),

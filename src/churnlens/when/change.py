@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
+from churnlens.panel.periods import Calendar
 from churnlens.results import Skipped, Text
 from churnlens.when import shapes
 
@@ -26,7 +27,8 @@ Direction = Literal["rise", "either"]
 
 FEWEST_EVENTS = 20
 FEWEST_PERIODS = 8
-LONGEST_RAMP = 6
+LONGEST_RAMP = 6  # months that a change may take to come in, and periods
+RAMPS = tuple(range(LONGEST_RAMP + 1))  # of months
 _LEVEL = 0.95
 _GRADUAL = 0.75
 _FULL = 100.0  # times that variance: a season taken out unshrunk
@@ -71,6 +73,16 @@ class ChangeDate:
         return np.asarray(self.before + (self.after - self.before) * share)
 
 
+def ramps_of(cal: Calendar) -> tuple[int, ...]:
+    """Return the lengths of time that a change may take to come in, in periods; 0 is at once.
+
+    Every length up to six periods, and whole months up to six: half a year is 26 weeks, and to try
+    each length up to that would take twice as long and say no more.
+    """
+    months = range(1, LONGEST_RAMP + 1)
+    return tuple(sorted({*RAMPS, *(cal.span(m) for m in months)}))
+
+
 def date_counts(
     observed: npt.ArrayLike,
     expected: npt.ArrayLike,
@@ -79,7 +91,7 @@ def date_counts(
     direction: Direction = "rise",
     edge: int = 2,
     draws: int = 999,
-    longest_ramp: int = LONGEST_RAMP,
+    ramps: tuple[int, ...] = RAMPS,
 ) -> ChangeDate | Skipped:
     """Date a change in counts against what was expected.
 
@@ -94,6 +106,9 @@ def date_counts(
         Fewest periods before and after the change.
     draws
         Monte Carlo draws behind the p-value.
+    ramps
+        Lengths of time that the change may take to come in, in periods, 0 (at once) the first; of
+        other periods than months see `ramps_of`.
 
     Returns
     -------
@@ -111,9 +126,8 @@ def date_counts(
     scale = float(np.mean(_roughness(null, due)))
     dispersion = max(1.0, float(_roughness(seen[None, :], due)[0]) / scale)
     p_value = _count_p(seen, due, dispersion, scale, null, rng, direction, edge)
-    ramps = tuple(range(longest_ramp + 1))
     weighed = shapes.weigh_counts(seen, due, ramps, direction=direction, dispersion=dispersion)
-    start, ramp, gradual, chances = _choose(weighed.log_evidence, edge)
+    start, ramp, gradual, chances = _choose(weighed.log_evidence, ramps, edge)
     before, after = _count_levels(seen, due, start, ramp)
     low, high = _shortest(chances, start)
     return ChangeDate(
@@ -128,7 +142,7 @@ def date_series(
     rng: np.random.Generator,
     edge: int = 2,
     draws: int = 999,
-    longest_ramp: int = LONGEST_RAMP,
+    ramps: tuple[int, ...] = RAMPS,
     seasons: npt.NDArray[np.int_] | None = None,
 ) -> ChangeDate | Skipped:
     """Date a shift, up or down, in the mean of a series.
@@ -142,7 +156,7 @@ def date_series(
     seasons
         The season of each period (its month of the year, say), int[T], where the series may have
         one of unknown shape: it is weighed together with the change.
-    edge, draws
+    edge, draws, ramps
         As in `date_counts`.
 
     Returns
@@ -158,13 +172,12 @@ def date_series(
     if len(there) < FEWEST_PERIODS:
         return _few_periods(len(there))
     x, w = full[there], heavy[there] / heavy[there].mean()
-    ramps = tuple(range(longest_ramp + 1))
     season = None if seasons is None else _season(x, w, seasons[there], ramps)
-    carried = _carried_over(x, w, edge, season)
+    carried = _carried_over(x, w, ramps, edge, season)
     weighed = shapes.weigh_means(x, w, ramps, carried=carried, season=season)
     # What goes up slowly is neither a step nor such noise: then its date is as blurred as it looks.
-    blurred = _inflation(_left_over(x, w, weighed, carried, season, edge))
-    start, ramp, gradual, chances = _choose(weighed.log_evidence / blurred, edge)
+    blurred = _inflation(_left_over(x, w, weighed, ramps, carried, season, edge))
+    start, ramp, gradual, chances = _choose(weighed.log_evidence / blurred, ramps, edge)
     low, high = _shortest(chances, start)
     # Its size is a difference of plain means: what the noise carries over says when, not how much.
     shift = float(shapes.weigh_means(x, w, (ramp,), season=season).size[0, start])
@@ -195,12 +208,14 @@ def date_of(log_evidence: Floats, edge: int = 2) -> tuple[int, int, int, bool]:
     Parameters
     ----------
     log_evidence
-        By length of the change (the first: at once) and start, float[ramps, T]; −∞ where the start
-        cannot be. All starts are equally likely beforehand, and so are a step and a ramp.
+        By length of the change (the first: at once, the others evenly apart) and start,
+        float[ramps, T]; −∞ where the start cannot be. All starts are equally likely beforehand,
+        and so are a step and a ramp.
     edge
         Fewest periods before and after the change.
     """
-    start, _, gradual, chances = _choose(log_evidence, edge)
+    ramps = tuple(range(len(log_evidence)))
+    start, _, gradual, chances = _choose(log_evidence, ramps, edge)
     return start, *_shortest(chances, start), gradual > _GRADUAL
 
 
@@ -214,6 +229,7 @@ def date_changes(
     most: int = 4,
     edge: int = 2,
     draws: int = 999,
+    ramps: tuple[int, ...] = RAMPS,
 ) -> tuple[ChangeDate, ...]:
     """Date several changes in counts, one after another, each with the others explained.
 
@@ -227,7 +243,9 @@ def date_changes(
 
     def date(others: list[ChangeDate]) -> ChangeDate | Skipped:
         rest = due * _product(others, len(due))
-        return date_counts(seen, rest, rng=rng, direction=direction, edge=edge, draws=draws)
+        return date_counts(
+            seen, rest, rng=rng, direction=direction, edge=edge, draws=draws, ramps=ramps
+        )
 
     while len(found) < most:
         change = date(found)
@@ -356,13 +374,15 @@ def _season(
     return shapes.Season(codes, max(_SEASON_VARIANCES, key=evidence))
 
 
-def _carried_over(x: Floats, w: Floats, edge: int, season: shapes.Season | None) -> float:
+def _carried_over(
+    x: Floats, w: Floats, ramps: tuple[int, ...], edge: int, season: shapes.Season | None
+) -> float:
     """First autocorrelation left after the best shift and a straight line on either side of it.
 
     The lines, for a driver often ebbs after its change (those who had most of it leave): no
     noise. Not below 0.
     """
-    ramps = tuple(range(LONGEST_RAMP + 1))  # a ramp of another length would leave a wave over
+    # All lengths are tried, for a ramp of another one would leave a wave over.
     weighed = shapes.weigh_means(x, w, ramps, season=season)
     ramp, start = _best(weighed, edge)
     share = shapes.shape(len(x), ramps)[ramp, start]
@@ -388,6 +408,7 @@ def _left_over(
     x: Floats,
     w: Floats,
     weighed: shapes.Weighed,
+    ramps: tuple[int, ...],
     carried: float,
     season: shapes.Season | None,
     edge: int,
@@ -398,7 +419,7 @@ def _left_over(
     """
     ramp, start = _best(weighed, edge)
     even = shapes.whitening(w, season, carried)
-    share = shapes.shape(len(x), tuple(range(len(weighed.size))))[ramp, start]
+    share = shapes.shape(len(x), ramps)[ramp, start]
     since = np.arange(len(x)) - start
     lines = np.stack([np.ones(len(x)), share, since.clip(max=0), since.clip(min=0)], axis=1)
     design, seen = even @ lines, even @ x
@@ -416,7 +437,7 @@ def _left_over(
 
 
 def _best(weighed: shapes.Weighed, edge: int) -> tuple[int, int]:
-    """Ramp and start of the largest evidence."""
+    """Place of the ramp, and start, of the largest evidence."""
     inside = weighed.log_evidence[:, edge : weighed.size.shape[1] - edge + 1]
     ramp, place = np.unravel_index(np.argmax(inside), inside.shape)
     return int(ramp), int(place) + edge
@@ -430,23 +451,35 @@ def _exceeded(value: float, null: Floats) -> float:
     return float((1 + np.sum(null >= value * (1 - 1e-12))) / (1 + len(null)))
 
 
-def _choose(log_evidence: Floats, edge: int) -> tuple[int, int, float, Floats]:
+def _choose(
+    log_evidence: Floats, ramps: tuple[int, ...], edge: int
+) -> tuple[int, int, float, Floats]:
     """Return start, ramp, probability of a ramp, and the probability of each start.
 
-    A step and a ramp of some length are equally likely beforehand, and so are all starts. The
-    start is the median, which is off by fewer periods than the likeliest one; the ramp is the
-    likeliest one that begins there.
+    All starts are equally likely beforehand. The start is the median, which is off by fewer
+    periods than the likeliest one; the ramp is the likeliest one that begins there.
     """
-    ramps, periods = log_evidence.shape
-    prior = np.full((ramps, 1), 0.5 / max(ramps - 1, 1))
-    prior[0] = 0.5 if ramps > 1 else 1.0
+    periods = log_evidence.shape[1]
     allowed = np.zeros(periods, dtype=bool)
     allowed[edge : periods - edge + 1] = True
-    joint = np.where(allowed, prior * np.exp(log_evidence - log_evidence[:, allowed].max()), 0.0)
+    joint = np.where(
+        allowed, _prior(ramps) * np.exp(log_evidence - log_evidence[:, allowed].max()), 0.0
+    )
     joint /= joint.sum()
     gradual, chances = float(joint[1:].sum()), joint.sum(axis=0)
     start = int(np.searchsorted(np.cumsum(chances), 0.5))
-    return start, int(np.argmax(joint[:, start])), gradual, chances
+    return start, ramps[int(np.argmax(joint[:, start]))], gradual, chances
+
+
+def _prior(ramps: tuple[int, ...]) -> Floats:
+    """Chance beforehand of each length, float[ramps, 1]: a step is as likely as a ramp of any.
+
+    Ramps of all lengths are alike likely, so one that stands for those around it counts for them.
+    """
+    if len(ramps) == 1:
+        return np.ones((1, 1))
+    wide = np.gradient(np.asarray(ramps, dtype=np.float64))[1:]
+    return np.append(0.5, 0.5 * wide / wide.sum())[:, None]
 
 
 def _shortest(chances: Floats, start: int) -> tuple[int, int]:

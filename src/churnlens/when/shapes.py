@@ -68,7 +68,7 @@ def season_effects(rest: Floats, weights: Floats, season: Season) -> Floats:
     )
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=32)
 def shape(periods: int, ramps: tuple[int, ...]) -> Floats:
     """Return ramps × starts × periods: the share of the change that is in at each period."""
     elapsed = np.arange(periods)[None, :] - np.arange(periods)[:, None] + 1.0

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from churnlens.panel.attributes import POOLED, UNKNOWN
 from churnlens.results import DateEstimate, Departures, Estimate, Segment, Skipped, Text
-from churnlens.when.change import date_series
+from churnlens.when.change import date_series, ramps_of
 from churnlens.which.baseline import Baseline
 from churnlens.which.mix import RIDGE, MixChange, by_code, mix_change, over_tenure, tally
 from churnlens.which.segments import Attribute, attributes_of
@@ -137,7 +137,8 @@ def _onset(baseline: Baseline, inside: Array) -> DateEstimate | None:
     share = np.where(
         everyone > 0, active[inside].sum(axis=0, dtype=np.float64) / np.maximum(everyone, 1), np.nan
     )
-    found = date_series(share, everyone, rng=np.random.default_rng(0))
+    ramps = ramps_of(baseline.panel.calendar)
+    found = date_series(share, everyone, rng=np.random.default_rng(0), ramps=ramps)
     if isinstance(found, Skipped) or found.p_value > ONSET_LEVEL or found.after <= found.before:
         return None
     if found.high - found.low > baseline.panel.calendar.per_year:

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from churnlens.panel.periods import Calendar
 from churnlens.results import Z95
-from churnlens.when.change import ChangeDate, date_series
+from churnlens.when.change import ChangeDate, date_series, ramps_of
 from churnlens.why.shifts import BEFORE, LEAST_CLIENTS, SHORTEST
 
 Array = npt.NDArray[Any]
@@ -59,6 +59,7 @@ def date_shift(mean: Array, heads: Array, cal: Calendar, season: bool) -> Dated 
         heads,
         rng=np.random.default_rng(0),
         draws=99,
+        ramps=ramps_of(cal),
         seasons=cal.season if season else None,
     )
     if not isinstance(change, ChangeDate):

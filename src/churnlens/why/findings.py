@@ -23,7 +23,7 @@ from churnlens.results import (
     Segment,
     Text,
 )
-from churnlens.when.change import ChangeDate, date_counts, date_of
+from churnlens.when.change import ChangeDate, date_counts, date_of, ramps_of
 from churnlens.when.shapes import weigh_counts
 from churnlens.which.baseline import Baseline
 from churnlens.which.composition import MixIssue
@@ -391,13 +391,12 @@ def _date_window(
     The last says whether the rise came in over several periods (None: not told).
     """
     cal = baseline.panel.calendar
-    reach = cal.span(REACH)
     o = (baseline.observed * inside).sum(axis=0, dtype=np.float64).clip(0)
     e = (baseline.expected * inside).sum(axis=0, dtype=np.float64)
     end = len(o) if window.end is None else window.end
     whole = np.broadcast_to(inside, baseline.expected.shape)
     told = None if window.end is not None else log_evidence(baseline, whole, window.start)
-    onset = _dated(o[:end], e[:end], window.start, reach) if told is None else date_of(told)
+    onset = _dated(o[:end], e[:end], window.start, cal) if told is None else date_of(told)
     start = DateEstimate(
         period_start(cal, onset[0]), period_start(cal, onset[1]), period_end(cal, onset[2])
     )
@@ -405,21 +404,23 @@ def _date_window(
     if window.end is None:
         return start, None, gradual
     since, close = window.start, len(o) - window.end
-    back = _dated(o[since:][::-1], e[since:][::-1], close, reach)
+    back = _dated(o[since:][::-1], e[since:][::-1], close, cal)
     last, high, low = (len(o) - 1 - k for k in back[:3])
     until = DateEstimate(period_start(cal, last), period_start(cal, low), period_end(cal, high))
     return start, until, gradual
 
 
 def _dated(
-    observed: Array, expected: Array, otherwise: int, reach: int
+    observed: Array, expected: Array, otherwise: int, cal: Calendar
 ) -> tuple[int, int, int, bool | None]:
     """First raised period and its interval, and whether it came in over several (None: untold).
 
     Where the counts by themselves give no date, or another's, it is `otherwise`, and the interval
-    holds 95 % of the chances of the periods at most `reach` from it.
+    holds 95 % of the chances of the periods at most eight months from it.
     """
-    change = date_counts(observed, expected, rng=np.random.default_rng(0), draws=99)
+    change = date_counts(
+        observed, expected, rng=np.random.default_rng(0), draws=99, ramps=ramps_of(cal)
+    )
     if (
         isinstance(change, ChangeDate)
         and change.ratio > 1
@@ -428,7 +429,7 @@ def _dated(
     ):
         return change.start, change.low, change.high, change.is_gradual
     weighed = weigh_counts(observed, np.maximum(expected, 1e-9 * expected.sum()), (0,))
-    away = np.abs(np.arange(len(observed)) - otherwise) > reach
+    away = np.abs(np.arange(len(observed)) - otherwise) > cal.span(REACH)
     _, low, high, _ = date_of(np.where(away, -np.inf, weighed.log_evidence), edge=1)
     return otherwise, min(low, otherwise), max(high, otherwise), None
 
