@@ -4,6 +4,7 @@ import datetime as dt
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from churnlens.panel.periods import calendar
 from churnlens.results import Skipped
@@ -196,6 +197,30 @@ def test_a_step_is_not_taken_for_the_season_of_its_months():
     found = change.date_series(step, rng=np.random.default_rng(0), seasons=months % 12)
     assert (found.start, found.low, found.high, found.ramp) == (22, 22, 22, 0)
     assert (found.before, found.after) == (pytest.approx(150), pytest.approx(250))
+
+
+@pytest.mark.parametrize("variance", [0.0, 0.3, 3.0, 30.0])
+def test_the_evidence_of_a_season_is_that_of_a_multivariate_normal(variance):
+    """The season and the shift are drawn with the noise, whose size is integrated out."""
+    rng = np.random.default_rng(18)
+    codes, weights = np.arange(PERIODS) % 12, rng.uniform(0.5, 2.0, PERIODS)
+    x = rng.normal(0, 1, PERIODS) + (np.arange(PERIODS) >= 20)
+    member, level = np.eye(12)[codes], np.full((PERIODS, PERIODS), 1e4)  # nothing is known of it
+    share = shapes.shape(PERIODS, (3,))[0, 20]
+
+    def exact(variance):
+        noise = np.diag(1 / weights) + variance * member @ member.T + 10 * np.outer(share, share)
+        normal = stats.multivariate_normal
+        sizes = np.exp(np.linspace(-3, 3, 121)) ** 2
+        fits = [normal.logpdf(x, cov=s * noise + level) for s in sizes]
+        return np.logaddexp.reduce(fits)
+
+    def told(variance):
+        season = shapes.Season(codes, variance)
+        return shapes.weigh_means(x, weights, (0, 3), season=season).log_evidence[1, 20]
+
+    apart = exact(variance) - exact(1.0)
+    assert told(variance) - told(1.0) == pytest.approx(apart, abs=1e-2)
 
 
 def test_a_strong_season_of_its_own_does_not_hide_a_step():

@@ -366,10 +366,8 @@ def _season(
     """
 
     def evidence(variance: float) -> float:
-        season = shapes.Season(codes, variance)
-        weighed = shapes.weigh_means(x, w, ramps, season=season).log_evidence
-        scale = np.linalg.slogdet(shapes.whitening(w, season))[1]
-        return float(special.logsumexp(weighed) + scale)
+        weighed = shapes.weigh_means(x, w, ramps, season=shapes.Season(codes, variance))
+        return float(special.logsumexp(weighed.log_evidence))
 
     return shapes.Season(codes, max(_SEASON_VARIANCES, key=evidence))
 

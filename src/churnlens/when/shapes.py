@@ -41,7 +41,7 @@ class Season:
 
 
 def whitening(weights: Floats, season: Season | None, carried: float = 0.0) -> Floats:
-    """Return the T × T matrix that makes the noise of a series, season included, even.
+    """Return the T × T matrix, lower triangular, that makes a series' noise and season even.
 
     `carried` is the first autocorrelation of the noise in units of its standard deviation.
     """
@@ -143,7 +143,8 @@ def weigh_means(
     The noise has variance σ² / weight with σ unknown; the shift has a normal prior of variance
     10 σ². `carried` is the noise's first autocorrelation: what drifts slowly can hide a small
     shift, but no jump. With a `season` its effects are integrated out with the shift's size, so
-    that a step is not taken for the season of the year it came in.
+    that a step is not taken for the season of the year it came in; evidence of different seasons
+    may be compared.
     """
     even = whitening(weights, season, carried)
     one, x = even.sum(axis=1), even @ values
@@ -156,5 +157,7 @@ def weigh_means(
     total = float(from_mean @ from_mean)
     left = np.maximum(total - shrunk * shift**2 * spread, 1e-12 * max(total, 1e-300))
     degrees = (len(values) - 1) / 2
-    evidence = -degrees * np.log(left) - 0.5 * np.log1p(_SHIFT_VARIANCE * spread)
+    # What the noise's shape and the level, of which nothing is known, take: seasons differ in both.
+    noise = float(np.log(np.diag(even)).sum()) - 0.5 * np.log(mass)
+    evidence = noise - degrees * np.log(left) - 0.5 * np.log1p(_SHIFT_VARIANCE * spread)
     return Weighed(evidence, shift)
