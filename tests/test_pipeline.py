@@ -4,6 +4,7 @@ import dataclasses
 import re
 import sys
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -93,6 +94,26 @@ def test_other_periods_than_months(period):
     assert first.onset.high >= "2023-09-01"
     assert first.driver == "approval_days" or period == "quarter"  # a lag needs finer periods
     assert render(review)
+
+
+@pytest.mark.parametrize("weeks", [12, 15])
+def test_a_weekly_book_of_a_quarter_is_read(tmp_path, weeks):
+    """Departures enough, and no past: what clients had four months before is not there to read."""
+    rng, orders, days = np.random.default_rng(0), [], 7 * weeks
+    first = pd.Timestamp("2023-01-02")
+    for client in range(400):
+        last = days if rng.random() > 0.3 else rng.integers(days // 3, days)
+        at = np.cumsum(1 + rng.poisson(1.5, days))
+        for day in at[at < last]:
+            date = (first + pd.Timedelta(days=int(day))).date()
+            orders.append((client, date, 50.0, round(rng.gamma(2.0), 2)))
+    columns = ["client_id", "order_date", "amount", "delay"]
+    clients = pd.DataFrame({"client_id": range(400), "region": np.arange(400) % 4})
+    book = write({"orders": pd.DataFrame(orders, columns=columns), "clients": clients}, tmp_path)
+    as_of = (first + pd.Timedelta(days=days - 1)).date()
+    review = told(book, QUICK.model_copy(update={"period": "week"}), as_of)
+    assert len(review.book.series) <= weeks
+    assert sum(p.observed for p in review.book.series) >= 20
 
 
 def test_a_definition_that_the_book_does_not_bear_is_refused(tmp_path):

@@ -1,5 +1,6 @@
 """Where and since when a driver moved: found where planted, and nowhere else."""
 
+import dataclasses
 import datetime as dt
 
 import drawn_books
@@ -228,6 +229,16 @@ def test_the_interval_of_a_date_holds_the_day_within_its_month(ramp: float) -> N
         wide.append(when.high + 1 - when.low + when.earlier)
     assert np.mean(held) >= 0.9
     assert np.median(wide) <= 3
+
+
+def test_a_book_shorter_than_what_is_left_unread_before_an_onset_is_read() -> None:
+    """Eight weeks: the two months before a departure are all there is."""
+    book = drawn_books.draw(clients=300, base=0.1)
+    cal = calendar("week", dt.date(2023, 1, 2), dt.date(2023, 2, 26))
+    panel = dataclasses.replace(book.panel, calendar=cal, found=book.panel.found[:, :8])
+    read = readable(dataclasses.replace(book.baseline, panel=panel))
+    assert read.shape == (300, 8)
+    assert (read.all(axis=1) == ~panel.found.any(axis=1)).all()
 
 
 def test_the_interval_of_a_date_holds_it_in_a_weekly_book() -> None:

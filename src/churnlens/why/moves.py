@@ -88,8 +88,8 @@ def readable(baseline: Baseline) -> Array:
     panel = baseline.panel
     gone = np.cumsum(panel.found, axis=1)
     buffer = panel.calendar.span(BUFFER)
-    soon = np.concatenate([gone[:, buffer:], np.repeat(gone[:, -1:], buffer, axis=1)], axis=1)
     t = np.arange(gone.shape[1])
+    soon = gone[:, np.minimum(t + buffer, len(t) - 1)]
     begun = t >= panel.activity.first[:, None]
     closed = t >= panel.activity.closing[:, None]
     return np.asarray((soon < 0.5) & begun & ~closed)

@@ -199,7 +199,7 @@ def usual_level(baseline: Baseline, exposure: Exposure) -> tuple[Array, Array]:
 def _up_to(values: Array, back: int) -> Array:
     """Running sums as they stood so many periods before the start of each period, float64."""
     running = np.zeros(values.shape)
-    running[:, back:] = cumulative(values)[:, : values.shape[1] - back]
+    running[:, back:] = cumulative(values)[:, : max(values.shape[1] - back, 0)]
     return running
 
 
