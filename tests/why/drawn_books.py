@@ -10,9 +10,10 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 
+from churnlens.config import PeriodName
 from churnlens.panel import Panel
 from churnlens.panel.exposures import Exposure
-from churnlens.panel.periods import Calendar
+from churnlens.panel.periods import Calendar, calendar
 from churnlens.which.baseline import Baseline
 from churnlens.which.scan import Scan, prepare
 from churnlens.which.segments import Attribute, attributes_of, members
@@ -221,6 +222,13 @@ def with_exposures(book: Drawn, *exposures: Exposure) -> Drawn:
     """The same book with other drivers recorded."""
     panel = dataclasses.replace(book.panel, exposures=exposures)
     return dataclasses.replace(book, baseline=dataclasses.replace(book.baseline, panel=panel))
+
+
+def in_periods(baseline: Baseline, period: PeriodName) -> Baseline:
+    """The same, its months taken for weeks or quarters."""
+    cal = calendar(period, dt.date(2010, 1, 1), dt.date(2020, 1, 1))
+    cal = Calendar(period, cal.starts[:MONTHS], cal.share[:MONTHS])
+    return dataclasses.replace(baseline, panel=dataclasses.replace(baseline.panel, calendar=cal))
 
 
 def with_departures(book: Drawn, extra: np.ndarray) -> Drawn:

@@ -78,6 +78,44 @@ def test_a_driver_measured_in_two_ways_is_one_candidate() -> None:
     assert found.move.direction == "less"
 
 
+@pytest.mark.parametrize(
+    ("period", "apart", "matters"), [("month", 3, 1), ("quarter", 3, 2), ("week", 12, 1)]
+)
+def test_measures_that_moved_within_a_quarter_are_one_matter(period, apart, matters) -> None:
+    """Three quarters apart are two matters, and twelve weeks apart are one."""
+    start = 12
+
+    def visits(rng, key, dose, onset):
+        fewer, cheaper = (key[:, None] & (at <= MONTHS) for at in (start, start + apart))
+        count = rng.poisson(np.where(fewer, 0.8, 1.5)).astype(np.float32)
+        value = np.where(cheaper, 5, 10) + rng.normal(0, 1, count.shape)
+        return {
+            "count": Exposure("visit", "count", "events", count),
+            "value": Exposure("visit", "value", "events", value.astype(np.float32)),
+        }
+
+    book = drawn_books.draw(drivers=visits, seed=9)
+    baseline = drawn_books.in_periods(book.baseline, period)
+    assert len(find_candidates(baseline, book.attributes, season=False)) == matters
+
+
+@pytest.mark.parametrize(
+    ("period", "months"),
+    [
+        ("month", np.array([0, 1, 2, 3, 4, 5, 7])),
+        ("quarter", np.array([0, 3, 6])),
+        ("week", np.array([0, 4, 9, 13, 17, 22, 30]) * 12 / 52),
+    ],
+)
+def test_weights_of_the_lags_tried_have_mean_one(period, months, hit) -> None:
+    """Quarters try three lags only, and what is tried pays for what is tried."""
+    baseline = drawn_books.in_periods(hit.baseline, period)
+    cause = dataclasses.replace(hit, baseline=baseline).candidate("cause")
+    weights = np.exp(-months / 2)
+    weight = float(np.exp(-cause.price))
+    assert np.isclose(weights / weights.mean(), weight).any()
+
+
 def with_tails(follow: str = "key", seed: int = 10) -> drawn_books.Drawn:
     """A book whose driver keeps its mean while its far tail grows, for key clients or for all."""
 

@@ -167,6 +167,18 @@ def test_a_symptom_fails_lead_lag(hit: drawn_books.Drawn, clear: Case) -> None:
     assert CHECKS["lead_lag"](case).outcome == "fail"
 
 
+@pytest.mark.parametrize(("period", "fewest"), [("month", 6), ("quarter", 3), ("week", 6)])
+def test_what_came_first_is_seen_from_two_lags_in_five(
+    period: str, fewest: int, clear: Case
+) -> None:
+    """In quarters there are six lags in all."""
+    base, points = drawn_books.in_periods(clear.baseline, period), clear.timing.points
+    for seen, skipped in ((fewest - 1, True), (fewest, False)):
+        timing = dataclasses.replace(clear.timing, points=points[:seen])
+        case = dataclasses.replace(clear, baseline=base, timing=timing)
+        assert (CHECKS["lead_lag"](case).outcome == "skip") == skipped
+
+
 def test_one_whale_is_not_the_finding(hit: drawn_books.Drawn, clear: Case) -> None:
     whale = int(np.flatnonzero(hit.key & (hit.panel.onset > drawn_books.START + 2))[0])
     alone = np.zeros_like(clear.term.dose)

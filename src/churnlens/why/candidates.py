@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from churnlens.panel.exposures import Exposure
+from churnlens.panel.periods import Calendar
 from churnlens.panel.threads import over_chunks
 from churnlens.which.baseline import Baseline
 from churnlens.which.segments import Attribute, members
@@ -27,6 +28,7 @@ USUAL_LAG = 2.0
 CLEARLY = 3.0  # log-likelihood by which one reading is clearly better: odds of twenty to one
 SHORTEST = 3  # months a rise goes on at least: who minds a short trouble leaves within a season
 LENGTHS = (6, 12)  # months a rise goes on where it does not last
+NEAR = 3  # months between two measures of a driver that show one change
 # What an effect that outlasts a change that has passed is charged: it is taken only where it is
 # clearly better than one that passes with its cause.
 OUTLASTING = CLEARLY
@@ -117,7 +119,7 @@ def find_candidates(
             *plain,
             *_of_tails(moves(tails, usable), sides, baseline),
         ]
-        return over_chunks(read_for_those_who_mind, _distinct(seen))
+        return over_chunks(read_for_those_who_mind, _distinct(seen, baseline.panel.calendar))
 
     drivers = sorted({e.driver for e in baseline.panel.exposures})
     return tuple(c for found in over_chunks(of_driver, drivers) for c in found)
@@ -169,18 +171,18 @@ def _sample(usable: Array) -> Array:
     return np.asarray(there[np.linspace(0, len(there) - 1, MOST_CLIENTS).astype(int)])
 
 
-def _distinct(moves: list[Move]) -> list[Move]:
+def _distinct(moves: list[Move], cal: Calendar) -> list[Move]:
     """Of the moves of one driver, the clearest of each segment; the plain measure first."""
     kept: list[Move] = []
     for move in sorted(
         moves, key=lambda m: (m.exposure.measure not in ("mean", "count"), -m.score)
     ):
-        if not any(_same_matter(move, other) for other in kept):
+        if not any(_same_matter(move, other, cal.span(NEAR)) for other in kept):
             kept.append(move)
     return kept
 
 
-def _same_matter(a: Move, b: Move) -> bool:
+def _same_matter(a: Move, b: Move, near: int) -> bool:
     """Whether two measures of a driver show one change; opposite ones are two (see `rivals`).
 
     So are those of other clients: what is sent to everybody may say much worse things to some.
@@ -189,8 +191,8 @@ def _same_matter(a: Move, b: Move) -> bool:
         a.exposure.measure != b.exposure.measure
         and a.segment == b.segment
         and a.direction == b.direction
-        and a.low <= b.high + 3
-        and b.low <= a.high + 3
+        and a.low <= b.high + near
+        and b.low <= a.high + near
     )
 
 
@@ -320,9 +322,14 @@ def _lags_and_lengths(baseline: Baseline, move: Move) -> list[tuple[int, int]]:
     lengths = {own, all_periods, *(cal.span(m) for m in LENGTHS)}
     return [
         (lag, lasts)
-        for lag in sorted({cal.span(m) if m else 0 for m in LAGS})
+        for lag in _lags(cal)
         for lasts in sorted(lengths, key=lambda n: (n != own, n))  # of two alike its own
     ]
+
+
+def _lags(cal: Calendar) -> list[int]:
+    """Every lag in which a change is read, in periods: quarters know fewer than months."""
+    return sorted({cal.span(m) if m else 0 for m in LAGS})
 
 
 def _by_dose(table: Array, windows: list[tuple[int, int]], after: bool) -> Array:
@@ -360,11 +367,11 @@ def _during(dose: Array, move: Move, lag: int, lasts: int) -> Array:
 def _price(baseline: Baseline, move: Move, lag: int, lasts: int) -> float:
     """What a lag and a length cost in log-likelihood; the change's own length costs nothing."""
     outlasts = lasts > _own_length(move, baseline)
-    return _lag_price(baseline, lag) + (OUTLASTING if outlasts else 0.0)
+    return _lag_price(baseline.panel.calendar, lag) + (OUTLASTING if outlasts else 0.0)
 
 
-def _lag_price(baseline: Baseline, lag: int) -> float:
+def _lag_price(cal: Calendar, lag: int) -> float:
     """What a lag costs in log-likelihood: a short one is credited, a long one paid for."""
-    weights = np.exp(-np.array(LAGS) / USUAL_LAG)
-    months = lag * 12 / baseline.panel.calendar.per_year
-    return float(months / USUAL_LAG + np.log(weights.mean()))
+    usual = USUAL_LAG * cal.per_year / 12
+    weights = np.exp(-np.array(_lags(cal)) / usual)
+    return float(lag / usual + np.log(weights.mean()))

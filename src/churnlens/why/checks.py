@@ -19,7 +19,7 @@ from churnlens.why.attribution import Attribution
 from churnlens.why.candidates import CLEARLY
 from churnlens.why.case import Case, Check, say
 from churnlens.why.elsewhere import elsewhere
-from churnlens.why.lead_lag import Nearing, nearing
+from churnlens.why.lead_lag import Nearing, is_seen, nearing
 from churnlens.why.lead_lag import lead_lag as lead_lag_of
 from churnlens.why.model import DOSES, Term, agreeing, fit, gains_alone, tally_by_client
 from churnlens.why.placebo import MOST_BEATEN, beaten
@@ -53,7 +53,7 @@ def lead_lag(case: Case) -> Evidence:
     if came_late(case):
         text = Text("Departures of these clients rose only long after it changed.")
         return say("lead_lag", "fail", text)
-    if len(case.timing.points) < 6:
+    if not is_seen(case.timing, case.baseline.panel.calendar):
         return say("lead_lag", "skip", Text("Too few departures to see what came first."))
     if only_after(case):
         return say(
@@ -380,7 +380,7 @@ def _ahead(baseline: Baseline, standing: Standing) -> Evidence:
         )
         return say("lead_lag", "fail", text)
     timing = lead_lag_of(baseline, standing.exposure, *_where(baseline, standing))
-    if len(timing.points) < 6 or timing.before_z < CLEAR_AHEAD:
+    if not is_seen(timing, baseline.panel.calendar) or timing.before_z < CLEAR_AHEAD:
         text = Text("Whether it stood out among leavers before they began to leave cannot be seen.")
         return say("lead_lag", "skip", text)
     text = Text("It stood out among leavers well before they began to leave.")

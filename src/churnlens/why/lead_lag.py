@@ -28,6 +28,7 @@ LONG_BEFORE = 30, 13  # months from an onset: what leavers had before anything t
 NEARING = 8, 1  # months from an onset within which early signs of leaving show
 YEARS = 12, 24  # months since the first order by which clients are told apart by age
 LEAST_LEAVERS = 5
+SEEN = 2 / 5  # part of the lags that must have leavers for what came first to be seen
 LEAST_LONG = 20  # leavers with a past that long
 CLEAR = 3.0  # standard errors
 
@@ -120,7 +121,7 @@ def lead_lag(
     periods = excess.shape[1]
     cal, step = panel.calendar, panel.calendar.span(1)
     points, means, errors, lags = [], [], [], []
-    for lag in range(-_steps(cal, BEFORE), _steps(cal, AFTER) + 1, step):
+    for lag in _lags(cal):
         at = panel.onset[leavers] + lag
         ok = (at >= 0) & (at < periods)
         values = excess[leavers[ok], at[ok]]
@@ -139,6 +140,16 @@ def lead_lag(
     after, after_z = _pooled(m, e, (k >= step) & (k <= _steps(cal, WELL_AFTER)))
     since_z = -np.inf if since is None else _since_z(sign * excess, panel.onset, since, cal)
     return LeadLag(tuple(points), before, before_z, after, after_z, since_z)
+
+
+def is_seen(timing: LeadLag, cal: Calendar) -> bool:
+    """Return whether enough lags have leavers for what came first to be seen."""
+    return len(timing.points) >= SEEN * len(_lags(cal))
+
+
+def _lags(cal: Calendar) -> range:
+    """Lags from an onset that are looked at, in periods, a month apart or a period if longer."""
+    return range(-_steps(cal, BEFORE), _steps(cal, AFTER) + 1, cal.span(1))
 
 
 def _steps(cal: Calendar, months: int) -> int:
