@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from churnlens import bands
-from churnlens.panel.periods import calendar
+from churnlens.panel.periods import Calendar, calendar
 from churnlens.which.segments import Attribute
 from churnlens.why.dating import date_shift
 from churnlens.why.moves import find_moves, readable
@@ -138,6 +138,16 @@ def _found(values: np.ndarray, attribute: Attribute, measure: str = "mean"):
     return find_moves(exposure, book.baseline, usable, (attribute,), season=True)
 
 
+def _found_in(cal: Calendar, values: np.ndarray, attribute: Attribute):
+    """The moves of a measure recorded in every period of a calendar, by one attribute."""
+    baseline = drawn_books.draw(clients=10).baseline
+    baseline = dataclasses.replace(
+        baseline, panel=dataclasses.replace(baseline.panel, calendar=cal)
+    )
+    exposure = drawn_books.Exposure("hours", "mean", "orders", values.astype(np.float32))
+    return find_moves(exposure, baseline, np.isfinite(values), (attribute,), season=True)
+
+
 def _of_values(codes: np.ndarray, values: int) -> Attribute:
     return Attribute("region", codes, tuple(f"r{k}" for k in range(values)))
 
@@ -252,3 +262,19 @@ def test_the_interval_of_a_date_holds_it_in_a_weekly_book() -> None:
         assert when is not None
         held.append(when.low <= 78 <= when.high)
     assert np.mean(held) >= 0.9
+
+
+def test_the_weeks_of_one_month_are_no_season() -> None:
+    """Two years show a month of the year once with a year around it, in weeks as in months.
+
+    A change would pass for a season, and those spared would seem to change the other way.
+    """
+    cal = calendar("week", dt.date(2021, 1, 4), dt.date(2023, 1, 1))
+    weeks, found = np.arange(len(cal.starts)), []
+    for seed in range(8):
+        rng = np.random.default_rng(seed)
+        at, region = int(rng.integers(30, 75)), rng.integers(0, 4, 60)
+        values = 2 + 0.5 * rng.standard_normal((60, 1)) + rng.standard_normal((60, len(weeks)))
+        values += (region < 2)[:, None] & (weeks >= at)
+        found += _found_in(cal, values, _of_values(region, 4))
+    assert [move.segment for move in found] == 8 * [{"region": ("r0", "r1")}]

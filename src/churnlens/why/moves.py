@@ -323,7 +323,7 @@ def _alike(a: Move, b: Move, any_size: bool) -> bool:
     return ends and dates and a.direction == b.direction and size
 
 
-def _season(values: Array, cal: Any) -> Array:
+def _season(values: Array, cal: Calendar) -> Array:
     """Mean departure of each season from the year around it, float[1, T]."""
     there = np.isfinite(values)
     counts = there.sum(axis=0)
@@ -337,11 +337,13 @@ def _season(values: Array, cal: Any) -> Array:
     around = np.convolve(mean, kernel / kernel.sum(), "valid")
     apart = np.full(len(mean), np.nan)
     apart[half : len(mean) - half] = mean[half : len(mean) - half] - around
-    seasons = cal.season
+    seasons, years = cal.season, np.array([start.year for start in cal.starts])
     effect = np.zeros(int(seasons.max()) + 1)
     for s in range(len(effect)):
-        here = apart[(seasons == s) & np.isfinite(apart)]
-        effect[s] = np.median(here) if len(here) > 1 else 0.0
+        there = (seasons == s) & np.isfinite(apart)
+        # One figure a year: the weeks of one month alone are no season, they may be of a change.
+        own = [apart[there & (years == year)].mean() for year in np.unique(years[there])]
+        effect[s] = np.median(own) if len(own) > 1 else 0.0
     return np.asarray((effect - effect.mean())[seasons][None, :])
 
 
