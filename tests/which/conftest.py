@@ -33,11 +33,12 @@ def draw_book(
 ) -> Baseline:
     """Draw departures from a monthly hazard [n, T]; `usual` is the baseline's, the same without."""
     rng = np.random.default_rng(seed)
-    n, t = len(hazard), np.arange(MONTHS)
+    n, months = hazard.shape
+    t = np.arange(months)
     entry = np.full(n, -30) if entry is None else entry
-    leaves = (rng.random((n, MONTHS)) < hazard) & (t >= entry[:, None])
+    leaves = (rng.random((n, months)) < hazard) & (t >= entry[:, None])
     onset = np.where(leaves.any(axis=1), leaves.argmax(axis=1), -1)
-    end = np.where(onset >= 0, onset, MONTHS)[:, None]
+    end = np.where(onset >= 0, onset, months)[:, None]
     there = (t >= entry[:, None]) & (t <= end)
     tiers = np.ones(n) if tier is None else tier
     attributes = {"size": np.full(n, "small") if size is None else size}
@@ -46,7 +47,7 @@ def draw_book(
     revenue = np.where(there, 100.0, 0.0) * brings[:, None]
     given = {
         "calendar": Calendar(
-            "month", tuple(dt.date(2021 + m // 12, m % 12 + 1, 1) for m in t), np.ones(MONTHS)
+            "month", tuple(dt.date(2021 + m // 12, m % 12 + 1, 1) for m in t), np.ones(months)
         ),
         "client": np.arange(n),
         "active": there.astype(np.float32),
@@ -56,7 +57,7 @@ def draw_book(
         "kept": np.zeros(n),
         "entry": entry,
         "known_from_start": np.zeros(n, bool),
-        "tiers": np.repeat(tiers[:, None], MONTHS, axis=1).astype(np.int8),
+        "tiers": np.repeat(tiers[:, None], months, axis=1).astype(np.int8),
         "attributes": pd.DataFrame({k: pd.Categorical(v) for k, v in attributes.items()}),
         "exposures": tuple(
             Exposure(name, "mean", "orders", values.astype(np.float32))

@@ -69,7 +69,7 @@ def test_there_may_be_nothing_to_ask(draw_blurred, monkeypatch, why: str) -> Non
     elif why == "many":
         monkeypatch.setattr(by_orders, "MOST_CLIENTS", 99)
     elif why == "no time":
-        when = Times(0, 0, 0, 0, ())
+        when = Times(0, 0, 0, 0, (), 0)
     else:
         attributes = ()
     assert strongest(base, attributes, when, seed=0) is None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 
 import numpy as np
 import pandas as pd
@@ -10,6 +11,7 @@ import pytest
 from scipy import stats
 
 from churnlens import bands
+from churnlens.panel.periods import calendar
 from churnlens.which.confirm import found_again
 from churnlens.which.scan import next_window, prepare, window_by_orders
 from churnlens.which.segments import attributes_of
@@ -165,6 +167,18 @@ def test_a_trouble_that_has_passed_is_found_with_its_end(draw, months):
     assert found.covers(months).sum() == found.end - found.start
 
 
+def test_the_end_of_a_passed_trouble_is_sharp_between_two_lengths_in_weeks_too(draw):
+    """Windows of 35 weeks are tried, and of 52: this one of 44 is reached from either."""
+    size, weeks = _sizes(1000), 156
+    usual, hazard = _hit_where(size == "key", weeks, 60, 104)
+    base = draw(hazard, size=size, usual=usual)
+    cal = calendar("week", dt.date(2021, 1, 4), dt.date(2023, 12, 31))
+    panel = dataclasses.replace(base.panel, calendar=cal)
+    seen = hazard * base.panel.active
+    found = _strongest(dataclasses.replace(base, panel=panel, observed=seen), draws=0)
+    assert (found.segment, found.start, found.end) == ({"size": ("key",)}, 60, 104)
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_what_was_worse_from_the_first_month_on_did_not_begin_at_the_first_one_looked_at(
     draw, months, seed
@@ -235,7 +249,7 @@ def test_the_search_is_whole_though_few_windows_are_looked_at(seed):
     due = rng.gamma(2, 0.5, (30, 1, 36)).astype(np.float32)
     seen = rng.poisson(due * np.where(rng.random((30, 1, 1)) < 0.2, 2.0, 1.0)).astype(np.float32)
     seen = np.concatenate([seen, rng.poisson(due).astype(np.float32)], axis=1)
-    when = Times(3, 34, 36, 33, (3, 6, 12))
+    when = Times(3, 34, 36, 33, (3, 6, 12), 3)
     paid = rng.uniform(0, 2, len(seen))
     found = best(seen, due, when, paid, 2.0, np.zeros(2))
     for draw_ in range(2):
@@ -259,7 +273,7 @@ def test_a_segment_whose_estimated_departures_sum_to_below_nought_is_searched_in
     """Found less what was due is an estimate of departures, and may come out below none."""
     due = np.full((2, 1, 36), 1.0, np.float32)
     seen = np.stack([np.full((1, 36), -0.1), np.where(np.arange(36) >= 24, 3.0, 1.0)[None]])
-    when = Times(3, 34, 36, 33, (3, 6, 12))
+    when = Times(3, 34, 36, 33, (3, 6, 12), 3)
     found = best(seen.astype(np.float32), due, when, np.ones(2), 2.0, np.zeros(1))
     assert (found.segment[0], found.start[0]) == (1, 24)
 

@@ -33,7 +33,6 @@ AT_A_TIME = 200_000  # departures drawn at a time,
 DRAWS_AT_A_TIME = 64  # and draws, so that their counts stay in the cache
 MOST_DRAWN = 20_000_000  # departures in all draws: a very large book gets fewer draws,
 FEWEST_DRAWS = 199  # but never fewer than this
-REACH = 3  # periods by which the ends of a window that has passed are moved to fit better
 MOST_ALIKE = 3  # near-equal segments that are told
 
 
@@ -224,6 +223,7 @@ def _sharpened(o: Array, e: Array, start: int, end: int, when: Times) -> tuple[i
     """The best start and end near those of a window that has passed; an open one as it is."""
     if end == when.end:
         return start, end
+    near = when.reach
     tried = [
         (
             float(
@@ -232,8 +232,8 @@ def _sharpened(o: Array, e: Array, start: int, end: int, when: Times) -> tuple[i
             s,
             t,
         )
-        for s in range(max(when.first, start - REACH), min(start + REACH + 1, end - 1))
-        for t in range(max(s + 1, end - REACH), min(end + REACH, when.passed) + 1)
+        for s in range(max(when.first, start - near), min(start + near + 1, end - 1))
+        for t in range(max(s + 1, end - near), min(end + near, when.passed) + 1)
     ]
     _, s, t = max(tried, key=lambda x: (x[0], -x[1], -x[2]))
     return s, t

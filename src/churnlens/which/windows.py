@@ -29,6 +29,7 @@ LEVEL_PRIOR = (
 FIRST_START, LAST_START = 3, 2
 # Lengths of windows that have passed, in months: one between two of them is seen by its neighbour.
 LENGTHS = (3, 4, 6, 8, 12, 18)
+REACH = 3  # months by which the ends of a window that has passed are moved to fit better
 QUIET = 3  # months without it after which a trouble may be said to have passed
 
 
@@ -37,7 +38,8 @@ class Times:
     """The windows to look at, in periods.
 
     Starts run from `first` to before `last`; ends are at most `end`, one past the last period, and
-    those of windows that have passed at most `passed`. `lengths` are of the latter.
+    those of windows that have passed at most `passed`. `lengths` are of the latter, whose ends are
+    moved by at most `reach` to fit better.
     """
 
     first: int
@@ -45,6 +47,7 @@ class Times:
     end: int
     passed: int
     lengths: tuple[int, ...]
+    reach: int
 
     @property
     def starts(self) -> int:
@@ -87,11 +90,11 @@ def times(expected: Array, cal: Calendar) -> Times:
     """Return the windows that what is expected, float[..., T], leaves room for."""
     seen = np.flatnonzero(expected.reshape(-1, expected.shape[-1]).sum(axis=0) > 0)
     if len(seen) < FIRST_START + LAST_START + 2:
-        return Times(0, 0, 0, 0, ())
+        return Times(0, 0, 0, 0, (), 0)
     first, end = int(seen[0]) + FIRST_START, int(seen[-1]) + 1
     passed = end - cal.span(QUIET)
     lengths = sorted({cal.span(m) for m in LENGTHS if cal.span(m) <= (end - first) // 2})
-    return Times(first, end - LAST_START, end, passed, tuple(lengths))
+    return Times(first, end - LAST_START, end, passed, tuple(lengths), cal.span(REACH))
 
 
 def gains(observed: Array, expected: Array) -> Array:
