@@ -6,7 +6,7 @@ import pytest
 
 from churnlens.which.segments import Attribute
 from churnlens.why.standing import find_standing, usual_level
-from churnlens.why.within import among_alike
+from churnlens.why.within import among_alike, early_level
 
 CLIENTS = 1500
 
@@ -137,6 +137,19 @@ def test_the_usual_level_is_read_from_the_past_alone(hit: drawn_books.Drawn) -> 
     assert not known[:, :4].any()  # the last four months are never read
     own = np.nanmean(exposure.values, axis=1)
     assert np.corrcoef(level[:, -1], own)[0, 1] > 0.9
+
+
+@pytest.mark.parametrize(("period", "left_out"), [("month", 3), ("quarter", 1), ("week", 13)])
+def test_the_last_months_are_left_out_in_every_calendar(
+    period: str, left_out: int, hit: drawn_books.Drawn
+) -> None:
+    """A quarter is: nothing that was done because a client was leaving may enter."""
+    values = hit.exposure("cause").values.copy()
+    values[:, np.arange(drawn_books.MONTHS) != 10] = np.nan  # one record is all there is
+    exposure = drawn_books.Exposure("cause", "mean", "orders", values)
+    baseline = drawn_books.in_periods(hit.baseline, period)
+    for known in (usual_level(baseline, exposure)[1], early_level(baseline, exposure)[1]):
+        assert known.any(axis=0).argmax() == 11 + left_out
 
 
 def test_what_is_recorded_for_nobody_has_no_usual_level(hit: drawn_books.Drawn) -> None:

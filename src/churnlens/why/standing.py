@@ -161,7 +161,7 @@ def _of_segment(
 def usual_level(baseline: Baseline, exposure: Exposure) -> tuple[Array, Array]:
     """Return each client's usual level by period from its past, shrunk, and where it is known.
 
-    The mean of all periods recorded up to four months before, shrunk to the mean of all clients by
+    The mean of all periods recorded up to three months before, shrunk to the mean of all clients by
     what its noise deserves; float32[n, T] and bool[n, T].
     """
     values = exposure.values
@@ -182,7 +182,7 @@ def usual_level(baseline: Baseline, exposure: Exposure) -> tuple[Array, Array]:
         - within * (n > 0).sum() / max(n.sum(), 1),
         1e-12,
     )
-    back = baseline.panel.calendar.span(LEFT_OUT) - 1
+    back = baseline.panel.calendar.span(LEFT_OUT)
     level, known = np.empty(v.shape, np.float32), np.empty(v.shape, bool)
 
     def fill(rows: slice) -> None:

@@ -35,7 +35,7 @@ CLEARLY_MORE = 3.0  # log-likelihood, the search paid for, by which a segment mu
 STANDS_OUT = 0.5  # standard deviations between clients by which a driver must be higher there
 CLEARLY_HIGHER = 5.0  # standard errors
 LEAST_FOUND = 20.0  # departures of a segment
-LEFT_OUT = 4  # months just before a period that are not read
+LEFT_OUT = 3  # months just before a period that are not read
 FIRST_READ = 2  # months from the first order that are read of a client without an older past
 ROUNDS = 5
 ROUNDING = 1e-6  # of the largest level: what single precision cannot tell from none
@@ -169,7 +169,7 @@ def _stands_out(baseline: Baseline, exposure: Exposure, inside: Array) -> int:
 def early_level(baseline: Baseline, exposure: Exposure) -> tuple[Array, Array, Array]:
     """Return each client's mean level from its past, where it is known, and orders read a period.
 
-    Read up to four months before a period, and of a client without so old a past its first two
+    Read up to three months before a period, and of a client without so old a past its first two
     months, before the period in question; float32[n, T], bool[n, T], float32[n, T].
     """
     activity, cal = baseline.panel.activity, baseline.panel.calendar
@@ -181,7 +181,7 @@ def early_level(baseline: Baseline, exposure: Exposure) -> tuple[Array, Array, A
     sums = cumulative(weight * np.where(there, exposure.values, 0))
     counts = cumulative(weight)
     young = np.minimum(first + cal.span(FIRST_READ), t)
-    end = np.maximum(t - cal.span(LEFT_OUT) + 1, young).clip(0)
+    end = np.maximum(t - cal.span(LEFT_OUT), young).clip(0)
     rows = np.arange(len(first))[:, None]
     count = counts[rows, end]
     mean = np.where(count > 0, sums[rows, end] / np.maximum(count, 1e-9), 0)
