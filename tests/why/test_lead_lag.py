@@ -51,6 +51,19 @@ def test_points_say_more_and_less_as_the_records_have_it(hit: drawn_books.Drawn)
     assert np.mean([e.value for e in before]) < 0
 
 
+def test_a_month_is_read_whole_in_a_weekly_book(hit: drawn_books.Drawn) -> None:
+    """Who orders once in four weeks has one record in each month from its onset, on any week."""
+    t, own = np.arange(drawn_books.MONTHS), np.arange(len(hit.key))[:, None]
+    values = np.random.default_rng(0).normal(0, 1, hit.panel.active.shape)
+    monthly = np.where(t % 4 == own % 4, values, np.nan).astype(np.float32)
+    exposure = drawn_books.Exposure("monthly", "mean", "orders", monthly)
+    timing = lead_lag(drawn_books.in_periods(hit.baseline, "week"), exposure, (), 1)
+    by_lag = {p.lag: p.clients for p in timing.points}
+    assert min(by_lag) < -20 < 20 < max(by_lag)
+    for lag in (-8, -4):
+        assert by_lag[lag] >= (hit.panel.onset + lag >= 0).sum()
+
+
 def test_months_are_months_in_a_book_by_the_quarter() -> None:
     """A cause whose clients leave a quarter or two after it has not stood out for two years."""
     book = drawn_books.draw(excess=8.0, base=0.03, drivers=drawn_books.two_drivers, seed=1)

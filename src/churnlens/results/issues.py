@@ -103,7 +103,7 @@ class DosePoint:
 class LagPoint:
     """A driver's mean excess among leavers over comparable clients, by periods from onset."""
 
-    lag: int  # negative: before the onset
+    lag: int  # negative: before the onset; of weeks the first of four
     excess: Estimate  # in standard deviations of the driver
     clients: int
 

@@ -1,10 +1,10 @@
 """Did the driver come before the departure or after it?
 
-For each period from eight months before to six months after an onset, the driver's level among
-those who left less that of comparable clients who did not (same period, in and out of the same
-segments), in standard deviations. A cause stands out before; a symptom crowds around the onset and
-goes on after it. What costs clients all along stood out years before as it does in the last months;
-an early sign of leaving comes up in these.
+For each month (or quarter) from eight months before to six months after an onset, the driver's
+level among those who left less that of comparable clients who did not (same period, in and out of
+the same segments), in standard deviations. A cause stands out before; a symptom crowds around the
+onset and goes on after it. What costs clients all along stood out years before as it does in the
+last months; an early sign of leaving comes up in these.
 """
 
 from __future__ import annotations
@@ -117,14 +117,10 @@ def lead_lag(
     """
     panel = baseline.panel
     excess = _excess(exposure.values, panel.onset < 0, scopes)
-    leavers = np.flatnonzero(panel.onset >= 0)
-    periods = excess.shape[1]
     cal, step = panel.calendar, panel.calendar.span(1)
     points, means, errors, lags = [], [], [], []
     for lag in _lags(cal):
-        at = panel.onset[leavers] + lag
-        ok = (at >= 0) & (at < periods)
-        values = excess[leavers[ok], at[ok]]
+        values = _each_leaver(excess, panel.onset, range(lag, lag + step))
         values = values[np.isfinite(values)]
         if len(values) < LEAST_LEAVERS:
             continue
@@ -148,7 +144,7 @@ def is_seen(timing: LeadLag, cal: Calendar) -> bool:
 
 
 def _lags(cal: Calendar) -> range:
-    """Lags from an onset that are looked at, in periods, a month apart or a period if longer."""
+    """First period of each month (or quarter) that is looked at, from an onset."""
     return range(-_steps(cal, BEFORE), _steps(cal, AFTER) + 1, cal.span(1))
 
 
