@@ -44,6 +44,18 @@ def test_returns_are_no_orders(steady, tmp_path):
     assert panel.kind[spell[0]] == "lapsed"
 
 
+@pytest.mark.parametrize("blank", [slice(100, 101), slice(None, None, 2), slice(None)])
+def test_a_blank_margin_is_no_margin_of_nought(steady, tmp_path, blank):
+    """It is the part of the amount that it is elsewhere; where none is given, there is none."""
+    margin = 0.25 * steady["amount"]
+    margin.iloc[blank] = np.nan
+    data = opened(write_source(tmp_path, steady.assign(margin=margin))).data
+    if margin.notna().any():
+        np.testing.assert_allclose(data.margin, 0.25 * data.revenue, rtol=1e-5)
+    else:
+        assert data.margin is None
+
+
 def test_an_attribute_may_have_the_name_of_one_that_is_worked_out(steady, tmp_path):
     """No name stands twice: the value tiers are ours, the rest is as the clients table says."""
     clients = pd.DataFrame({"client_id": sorted(steady["client_id"].unique())})

@@ -104,6 +104,21 @@ def test_returns_and_measures(opened):
     assert (seen["measure_missing"].count, seen["measure_negative"].count) == (6, 4)
 
 
+@pytest.mark.parametrize(
+    ("margins", "severity", "said"),
+    [
+        (["1", "", "2"], "info", "missing in"),
+        (["1", "", ""], "warning", "missing in"),
+        (["", "", ""], "warning", "No order line has a margin"),
+    ],
+)
+def test_lines_without_a_margin_are_said(opened, margins, severity, said):
+    rows = "".join(f"a,2024-01-0{d},9,{margin}\n" for d, margin in enumerate(margins, 1))
+    seen = found(opened(orders=f"client_id,order_date,amount,margin\n{rows}"))["margin_missing"]
+    assert (seen.severity, seen.count) == (severity, margins.count(""))
+    assert said in seen.text.template
+
+
 def test_repeated_lines_are_said_and_kept(opened):
     tables = opened(orders=HEADER + lines(30) + "a,2024-01-01,10\n" * 2)
     assert found(tables)["repeated_lines"].count == 2

@@ -7,6 +7,7 @@ columns of integers and floats, one row a client or a client and period with ord
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -163,8 +164,9 @@ def aggregate(tables: Tables, cal: Calendar) -> ClientPeriods:
     connection = tables.connection
     codes = connection.create_table(_name("client_codes"), _codes(tables), temp=True)
     limits = _limits(tables, codes)
+    lines = _with_margins(_lines(tables, codes))
     days = connection.create_table(
-        _name("order_days"), _order_days(tables, codes, limits), temp=True
+        _name("order_days"), _order_days(lines, tables.measures, limits), temp=True
     )
     stats = connection.create_table(_name("client_stats"), _client_stats(days), temp=True)
     clients = stats.inner_join(codes, "code").order_by("code").to_pyarrow()
@@ -248,9 +250,26 @@ def _far(values: Array) -> float | None:
     return float(f"{high if high - middle >= middle - low else low:.6g}")
 
 
-def _order_days(tables: Tables, codes: Any, limits: dict[str, float]) -> Any:
+def _with_margins(lines: Any) -> Any:
+    """Order lines whose blank margins are the amount times what is margin of it in the others.
+
+    Nought would make a client without margin of one whose margin nobody noted. Where no line has
+    one there is no margin to speak of.
+    """
+    if "margin" not in lines.columns:
+        return lines
+    noted = lines.drop_null("margin")
+    seen = noted.aggregate(margin=noted.margin.sum(), amount=noted.amount.sum())
+    found = seen.to_pyarrow().to_pylist()[0]
+    if found["margin"] is None:
+        return lines.drop("margin")
+    part = found["margin"] / found["amount"] if found["amount"] > 0 else 0.0
+    # six digits: see `_far`
+    return lines.mutate(margin=lines.margin.fill_null(lines.amount * float(f"{part:.6g}")))
+
+
+def _order_days(o: Any, measures: Sequence[str], limits: dict[str, float]) -> Any:
     """One row a client and day: gross, net, margin, and sum and count of every measure."""
-    o = _lines(tables, codes)
     sums = {
         "occasion": o.real.cast("int32").max(),
         "gross": ibis.ifelse(o.real, o.amount, 0.0).sum(),
@@ -258,7 +277,7 @@ def _order_days(tables: Tables, codes: Any, limits: dict[str, float]) -> Any:
     }
     if "margin" in o.columns:
         sums["margin"] = o.margin.sum()
-    for i, name in enumerate(tables.measures):
+    for i, name in enumerate(measures):
         value = ibis.ifelse(o.real, o[f"v_{i}"], None)
         sums[f"s_{i}"], sums[f"n_{i}"] = value.sum(), value.count()
         if name in limits:

@@ -81,6 +81,8 @@ def _returns_and_measures(tables: Tables) -> Iterator[DataFinding]:
     """One pass over the orders for everything that is counted row by row."""
     orders = tables.orders
     asked = {"rows": orders.count(), "returns": orders[RETURN].sum()}
+    if "margin" in orders.columns:
+        asked["without_margin"] = orders.margin.isnull().sum()
     for i, name in enumerate(tables.measures):
         column = orders[name]
         asked |= {f"filled{i}": column.count(), f"low{i}": column.min(), f"high{i}": column.max()}
@@ -97,9 +99,25 @@ def _returns_and_measures(tables: Tables) -> Iterator[DataFinding]:
             },
         )
         yield DataFinding("returns", "info", text, seen["returns"])
+    yield from _margin(seen.get("without_margin", 0), seen["rows"])
     for i, name in enumerate(tables.measures):
         one = {key: seen[f"{key}{i}"] for key in ("filled", "low", "high", "negative")}
         yield from _measure(name, one, seen["rows"])
+
+
+def _margin(missing: int, rows: int) -> Iterator[DataFinding]:
+    """Say what is made of order lines without a margin."""
+    if missing == rows:
+        text = Text("No order line has a margin: what clients are worth is read from revenue.")
+        yield DataFinding("margin_missing", "warning", text, missing)
+    elif missing:
+        text = Text(
+            "The margin is missing in {missing} order lines ({share}): it is taken to be the part "
+            "of the amount that it is in the others.",
+            {"missing": missing, "share": percent(missing, rows)},
+        )
+        mostly = missing > _MOSTLY_MISSING * rows
+        yield DataFinding("margin_missing", "warning" if mostly else "info", text, missing)
 
 
 def _measure(name: str, seen: dict[str, Any], rows: int) -> Iterator[DataFinding]:
