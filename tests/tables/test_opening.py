@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from churnlens.config import Settings
+from churnlens.config import Settings, parse
 from churnlens.errors import ConfigError, ContractError
 from churnlens.results import RowCounts
 from churnlens.tables import open_source, orders_placed
@@ -111,6 +111,37 @@ def test_returns_are_amounts_of_zero_or_below_and_rows_the_filter_names(opened):
     )
     sign = {"orders": {"returns": {"column": "invoice", "starts_with": "C"}}}
     assert column(opened(sign, orders=text).orders, RETURN) == [False, True, True, True, False]
+
+
+def test_a_marked_return_lowers_revenue_however_it_is_signed(opened):
+    text = (
+        "client_id,order_date,amount,margin,invoice\n1,2024-01-01,9,2,A1\n1,2024-01-02,9,2,C1\n"
+        "1,2024-01-03,-9,-2,C2\n1,2024-01-04,9,-2,C3\n1,2024-01-05,9,,C4\n"
+    )
+    sign = {"orders": {"returns": {"column": "invoice", "starts_with": "C"}}}
+    tables = opened(sign, orders=text)
+    assert column(tables.orders, "amount") == [9, -9, -9, -9, -9]
+    assert column(tables.orders, "margin") == [2, -2, -2, -2, None]
+    assert column(tables.orders, RETURN) == [False, True, True, True, True]
+
+
+@pytest.mark.parametrize("kind", [str, int, float, bool])
+def test_a_return_marked_by_a_number_is_one_whatever_the_type(tmp_path, kind):
+    dates = pd.date_range("2024-01-01", periods=2).strftime("%Y-%m-%d")
+    orders = pd.DataFrame({"client_id": ["a", "b"], "order_date": dates, "amount": [1.0, 2.0]})
+    orders["storno"] = pd.Series([0.0, 1.0]).astype(kind)
+    orders.to_parquet(tmp_path / "orders.parquet")
+    chosen = parse({"orders": {"returns": {"column": "storno", "equals": "1"}}}, "churnlens.toml")
+    tables = open_source(tmp_path, chosen)
+    assert column(tables.orders, RETURN) == [False, True]
+    assert "returns_unmarked" not in {finding.code for finding in tables.findings}
+
+
+def test_a_filter_that_marks_no_row_is_said(opened):
+    sign = {"orders": {"returns": {"column": "client_id", "equals": "nosuch"}}}
+    said = {finding.code: finding for finding in opened(sign).findings}["returns_unmarked"]
+    assert said.severity == "warning"
+    assert said.text.values == {"column": "client_id"}
 
 
 def test_numeric_columns_are_measures_and_text_or_identifiers_are_not(opened):

@@ -12,10 +12,10 @@ from typing import Any
 import ibis
 import ibis.expr.types as ir
 
-from churnlens.config import OrderSettings, ReturnsFilter, Settings
+from churnlens.config import OrderSettings, Settings
 from churnlens.errors import ConfigError, ContractError, first_line
 from churnlens.results import DataFinding
-from churnlens.tables import calendar, companions, quality, renumbering, roles, written
+from churnlens.tables import calendar, companions, quality, renumbering, returns, roles, written
 from churnlens.tables import columns as cols
 from churnlens.tables.contract import Column, Reading, Split, Staged, stage
 from churnlens.tables.delimited import ROW
@@ -23,7 +23,6 @@ from churnlens.tables.model import RETURN, VALUE_TIER, Tables
 from churnlens.tables.reading import Raw, read_all
 from churnlens.tables.sources import locate
 
-_SIGN = "__marked_return"
 _STRAY_DAYS = 366  # between the last order and the one before it, or today
 _STRAY_SHARE = 0.01  # of the rows, on the last day, or the first
 _STRAY_START = 3653  # days between the first order and the one after it: a date such as 1900-01-01
@@ -163,8 +162,9 @@ def _stage_orders(
         if name not in mapped.fixed:  # `category` may be an attribute too
             cols.require_column(raw, name, "[orders] attributes names it")
             columns.append(cols.text_column(raw, name))
-    derived = {"order_id": _order_number, RETURN: _is_return}
-    hidden = _return_sign(raw, chosen.returns)
+    hidden = returns.sign(raw, chosen)
+    derived = {"order_id": _order_number, **returns.derived(mapped.fixed, marked=bool(hidden))}
+    said = (*said, *returns.findings(raw, hidden))
     return stage(connection, raw, "orders", [*columns, *hidden], derived), measures, said
 
 
@@ -181,25 +181,6 @@ def _check_attributes(raw: Raw, chosen: OrderSettings) -> None:
 def _order_number(orders: ibis.Table) -> ir.StringValue:
     """Let an order line without an order number stand for itself."""
     return orders.order_id.coalesce(ibis.literal("row ") + orders[ROW].cast("string"))
-
-
-def _return_sign(raw: Raw, sign: ReturnsFilter | None) -> list[Column]:
-    """Read the column that marks a return, as a boolean."""
-    if sign is None:
-        return []
-    cols.require_column(raw, sign.column, "[orders.returns] column names it")
-    text = raw.table[sign.column].cast("string").strip()
-    marked = ibis.literal(False)
-    if sign.starts_with is not None:
-        marked = marked | text.startswith(sign.starts_with)
-    if sign.equals is not None:
-        marked = marked | (text == sign.equals)
-    return [Column(_SIGN, (Reading(sign.column, marked.fill_null(False)),))]
-
-
-def _is_return(orders: ibis.Table) -> ir.BooleanValue:
-    returned = orders.amount <= 0
-    return returned | orders[_SIGN] if _SIGN in orders.columns else returned
 
 
 def _span(orders: Staged, as_of: dt.date | None) -> tuple[dt.date, dt.date]:
