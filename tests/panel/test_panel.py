@@ -44,6 +44,14 @@ def test_returns_are_no_orders(steady, tmp_path):
     assert panel.kind[spell[0]] == "lapsed"
 
 
+def test_a_return_before_the_first_order_changes_no_period(steady, tmp_path):
+    early = steady.iloc[:1].assign(order_date=pd.Timestamp(START) - pd.Timedelta(900, "D"))
+    rows = pd.concat([steady, early.assign(amount=-5.0)])
+    known = opened(write_source(tmp_path, rows))
+    assert known.calendar.starts[0] == START
+    assert known.data.revenue.sum() == pytest.approx(steady["amount"].sum(), rel=1e-5)
+
+
 @pytest.mark.parametrize("blank", [slice(100, 101), slice(None, None, 2), slice(None)])
 def test_a_blank_margin_is_no_margin_of_nought(steady, tmp_path, blank):
     """It is the part of the amount that it is elsewhere; where none is given, there is none."""

@@ -565,6 +565,27 @@ def test_a_mistyped_year_is_not_taken_for_today(opened):
     assert opened(orders=text, as_of=dt.date(2042, 1, 5)).rows["orders"].accepted == 121
 
 
+@pytest.mark.parametrize(
+    ("strange", "said"),
+    [
+        (
+            "2035-05-01 2035-11-01",
+            "2035-11-01 in row 302, is 3,.* after all but 2 rows.*2024-12-05",
+        ),
+        ("1900-01-01 1901-01-01", "1900-01-01 in row 301, is 45,.* before all but 2 rows"),
+    ],
+)
+def test_two_mistyped_years_pass_no_better_than_one(opened, strange, said):
+    days = "".join(f"7,2024-{1 + k % 12:02d}-05,1\n" for k in range(299))
+    more = "".join(f"7,{day},1\n" for day in strange.split())
+    with pytest.raises(ContractError, match=said):
+        opened(orders=f"client_id,order_date,amount\n{days}{more}")
+
+
+def test_a_return_before_the_first_order_does_not_begin_the_book(opened):
+    assert opened(orders=f"{HEADER}7,1999-01-05,-1\n7,2024-01-05,1\n").first_date.year == 2024
+
+
 def test_a_date_that_stands_for_none_is_not_taken_for_the_first_order(opened):
     days = "".join(f"7,2024-{1 + k % 12:02d}-05,1\n" for k in range(120))
     with pytest.raises(ContractError, match="first order_date, 1900-01-01 in row 122, is 45,"):

@@ -310,6 +310,7 @@ def _per_period(
 ) -> Any:
     known = stats.select("code", "median_day")
     joined = days.inner_join(known, "code").mutate(period=period_index(days.order_date, cal))
+    joined = joined.filter(joined.period >= 0)  # returns may be booked before the first order
     sums = {
         "orders": joined.occasion.sum(),
         "volume": ibis.least(joined.gross, CAP * joined.median_day).sum(),

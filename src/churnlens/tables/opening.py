@@ -11,6 +11,8 @@ from typing import Any
 
 import ibis
 import ibis.expr.types as ir
+import numpy as np
+import pandas as pd
 
 from churnlens.config import OrderSettings, Settings
 from churnlens.errors import ConfigError, ContractError, first_line
@@ -23,9 +25,9 @@ from churnlens.tables.model import RETURN, VALUE_TIER, Tables
 from churnlens.tables.reading import Raw, read_all
 from churnlens.tables.sources import locate
 
-_STRAY_DAYS = 366  # between the last order and the one before it, or today
-_STRAY_SHARE = 0.01  # of the rows, on the last day, or the first
-_STRAY_START = 3653  # days between the first order and the one after it: a date such as 1900-01-01
+_STRAY_DAYS = 366  # between the last orders and the others
+_STRAY_SHARE = 0.01  # of the rows, beyond so long a gap or before it
+_STRAY_START = 3653  # days between the first orders and the others: a date such as 1900-01-01
 
 
 def open_source(source: Path | str, settings: Settings, as_of: dt.date | None = None) -> Tables:
@@ -92,9 +94,9 @@ def _checked(
 ) -> Tables:
     staged, measures, written_out = _stage_orders(connection, raws["orders"], settings)
     first, last = _span(staged, as_of)
-    _refuse_stray_start(staged, first)
+    _refuse_stray_start(staged)
     if as_of is None:
-        _refuse_stray(staged, last)
+        _refuse_stray(staged)
         as_of = last
     split = {"orders": Split(staged, "order_date", as_of)}
     texts: tuple[str, ...] = ()
@@ -184,7 +186,9 @@ def _order_number(orders: ibis.Table) -> ir.StringValue:
 
 
 def _span(orders: Staged, as_of: dt.date | None) -> tuple[dt.date, dt.date]:
-    """Return the first and last accepted order date, up to `as_of` where there is one.
+    """Return the dates of the first order and of the last, up to `as_of` where there is one.
+
+    Credit notes for what was bought before the data begin are no first order.
 
     Raises
     ------
@@ -216,51 +220,55 @@ def _span(orders: Staged, as_of: dt.date | None) -> tuple[dt.date, dt.date]:
             f"{orders.label}: up to {as_of} there are only returns; the first order is dated "
             f"{seen['first_sale']}. Choose a later --as-of."
         )
-    return seen["first"], seen["last"]
+    return seen["first_sale"], seen["last"]
 
 
-def _refuse_stray(orders: Staged, last: dt.date) -> None:
-    """Refuse to take the day of a few orders for today, where no other order is near it.
+def _refuse_stray(orders: Staged) -> None:
+    """Refuse to take the day of a few orders for today, where all others are long before it.
 
-    A mistyped year would have every client leave.
+    A mistyped year would have every client leave; so would two of them.
     """
-    kept = orders.kept
-    seen = kept.aggregate(
-        rows=kept.count(),
-        late=(kept.order_date == last).sum(),
-        row=kept[ROW].min(where=kept.order_date == last),
-        before=kept.order_date.max(where=kept.order_date < last),
-    )
-    found = seen.to_pyarrow().to_pylist()[0]
-    before, apart = found["before"], (last - (found["before"] or last)).days
-    if apart > _STRAY_DAYS and found["late"] <= _STRAY_SHARE * found["rows"]:
+    days = _days(orders.kept)
+    late = days["lines"][::-1].cumsum()[::-1]  # on this day or later
+    few = (days["apart"] > _STRAY_DAYS) & (late <= _STRAY_SHARE * days["lines"].sum())
+    if few.any():
+        at = int(np.flatnonzero(few)[0])
+        last, before = days["day"].iloc[-1].date(), days["day"].iloc[at - 1].date()
+        others = "the one before it" if at == len(days) - 1 else f"all but {late[at]} rows"
         raise ContractError(
-            f"{orders.label}: the last order_date, {last} in row {found['row']}, is {apart:,} days "
-            f"after the one before it. If it is mistyped, mend it or leave it out with --as-of "
-            f"{before}; if it is right, say --as-of {last}."
+            f"{orders.label}: the last order_date, {last} in row {days['row'].iloc[-1]}, is "
+            f"{(last - before).days:,} days after {others}. If it is mistyped, mend it or leave it "
+            f"out with --as-of {before}; if it is right, say --as-of {last}."
         )
 
 
-def _refuse_stray_start(orders: Staged, first: dt.date) -> None:
-    """Refuse to begin with the day of a few orders ten years before all others.
+def _refuse_stray_start(orders: Staged) -> None:
+    """Refuse to begin with the days of a few orders ten years before all others.
 
     Programs write 1900 or 1970 for no date; every period since would be looked through.
     """
-    kept = orders.kept
-    seen = kept.aggregate(
-        rows=kept.count(),
-        early=(kept.order_date == first).sum(),
-        row=kept[ROW].min(where=kept.order_date == first),
-        after=kept.order_date.min(where=kept.order_date > first),
-    )
-    found = seen.to_pyarrow().to_pylist()[0]
-    apart = ((found["after"] or first) - first).days
-    if apart > _STRAY_START and found["early"] <= _STRAY_SHARE * found["rows"]:
+    days = _days(orders.kept.filter(~orders.kept[RETURN]))
+    early = days["lines"].cumsum().shift(fill_value=0)  # before this day
+    few = (days["apart"] > _STRAY_START) & (early <= _STRAY_SHARE * days["lines"].sum())
+    if few.any():
+        at = int(np.flatnonzero(few)[-1])
+        first, after = days["day"].iloc[0].date(), days["day"].iloc[at].date()
+        others = f"the one after it ({early[at]} rows)" if at == 1 else f"all but {early[at]} rows"
         raise ContractError(
-            f"{orders.label}: the first order_date, {first} in row {found['row']}, is {apart:,} "
-            f"days before the one after it ({found['early']} rows). It looks like a date that "
-            "stands for none: mend these rows or leave them out."
+            f"{orders.label}: the first order_date, {first} in row {days['row'].iloc[0]}, is "
+            f"{(after - first).days:,} days before {others}. It looks like a date that stands for "
+            "none: mend these rows or leave them out."
         )
+
+
+def _days(orders: ibis.Table) -> pd.DataFrame:
+    """Days with an order: `day`, its `lines`, its first `row`, and how many days it is `apart`."""
+    by_day = orders.group_by(day=orders.order_date).aggregate(
+        lines=orders.count(), row=orders[ROW].min()
+    )
+    days: pd.DataFrame = by_day.order_by("day").to_pyarrow().to_pandas()
+    days["day"] = pd.to_datetime(days["day"])
+    return days.assign(apart=days["day"].diff().dt.days)
 
 
 def _nothing_usable(orders: Staged) -> str:
