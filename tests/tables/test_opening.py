@@ -228,6 +228,21 @@ def test_nothing_dated_after_as_of_is_used(opened):
     assert tables.remedies["end_date"].isna().all()
 
 
+def test_who_orders_is_a_client_whatever_the_signup_date_says(opened):
+    """The date of a new system is no reason to know nothing of a client."""
+    clients = (
+        "client_id,signup_date,size\n00042,2025-06-01,key\n7,2023-06-01,mid\n8,2025-06-01,key\n"
+    )
+    tables = opened(clients=clients)
+    known = {row["client_id"]: row for row in tables.clients.to_pyarrow().to_pylist()}
+    assert known["00042"] == {"client_id": "00042", "signup_date": None, "size": "key"}
+    assert known["7"]["signup_date"] == dt.date(2023, 6, 1)
+    assert tables.rows["clients"] == RowCounts(3, 2, 0, 1)
+    said = {finding.code: finding.count for finding in tables.findings}
+    assert said["late_signup"] == 1
+    assert "not_in_clients" not in said
+
+
 def test_appending_later_rows_changes_nothing_before(opened):
     as_of = dt.date(2024, 2, 5)
     before = opened(as_of=as_of).orders.to_pyarrow()

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import ibis
+import ibis.expr.types as ir
 
 from churnlens.config import Settings, TableSettings
 from churnlens.errors import ContractError, did_you_mean
+from churnlens.results import DataFinding, Text
 from churnlens.tables import columns as cols
 from churnlens.tables.contract import Column, Reading, Split, Staged, stage
 from churnlens.tables.delimited import ROW
@@ -33,6 +36,36 @@ def stage_clients(
     columns += [cols.number_column(raw, name, chosen) for name in mapped.numeric]
     staged = stage(connection, raw, "clients", columns, unique="client_id")
     return staged, mapped.text, mapped.numeric
+
+
+def signed_up(
+    connection: Any, clients: Split, orders: ibis.Table
+) -> tuple[Split, tuple[DataFinding, ...]]:
+    """Return the clients without a signup later than an order of theirs up to `as_of`, and say so.
+
+    Who orders is a client, whatever the date says: it is that of a new system, or mistyped, and the
+    client would lose its attributes. `orders` are those accepted.
+    """
+    if "signup_date" not in clients.staged.columns:
+        return clients, ()
+    ordered = orders.select("client_id").distinct().client_id
+
+    def late(table: ibis.Table) -> ir.BooleanValue:
+        return (table.signup_date > clients.as_of).fill_null(False) & table.client_id.isin(ordered)
+
+    count = int(clients.staged.kept.filter(late).count().to_pyarrow().as_py())
+    if not count:
+        return clients, ()
+    table = clients.staged.table
+    dated = table.mutate(signup_date=ibis.ifelse(late(table), ibis.null("date"), table.signup_date))
+    kept = connection.create_table("clients_signed_up", dated, temp=True)
+    text = Text(
+        "{clients} clients ordered before they are said to have signed up, which is after {date}: "
+        "that signup date is not used.",
+        {"clients": count, "date": {"type": "day", "value": clients.as_of.isoformat()}},
+    )
+    found = DataFinding("late_signup", "warning", text, count)
+    return replace(clients, staged=replace(clients.staged, table=kept)), (found,)
 
 
 def stage_events(connection: Any, raw: Raw, settings: Settings) -> Staged:

@@ -92,7 +92,7 @@ def connect(engine: str | None) -> Any:
 def _checked(
     connection: Any, raws: dict[str, Raw], settings: Settings, as_of: dt.date | None
 ) -> Tables:
-    staged, measures, written_out = _stage_orders(connection, raws["orders"], settings)
+    staged, measures, said = _stage_orders(connection, raws["orders"], settings)
     first, last = _span(staged, as_of)
     _refuse_stray_start(staged)
     if as_of is None:
@@ -103,7 +103,9 @@ def _checked(
     numbers: tuple[str, ...] = ()
     if "clients" in raws:
         clients, texts, numbers = companions.stage_clients(connection, raws["clients"], settings)
-        split["clients"] = Split(clients, "signup_date", as_of)
+        dated = Split(clients, "signup_date", as_of)
+        split["clients"], late = companions.signed_up(connection, dated, split["orders"].accepted)
+        said = (*said, *late)
     if "events" in raws:
         events = companions.stage_events(connection, raws["events"], settings)
         split["events"] = Split(events, "event_date", as_of)
@@ -131,7 +133,7 @@ def _checked(
     )
     tables = replace(tables, ends_on=calendar.covered_until(tables, last))
     of_roles = roles.findings(tables, settings, raws["orders"].columns)
-    return _with_findings(tables, (*written_out, *of_roles))
+    return _with_findings(tables, (*said, *of_roles))
 
 
 def _with_findings(tables: Tables, said: tuple[DataFinding, ...]) -> Tables:
