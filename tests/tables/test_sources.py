@@ -122,6 +122,33 @@ def duckdb_file(tmp_path):
 
 
 @pytest.mark.parametrize("in_place", [False, True])
+@pytest.mark.parametrize("kind", ["ENUM('a', '101')", "BIT", "UNION(a TEXT, b INT)", "BLOB"])
+def test_a_column_of_any_type_of_duckdb_is_text_or_let_be(tmp_path, kind, in_place):
+    url = f"duckdb://{tmp_path}/shop.duckdb"
+    with duckdb.connect(tmp_path / "shop.duckdb") as connection:
+        connection.execute(f"create table orders (client_id {kind}, order_date date, amount int)")
+        connection.execute("insert into orders values ('101', '2024-01-05', 3)")
+        connection.execute(f"create table clients (client_id text, size {kind}, note {kind})")
+        connection.execute("insert into clients values ('101', '101', null)")
+    chosen = {"attributes": [] if kind == "BLOB" else ["size"]}
+    tables = open_source(url, Settings(engine=url if in_place else None, clients=chosen))
+    assert tables.orders.to_pyarrow().column("client_id").to_pylist() == ["101"]
+    if kind != "BLOB":
+        assert tables.clients.to_pyarrow().column("size").to_pylist() == ["101"]
+    tables.connection.disconnect()
+
+
+def test_a_blob_of_sqlite_that_is_no_text_is_let_be(sqlite_file):
+    with sqlite3.connect(sqlite_file) as connection:
+        connection.execute("alter table orders add column photo blob")
+        connection.execute("update orders set photo = ?", [b"\xff\x00a"])
+    connection.close()
+    assert open_source(f"sqlite://{sqlite_file}", Settings()).rows["orders"] == RowCounts(
+        3, 2, 1, 0
+    )
+
+
+@pytest.mark.parametrize("in_place", [False, True])
 def test_duckdb_is_a_source_and_may_be_the_engine(duckdb_file, in_place):
     url = f"duckdb://{duckdb_file}"
     settings = Settings(engine=url if in_place else None, orders={"table": "sales"})

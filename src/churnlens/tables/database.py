@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import ibis
+import ibis.expr.types as ir
 
 from churnlens.config import Settings
 from churnlens.errors import ContractError, did_you_mean, first_line
@@ -16,6 +18,7 @@ from churnlens.tables.delimited import ROW
 _FILE_SCHEMES = ("duckdb", "sqlite")
 _SCHEME_OF = {".duckdb": "duckdb", ".ddb": "duckdb", ".db": "sqlite", ".sqlite": "sqlite"}
 IN_MEMORY = "duckdb://"
+_ESCAPED = "backslashreplace"  # so that no two differ only in what was lost
 
 
 @dataclass(frozen=True)
@@ -32,7 +35,19 @@ class Database:
         if self.backend.name == "sqlite":
             # SQLite keeps any type in any column; as text, a stray cell is a reject, not a crash
             found = found.cast(dict.fromkeys(found.columns, "string"))
+        elif self.backend.name == "duckdb":
+            found = found.mutate(**_plain(found))
         return found.mutate((ibis.row_number() + 1).name(ROW))
+
+
+def _plain(table: ibis.Table) -> dict[str, ir.StringValue]:
+    """Return the columns of types that Arrow hands over as others than it says, as plain text.
+
+    To Ibis an ENUM is text already, so that a cast would do nothing; a BIT or UNION is unknown.
+    """
+    unknown = {n: table[n].cast("string") for n, t in table.schema().items() if t.is_unknown()}
+    text = {n: table[n] + "" for n, t in table.schema().items() if t.is_string()}
+    return {**unknown, **text}
 
 
 def open_database(url: str, base: Path | None = None) -> Database:
@@ -46,6 +61,8 @@ def open_database(url: str, base: Path | None = None) -> Database:
     resolved = _with_file(url, base or Path())
     try:
         backend = ibis.connect(resolved)
+        if backend.name == "sqlite":  # a BLOB may hold bytes that are no text
+            backend.con.text_factory = functools.partial(str, encoding="utf-8", errors=_ESCAPED)
         tables = tuple(backend.list_tables())
     except Exception as error:
         said = first_line(error)
