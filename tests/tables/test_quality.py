@@ -104,6 +104,20 @@ def test_returns_and_measures(opened):
     assert (seen["measure_missing"].count, seen["measure_negative"].count) == (6, 4)
 
 
+def test_event_types_that_end_before_the_first_order_are_said(opened):
+    events = "client_id,event_date,event_type\n7,2019-01-05,visit\n7,2019-01-06,visit\n"
+    events += "7,2019-01-05,call\n7,2024-01-10,call\n"
+    seen = found(opened(events=events))["events_before"]
+    assert (seen.count, seen.text.values["names"]) == (2, "visit")
+
+
+def test_an_attribute_that_is_a_number_in_the_clients_is_that_of_the_clients(opened):
+    orders = "client_id,order_date,amount,region\n7,2024-01-05,1,north\n7,2024-02-05,1,north\n"
+    settings = {"orders": {"attributes": ["region"]}}
+    tables = opened(settings, orders=orders, clients="client_id,region\n7,3\n")
+    assert (tables.attributes, tables.numeric_attributes) == ((), ("region",))
+
+
 @pytest.mark.parametrize(
     ("margins", "severity", "said"),
     [
@@ -287,3 +301,14 @@ def test_a_branch_that_stops_before_the_others_is_said(opened, silent, said):
     if said:
         assert "clients with region east" in str(seen["silent_value"].text)
         assert "21 days before the end" in str(seen["silent_value"].text)
+
+
+def test_an_attribute_called_as_an_order_column_is_that_of_the_clients(opened):
+    """A product that is no longer sold is no branch that closed."""
+    days = [START + dt.timedelta(days=k) for k in range(300)]
+    rows = [
+        f"{c},{day},9,{'old' if k < 200 else 'new'}" for k, day in enumerate(days) for c in "ab"
+    ]
+    orders = "\n".join(["client_id,order_date,amount,category", *rows, ""])
+    tables = opened(orders=orders, clients="client_id,category\na,key\nb,mid\n")
+    assert "silent_value" not in found(tables)

@@ -47,10 +47,16 @@ def _silent_values(tables: Tables, last: dt.date) -> Iterator[DataFinding]:
     own = [name for name in tables.attributes if name in tables.clients.columns]
     orders = tables.orders.filter(~tables.orders[RETURN])
     late = orders.filter(orders.order_date > last - dt.timedelta(days=_HALF_YEAR))
-    held = late.join(tables.clients.select("client_id", *own), "client_id")
+    values = {f"value_{i}": tables.clients[name] for i, name in enumerate(own)}
+    # the orders may have columns of the same names
+    held = late.select("client_id", "order_date").join(
+        tables.clients.select("client_id", **values), "client_id"
+    )
     silent = []
-    for name in own:
-        by_day = held.group_by(value=held[name], day=held.order_date).aggregate(lines=held.count())
+    for i, name in enumerate(own):
+        by_day = held.group_by(value=held[f"value_{i}"], day=held.order_date).aggregate(
+            lines=held.count()
+        )
         frame = by_day.to_pyarrow().to_pandas().dropna().sort_values("day")
         silent += [
             (pause, name, str(value), rows["day"].iloc[-1])

@@ -110,7 +110,7 @@ def _checked(
         events = companions.stage_events(connection, raws["events"], settings)
         split["events"] = Split(events, "event_date", as_of)
         companions.refuse_shared_names(split["events"], measures, staged.label)
-    of_orders = tuple(name for name in settings.orders.attributes if name not in texts)
+    of_orders = tuple(n for n in settings.orders.attributes if n not in (*texts, *numbers))
     attributes = tuple(sorted((*texts, *of_orders)))
     if "remedies" in raws:
         known = (*attributes, *numbers, VALUE_TIER)

@@ -244,6 +244,23 @@ def _unknown_clients(tables: Tables) -> Iterator[DataFinding]:
             )
             mostly = count > _MOSTLY_MISSING * all_events
             yield DataFinding("events_unknown_client", "warning" if mostly else "info", text, count)
+        yield from _events_before(tables, tables.events)
+
+
+def _events_before(tables: Tables, events: ibis.Table) -> Iterator[DataFinding]:
+    """Name the event types that end before the first order: they can be no driver."""
+    types = events.group_by("event_type").aggregate(
+        rows=events.count(), last=events.event_date.max()
+    )
+    early = _records(types.filter(types["last"] < tables.first_date).order_by("event_type"))
+    if early:
+        rows = sum(one["rows"] for one in early)
+        text = Text(
+            "Dated before the first order, all of them, and so of no use: the events {names} "
+            "({rows}). Are their dates right?",
+            {"names": ", ".join(one["event_type"] for one in early), "rows": rows},
+        )
+        yield DataFinding("events_before", "warning", text, rows)
 
 
 def _count(table: ibis.Table) -> int:
