@@ -23,6 +23,14 @@ def test_standard_names_are_kept(write):
     assert open_source(folder, settings).rows["events"].accepted == 1
 
 
+def test_dates_that_are_whole_numbers_with_a_blank_among_them_are_found(tmp_path):
+    frame = pd.DataFrame({"client_id": ["a", "b"], "amount": [1, 2]})
+    frame.assign(order_date=[20240131.0, None]).to_parquet(tmp_path / "orders.parquet")
+    settings = guessed(tmp_path)
+    assert settings.orders.date_format == "%Y%m%d"
+    assert open_source(tmp_path, settings).rows["orders"].accepted == 1
+
+
 def test_every_definition_of_leaving_is_offered(write):
     head = guess.first_config(write()).text.split("[orders]")[0]
     assert all(name in head for name in (*DEFINITIONS, "my_module:name"))

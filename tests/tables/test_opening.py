@@ -1,10 +1,13 @@
 """The contract through its one door: what is accepted, refused, dated later, and an error."""
 
 import datetime as dt
+import decimal
 import gzip
 import io
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -459,6 +462,20 @@ def test_parquet_types_are_taken_as_they_are(tmp_path):
     assert column(tables.orders, "client_id") == ["17850"]
     assert column(tables.orders, "delay") == [None]
     assert [at for _, at, *_ in rejects(tables)] == ["amount", "client_id"]
+
+
+def test_ids_are_whole_numbers_whatever_the_type(tmp_path):
+    wide = decimal.Decimal("123456789012345678901.0000")
+    ids = pa.array([decimal.Decimal("42"), decimal.Decimal("7.50"), wide], pa.decimal128(28, 4))
+    days = pa.array([20240131.0, None, 20240229.0])  # as pandas keeps whole numbers with a blank
+    written = {"client_id": ids, "order_date": days, "amount": pa.array([1.0, 1.0, 1.0])}
+    pq.write_table(pa.table(written), tmp_path / "orders.parquet")
+    pq.write_table(pa.table({"client_id": ids, "signup_date": days}), tmp_path / "clients.parquet")
+    named = {"date_format": "%Y%m%d"}
+    tables = open_source(tmp_path, parse({"orders": named, "clients": named}, "churnlens.toml"))
+    assert column(tables.orders, "client_id") == ["42", "123456789012345678901"]
+    assert column(tables.orders, "order_date") == [dt.date(2024, 1, 31), dt.date(2024, 2, 29)]
+    assert column(tables.clients, "client_id") == ["42", "7.5", "123456789012345678901"]
 
 
 HARD = {

@@ -1,5 +1,6 @@
 """What SOURCE may be: a folder, a config, one file, a database; and what cannot be used."""
 
+import datetime as dt
 import gzip
 import sqlite3
 
@@ -73,6 +74,38 @@ def workbook(tmp_path):
 
 def test_the_sheet_called_as_the_table_is_read(workbook):
     assert open_source(workbook, Settings()).rows["orders"] == RowCounts(1, 1, 0, 0)
+
+
+def test_numbers_and_dates_of_a_workbook_are_read_beside_those_kept_as_text(tmp_path):
+    book = openpyxl.Workbook()
+    for row in [
+        ["client_id", "order_date", "amount", "discount"],
+        ["7", dt.datetime(2024, 1, 31), 2.5, "0,5"],
+        ["7", "29.02.2024", "3,5", 0.25],
+    ]:
+        book.active.append(row)
+    book.save(tmp_path / "orders.xlsx")
+    chosen = {"decimal": ",", "date_format": "%d.%m.%Y"}
+    tables = open_source(tmp_path, parse({"orders": chosen}, "x"))
+    assert tables.orders.to_pyarrow().select(["order_date", "amount", "discount"]).to_pylist() == [
+        {"order_date": dt.date(2024, 1, 31), "amount": 2.5, "discount": 0.5},
+        {"order_date": dt.date(2024, 2, 29), "amount": 3.5, "discount": 0.25},
+    ]
+
+
+def test_numbers_of_sqlite_are_read_beside_those_kept_as_text(tmp_path):
+    with sqlite3.connect(tmp_path / "shop.db") as connection:
+        columns = "client_id real, order_date real, amount real, discount text"
+        connection.execute(f"create table orders ({columns})")
+        rows = [(42, 20240131, 2.5, "0,5"), (42, 20240229, 3, "1,25")]
+        connection.executemany("insert into orders values (?, ?, ?, ?)", rows)
+    connection.close()
+    chosen = parse({"orders": {"decimal": ",", "date_format": "%Y%m%d"}}, "x")
+    orders = open_source(f"sqlite://{tmp_path}/shop.db", chosen).orders.to_pyarrow()
+    assert orders.column("client_id").to_pylist() == ["42", "42"]
+    assert orders.column("order_date").to_pylist() == [dt.date(2024, 1, 31), dt.date(2024, 2, 29)]
+    assert orders.column("amount").to_pylist() == [2.5, 3]
+    assert orders.column("discount").to_pylist() == [0.5, 1.25]
 
 
 def test_a_missing_column_names_the_sheet_and_how_to_choose_one(workbook):

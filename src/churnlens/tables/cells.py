@@ -11,6 +11,9 @@ MISSING_NUMBER = (*MISSING_TEXT, "NA", "N/A", "n/a", "#N/A", "NaN", "nan", "None
 
 _TIME = r"[T ]([01]\d|2[0-4]):?[0-5]\d(:?[0-6]\d([.,]\d+)?)?\s?(Z|[+-]\d{2}(:?\d{2})?)?"
 _DATE_AND_TIME = r"^[12]\d{3}-\d{2}-\d{2}" + _TIME + "$"
+_ZEROS = (
+    r"\.0*$|(\.\d*?)0+$"  # of decimals, which are written with as many places as their type has
+)
 _CONTROL = r"[\x00-\x1f\x7f]+"
 _FIRST_DAY, _LAST_DAY = "1700-01-01", "2199-12-31"
 # No amount and no measure is larger; squares and sums of what is smaller still are numbers, in
@@ -38,9 +41,11 @@ def _says_nothing(written: ir.StringValue, words: tuple[str, ...]) -> ir.Boolean
 
 
 def text(column: ir.Value) -> ir.StringValue:
-    """Read text to the letter: `00042` stays `00042`, and a float 42.0 is `42`."""
+    """Read text to the letter: `00042` stays `00042`, and a number 42.0 is `42`."""
+    if column.type().is_decimal():
+        return column.cast("string").re_replace(_ZEROS, r"\1")
     if column.type().is_floating():
-        whole = column.cast("int64")
+        whole = column.try_cast("int64")
         written = ibis.ifelse(column == whole, whole.cast("string"), column.cast("string"))
         return ibis.ifelse(column.isnan(), ibis.null("string"), written)
     written = column.cast("string")
@@ -59,7 +64,8 @@ def date(column: ir.Value, pattern: str | None) -> ir.DateValue:
     """Read dates: ISO 8601 unless `pattern` (strptime) says otherwise; years 1700 to 2199."""
     if column.type().is_date() or column.type().is_timestamp():
         return column.cast("date")
-    written = column.cast("string")
+    # a column of whole numbers with a blank among them may be kept as floats
+    written = text(column) if column.type().is_numeric() else column.cast("string")
     if pattern is not None:
         return _try_strptime(written.strip(), pattern).date()
     iso = ibis.cases(

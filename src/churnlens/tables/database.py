@@ -29,15 +29,30 @@ class Database:
     backend: Any
     tables: tuple[str, ...]
 
-    def table(self, name: str) -> ibis.Table:
-        """Return a table with `ROW`, its rows numbered as the database gives them."""
+    def table(self, name: str, decimal: str) -> ibis.Table:
+        """Return a table with `ROW`, its rows numbered as the database gives them.
+
+        `decimal` is the mark that numbers are written with where they are handed over as text.
+        """
         found = self.backend.table(name)
         if self.backend.name == "sqlite":
             # SQLite keeps any type in any column; as text, a stray cell is a reject, not a crash
-            found = found.cast(dict.fromkeys(found.columns, "string"))
+            found = found.select(**{name: _written(found[name], decimal) for name in found.columns})
         elif self.backend.name == "duckdb":
             found = found.mutate(**_plain(found))
         return found.mutate((ibis.row_number() + 1).name(ROW))
+
+
+def _written(cell: ir.Value, decimal: str) -> ir.StringValue:
+    """Return a cell of SQLite as text: a number 42.0 is `42`, as it would be in an integer column.
+
+    Others are written with the decimal mark that those kept as text have.
+    """
+    written = cell.cast("string")
+    number = written.cast("float64")
+    whole = number.cast("int64")
+    plain = ibis.ifelse(number == whole, whole.cast("string"), written.replace(".", decimal))
+    return ibis.ifelse(cell.typeof() == "real", plain, written)
 
 
 def _plain(table: ibis.Table) -> dict[str, ir.StringValue]:

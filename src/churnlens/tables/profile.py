@@ -187,7 +187,10 @@ def is_marked_number(column: pd.Series) -> bool:
 
 
 def _filled(column: pd.Series) -> pd.Series:
-    written = column.dropna().astype(str).str.strip()
+    filled = column.dropna()
+    if pd.api.types.is_float_dtype(filled) and (filled % 1 == 0).all():
+        filled = filled.map("{:.0f}".format)  # whole numbers, floats for a blank among them
+    written = filled.astype(str).str.strip()
     return written[~written.isin(MISSING_NUMBER)]
 
 

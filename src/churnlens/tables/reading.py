@@ -59,7 +59,8 @@ def read_all(connection: Any, located: Located, settings: Settings) -> dict[str,
         database = _database(connection, located, settings)
         wanted = tuple(name for name in TABLE_NAMES if name not in raws)
         for name, table in places_in(database, settings, wanted).items():
-            raws[name] = _from_database(connection, database, table, name)
+            found = Raw(table, database.table(table, getattr(settings, name).decimal))
+            raws[name] = _from_database(connection, database, found, name)
     for raw in raws.values():
         delimited.refuse_kept(raw.columns, raw.label)
     return raws
@@ -72,12 +73,11 @@ def _database(connection: Any, located: Located, settings: Settings) -> Database
     return open_database(url, located.base)
 
 
-def _from_database(connection: Any, database: Database, table: str, name: str) -> Raw:
-    found = database.table(table)
+def _from_database(connection: Any, database: Database, found: Raw, name: str) -> Raw:
     if database.backend is connection:
-        return Raw(table, found)
-    stream = database.backend.to_pyarrow_batches(found)
-    return _copied(connection, table, name, stream)
+        return found
+    stream = database.backend.to_pyarrow_batches(found.table)
+    return _copied(connection, found.label, name, stream)
 
 
 def read_file(connection: Any, path: Path, chosen: TableSettings, name: str) -> Raw:
@@ -94,7 +94,7 @@ def read_file(connection: Any, path: Path, chosen: TableSettings, name: str) -> 
     if lower.endswith(".parquet"):
         return _from_parquet(connection, path, name)
     if lower.endswith(".xlsx"):
-        found = sheets.read(path, chosen.table, name)
+        found = sheets.read(path, chosen, name)
         raw = _copied(connection, path.name, name, found.rows.to_reader())
         if not found.others:
             return raw

@@ -10,6 +10,7 @@ from typing import Any
 import pyarrow as pa
 import python_calamine
 
+from churnlens.config import TableSettings
 from churnlens.errors import ContractError, did_you_mean
 from churnlens.tables.delimited import ROW, named
 
@@ -23,8 +24,10 @@ class Sheet:
     rows: pa.Table
 
 
-def read(path: Path, sheet: str | None, table: str) -> Sheet:
-    """Return the named sheet; without a name the one called as the table, else the first.
+def read(path: Path, chosen: TableSettings, table: str) -> Sheet:
+    """Return the chosen sheet; without a name the one called as the table, else the first.
+
+    Cells that are numbers or dates are written as the settings say that those kept as text are.
 
     The first filled row is the header; rows without any filled cell are no rows.
 
@@ -33,13 +36,13 @@ def read(path: Path, sheet: str | None, table: str) -> Sheet:
     ContractError
         When the file is no workbook, has no such sheet, or the sheet is empty.
     """
-    name, others, cells = _cells(path, sheet, table)
+    name, others, cells = _cells(path, chosen.table, table)
     filled = [i for i, row in enumerate(cells) if any(cell != "" for cell in row)]
     if not filled:
         raise ContractError(f"{path} is empty: it needs a header row and at least one row of data.")
     names = named(path, cells[filled[0]])
     rows = [cells[i] for i in filled[1:]]
-    columns = {name: [_text(row[k]) for row in rows] for k, name in enumerate(names)}
+    columns = {name: [_text(row[k], chosen) for row in rows] for k, name in enumerate(names)}
     numbers = pa.array([i + 1 for i in filled[1:]], pa.int64())
     texts = {name: pa.array(column, pa.string()) for name, column in columns.items()}
     return Sheet(name, others, pa.table({ROW: numbers, **texts}))
@@ -62,12 +65,15 @@ def _cells(
         return chosen, others, book.get_sheet_by_name(chosen).to_python(skip_empty_area=False)
 
 
-def _text(cell: Any) -> str:
+def _text(cell: Any, chosen: TableSettings) -> str:
     """Write a cell as text: 42.0 as 42, a date as ISO 8601, true and false in small letters."""
     if isinstance(cell, bool):
         return str(cell).lower()
     if isinstance(cell, float):
-        return str(int(cell)) if cell.is_integer() and abs(cell) < 1e15 else repr(cell)
+        whole = cell.is_integer() and abs(cell) < 1e15
+        return str(int(cell)) if whole else repr(cell).replace(".", chosen.decimal)
+    if isinstance(cell, dt.date) and chosen.date_format is not None:
+        return cell.strftime(chosen.date_format)
     if isinstance(cell, dt.datetime):
         return cell.date().isoformat() if cell.time() == dt.time() else cell.isoformat(sep=" ")
     return str(cell)
