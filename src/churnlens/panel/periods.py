@@ -253,19 +253,18 @@ def _far(values: Array) -> float | None:
 def _with_margins(lines: Any) -> Any:
     """Order lines whose blank margins are the amount times what is margin of it in the others.
 
-    Nought would make a client without margin of one whose margin nobody noted. Where no line has
+    Nought would make a client without margin of one whose margin nobody noted. Where no order has
     one there is no margin to speak of.
     """
     if "margin" not in lines.columns:
         return lines
-    noted = lines.drop_null("margin")
+    noted = lines.filter(lines.real).drop_null("margin")
     seen = noted.aggregate(margin=noted.margin.sum(), amount=noted.amount.sum())
     found = seen.to_pyarrow().to_pylist()[0]
     if found["margin"] is None:
         return lines.drop("margin")
-    part = found["margin"] / found["amount"] if found["amount"] > 0 else 0.0
-    # six digits: see `_far`
-    return lines.mutate(margin=lines.margin.fill_null(lines.amount * float(f"{part:.6g}")))
+    part = float(f"{found['margin'] / found['amount']:.6g}")  # six digits: see `_far`
+    return lines.mutate(margin=lines.margin.fill_null(lines.amount * part))
 
 
 def _order_days(o: Any, measures: Sequence[str], limits: dict[str, float]) -> Any:
