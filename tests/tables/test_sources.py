@@ -97,11 +97,13 @@ def test_numbers_of_sqlite_are_read_beside_those_kept_as_text(tmp_path):
     with sqlite3.connect(tmp_path / "shop.db") as connection:
         columns = "client_id real, order_date real, amount real, discount text"
         connection.execute(f"create table orders ({columns})")
-        rows = [(42, 20240131, 2.5, "0,5"), (42, 20240229, 3, "1,25")]
+        rows = [(42, 20240131, 2.5, "0,5"), (42, 20240229, 3, "1,25"), (42, 20240301, 9e999, "1")]
         connection.executemany("insert into orders values (?, ?, ?, ?)", rows)
     connection.close()
     chosen = parse({"orders": {"decimal": ",", "date_format": "%Y%m%d"}}, "x")
-    orders = open_source(f"sqlite://{tmp_path}/shop.db", chosen).orders.to_pyarrow()
+    tables = open_source(f"sqlite://{tmp_path}/shop.db", chosen)
+    assert tables.rows["orders"] == RowCounts(3, 2, 1, 0)  # without end is no amount
+    orders = tables.orders.to_pyarrow()
     assert orders.column("client_id").to_pylist() == ["42", "42"]
     assert orders.column("order_date").to_pylist() == [dt.date(2024, 1, 31), dt.date(2024, 2, 29)]
     assert orders.column("amount").to_pylist() == [2.5, 3]

@@ -49,10 +49,9 @@ def _written(cell: ir.Value, decimal: str) -> ir.StringValue:
     Others are written with the decimal mark that those kept as text have.
     """
     written = cell.cast("string")
-    number = written.cast("float64")
-    whole = number.cast("int64")
-    plain = ibis.ifelse(number == whole, whole.cast("string"), written.replace(".", decimal))
-    return ibis.ifelse(cell.typeof() == "real", plain, written)
+    whole = written.left(written.length() - 2)
+    number = ibis.ifelse(written.endswith(".0"), whole, written.replace(".", decimal))
+    return ibis.ifelse(cell.typeof() == "real", number, written)
 
 
 def _plain(table: ibis.Table) -> dict[str, ir.StringValue]:
