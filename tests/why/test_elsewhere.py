@@ -36,6 +36,24 @@ def test_what_changed_for_the_segment_alone_passes(seed: int) -> None:
     assert _answer(_book(everyone=False, follow="dose", seed=seed)).outcome == "pass"
 
 
+@pytest.mark.parametrize("outside", ["unmoved", "unrecorded"])
+def test_who_has_no_record_since_the_change_was_not_reached_by_it(
+    outside: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Four months before the end it changed for the segment alone, and is read from that month."""
+    monkeypatch.setattr(drawn_books, "START", drawn_books.MONTHS - 4)
+    book = _book(everyone=False, follow="dose", seed=0)
+    price = book.exposure("price")
+    if outside == "unrecorded":
+        t = np.arange(drawn_books.MONTHS)
+        gone = ~book.key[:, None] & (t >= drawn_books.START)
+        price = dataclasses.replace(price, values=np.where(gone, np.nan, price.values))
+    book = drawn_books.with_exposures(book, price)
+    found = book.candidate("price", start=drawn_books.START)
+    at_once = dataclasses.replace(found, lag=0)
+    assert CHECKS["elsewhere"](drawn_books.case(book, at_once)).outcome == "pass"
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_what_changed_for_all_while_one_segment_left_fails(seed: int) -> None:
     found = _answer(_book(everyone=True, follow="flat", seed=seed))

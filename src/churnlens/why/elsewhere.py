@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from churnlens.panel.cumulative import cumulative
 from churnlens.results import Evidence, Text
 from churnlens.which.baseline import Baseline
 from churnlens.which.windows import LEVEL_PRIOR
@@ -55,10 +56,16 @@ def elsewhere(case: Case) -> Evidence:
 
 
 def _reached(baseline: Baseline, c: Candidate) -> tuple[Array, float]:
-    """Client-periods outside that the change had reached, bool[n, T], and their share of them."""
-    outside = ~c.inside
-    dose = change_dose(c.move, c.move.exposure.values, outside)
-    late = outside & (np.arange(outside.shape[1]) >= c.start)
+    """Client-periods outside that the change had reached, bool[n, T], and their share of them.
+
+    Until a client outside has a record since the change, its dose is a guess that it got one.
+    """
+    outside, values = ~c.inside, c.move.exposure.values
+    t = np.arange(outside.shape[1])
+    recorded = np.isfinite(values) & (t >= c.move.start)
+    seen = cumulative(recorded.astype(np.float32))[:, :-1] > 0
+    dose = np.where(seen, change_dose(c.move, values, outside), 0)
+    late = outside & (t >= max(c.start, c.move.start + 1))
     due = float(baseline.expected[late].sum(dtype=np.float64))
     reached = late & (dose >= REACHED)
     own = float(baseline.expected[reached].sum(dtype=np.float64))
