@@ -48,16 +48,41 @@ def test_a_rise_is_confirmed_on_other_clients_however_spells_are_ordered(draw, m
     size = _sizes()
     hazard = usual * np.where((size == "key")[:, None] & (np.arange(months) >= 22), 4, 1)
     base = draw(hazard, size=size, usual=usual)
-    attributes = attributes_of(base.panel, tiers=False)
-    assert found_again(base, attributes) == 2
+    attributes, nothing = attributes_of(base.panel, tiers=False), np.ones_like(base.expected)
+    rise = _strongest(base)
+    assert found_again(base, attributes, rise, nothing) == 2
     order = np.argsort(base.panel.client % 2, kind="stable")
     moved = dataclasses.replace(
         base.rows(order), panel=dataclasses.replace(base.rows(order).panel, client=order)
     )
-    again = found_again(
-        moved, tuple(dataclasses.replace(a, codes=a.codes[order]) for a in attributes)
-    )
-    assert again == 2
+    sorted_too = tuple(dataclasses.replace(a, codes=a.codes[order]) for a in attributes)
+    assert found_again(moved, sorted_too, rise, nothing) == 2
+
+
+@pytest.mark.parametrize("known", [False, True])
+@pytest.mark.parametrize("chance", [{"region": ("north",)}, {"size": ("small",)}])
+def test_what_is_found_again_of_another_rise_confirms_nothing(draw, months, chance, known):
+    usual = np.full((CLIENTS, months), 0.01)
+    size = _sizes()
+    hit = (size == "key")[:, None] & (np.arange(months) >= 22)
+    base = draw(np.where(hit, 4, 1) * usual, size=size, usual=usual)
+    rise = dataclasses.replace(_strongest(base), segment=chance)
+    explained = np.where(hit & known, np.float32(4), np.float32(1))
+    assert found_again(base, attributes_of(base.panel, tiers=False), rise, explained) == 0
+
+
+def test_of_two_rises_the_weaker_is_found_again_once_the_stronger_is_explained(draw, months):
+    usual = np.full((CLIENTS, months), 0.01)
+    size, t = _sizes(), np.arange(months)
+    hit = (size == "key")[:, None] & (t >= 22)
+    hazard = usual * np.where(hit, 5, np.where((size == "small")[:, None] & (t >= 12), 2.5, 1))
+    base = draw(hazard, size=size, usual=usual)
+    explained = np.where(hit, np.float32(5), np.float32(1))
+    weaker = next_window(base, _search(base), explained)
+    assert weaker.segment == {"size": ("small",)}
+    attributes = attributes_of(base.panel, tiers=False)
+    assert found_again(base, attributes, weaker, np.ones_like(explained)) < 2
+    assert found_again(base, attributes, weaker, explained) == 2
 
 
 def test_a_conjunction_is_found_as_one(draw, months):

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from churnlens.results import Estimate, Evidence, Outcome, Text
 from churnlens.which.baseline import Baseline
 from churnlens.which.confirm import found_again
+from churnlens.which.scan import Window
 from churnlens.which.segments import Attribute
 from churnlens.why.attribution import Attribution
 from churnlens.why.candidates import CLEARLY
@@ -325,9 +326,17 @@ def _halved(baseline: Baseline, term: Term, seed: int) -> Evidence:
 
 
 def window_evidence(
-    baseline: Baseline, term: Term, attributes: tuple[Attribute, ...], others: dict[str, Baseline]
+    baseline: Baseline,
+    window: Window,
+    term: Term,
+    explained: Array,
+    attributes: tuple[Attribute, ...],
+    others: dict[str, Baseline],
 ) -> tuple[Evidence, ...]:
-    """Return what speaks for a rise that no driver explains: is it found again elsewhere?"""
+    """Return what speaks for a rise that no driver explains: is it found again elsewhere?
+
+    `explained` is the factor by which all else raises what is expected, float32[n, T].
+    """
     held = (
         say(
             "held_out",
@@ -336,7 +345,7 @@ def window_evidence(
                 "Looked for in one half of the clients, it is found in the other, each way round."
             ),
         )
-        if found_again(baseline, attributes) == 2
+        if found_again(baseline, attributes, window, explained) == 2
         else say(
             "held_out",
             "fail",

@@ -207,8 +207,8 @@ def _weigh(
         explained, standing, settled = _that_account(baseline, explained, standing)
     cases = _cases(given, explained, named, settled)
     evidence = tuple(
-        _evidence(given, part, settled.parts[k], cases.get(k), standing.get(k))
-        for k, part in enumerate(explained.parts)
+        _evidence(given, explained, k, settled.parts[k], cases.get(k), standing.get(k))
+        for k in range(len(explained.parts))
     )
     set_aside = {s.driver: doubtful(baseline, s) for s in frail.values()}
     return Weighed(explained, named, standing, unsure, settled, cases, evidence, set_aside)
@@ -216,7 +216,8 @@ def _weigh(
 
 def _evidence(
     given: Given,
-    part: Explanation,
+    explained: Explained,
+    k: int,
     attribution: Attribution,
     case: Case | None,
     standing: Standing | None,
@@ -226,7 +227,17 @@ def _evidence(
         return tuple(over_chunks(lambda check: check(case), checks(given.settings)))
     if standing is not None:
         return _of_standing(given, standing, attribution)
-    return window_evidence(given.baseline, part.term, given.search.attributes, given.others)
+    part, baseline = explained.parts[k], given.baseline
+    assert part.window is not None  # neither a driver's change nor a standing cause
+    risk = _risk_of_others(baseline, explained, part)
+    attributes = given.search.attributes
+    return window_evidence(baseline, part.window, part.term, risk, attributes, given.others)
+
+
+def _risk_of_others(baseline: Baseline, explained: Explained, part: Explanation) -> Array:
+    """Factor by which all parts but one raise what is expected, float32[n, T]."""
+    rest = fit(baseline, tuple(p.term for p in explained.parts if p is not part))
+    return explained_risk(baseline, rest)
 
 
 def _of_standing(
@@ -324,8 +335,7 @@ def _cases(
         who = resolved[id(part)]
         c = who.candidate
         seed = settings.seed + zlib.crc32(c.driver.encode())
-        rest = fit(baseline, tuple(p.term for p in explained.parts if p is not part))
-        risk = explained_risk(baseline, rest)
+        risk = _risk_of_others(baseline, explained, part)
         cases[k] = Case(
             baseline,
             c,
