@@ -192,6 +192,31 @@ def test_of_few_leavers_with_a_long_past_nothing_is_said() -> None:
     assert nearing(few, book.exposure("sign"), (), 1).z == -np.inf
 
 
+def newcomers(seed: int) -> drawn_books.Drawn:
+    """Clients come one by one, and events as often to those who leave as to all others."""
+    rng = np.random.default_rng(seed)
+    plain = drawn_books.draw(clients=2000, seed=seed)
+    known = np.where(plain.panel.onset >= 0, plain.panel.onset - 8, drawn_books.MONTHS - 6)
+    first = (rng.random(2000) * known.clip(0)).astype(int)
+
+    def drivers(rng, key, dose, onset):
+        there = np.arange(drawn_books.MONTHS) >= first[:, None]
+        calls = rng.poisson(0.3, there.shape) * there
+        return {"calls": drawn_books.Exposure("calls", "count", "events", calls.astype(np.float32))}
+
+    book = drawn_books.draw(clients=2000, drivers=drivers, seed=seed)
+    book.panel.activity.first = first
+    return book
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_who_is_not_there_yet_is_no_client_without_events(seed: int) -> None:
+    book = newcomers(seed)
+    timing = lead_lag(book.baseline, book.exposure("calls"), (), 1)
+    assert abs(timing.before_z) < 2
+    assert abs(timing.after_z) < 2
+
+
 def test_months_before_the_first_order_are_no_past() -> None:
     book = levels(0.0, 4)
     book.panel.activity.first = np.full(1500, drawn_books.MONTHS - 10)

@@ -44,6 +44,21 @@ def test_a_driver_that_is_no_higher_where_more_leave_is_not_tested() -> None:
     assert looked_within(worse_for_key(0, 0.5, higher=False)) == ()
 
 
+def test_a_segment_of_newcomers_did_not_have_fewer_events() -> None:
+    """Key clients leave more and came later; events come as often to them as to others."""
+    key = drawn_books.draw(clients=CLIENTS, seed=4).key
+    first = np.where(key, 12, 0)
+
+    def drivers(rng, key, dose, onset):
+        there = np.arange(drawn_books.MONTHS) >= first[:, None]
+        return {"calls": rng.poisson(0.5, there.shape) * there}
+
+    rate = np.where(key, 3.0, 1.0)
+    book = drawn_books.draw(clients=CLIENTS, lasting_rate=rate, drivers=drivers, seed=4)
+    book.panel.activity.first = first
+    assert looked_within(book) == ()
+
+
 def test_nothing_is_tested_where_nobody_leaves_more() -> None:
     book = drawn_books.draw(clients=CLIENTS, drivers=drawn_books.two_drivers, seed=3)
     assert looked_within(book) == ()

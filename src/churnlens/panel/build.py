@@ -102,6 +102,12 @@ class Panel:
         return np.asarray(np.arange(self.active.shape[1]) - self.entry[:, None])
 
     @property
+    def begun(self) -> Array:
+        """Client-periods from the first order of the spell on, bool[n, T]."""
+        begin = np.maximum(self.entry, self.activity.first)  # a signup comes before any order
+        return np.asarray(np.arange(self.active.shape[1]) >= begin[:, None])
+
+    @property
     def before_onset(self) -> Array:
         """Client-periods before any departure that is counted, bool[n, T]."""
         t = np.arange(self.active.shape[1])

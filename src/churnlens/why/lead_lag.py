@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from churnlens.panel import Panel
 from churnlens.panel.exposures import Exposure
 from churnlens.panel.periods import Calendar
 from churnlens.results import Z95, Estimate, LagPoint
@@ -81,9 +82,8 @@ def nearing(
     """
     panel, cal = baseline.panel, baseline.panel.calendar
     age = np.arange(exposure.values.shape[1]) - panel.activity.first[:, None]
-    values = np.where(age >= 0, exposure.values, np.nan)
     alike = (*scopes, *(age >= cal.span(months) for months in YEARS))
-    excess = sign * _excess(values, panel.onset < 0, alike)
+    excess = sign * _excess(panel, exposure, alike)
     early, late = (
         _each_leaver(excess, panel.onset, range(-_steps(cal, begin), -_steps(cal, end) + 1))
         for begin, end in (LONG_BEFORE, NEARING)
@@ -116,7 +116,7 @@ def lead_lag(
         Client-periods since a change of the driver, bool[n, T], for `since_z`.
     """
     panel = baseline.panel
-    excess = _excess(exposure.values, panel.onset < 0, scopes)
+    excess = _excess(panel, exposure, scopes)
     cal, step = panel.calendar, panel.calendar.span(1)
     points, means, errors, lags = [], [], [], []
     for lag in _lags(cal):
@@ -179,11 +179,13 @@ def _each_leaver(values: Array, onset: Array, lags: range) -> Array:
     return np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
 
 
-def _excess(values: Array, stayed: Array, scopes: tuple[Array, ...]) -> Array:
+def _excess(panel: Panel, exposure: Exposure, scopes: tuple[Array, ...]) -> Array:
     """Each value less the mean of those who stayed in the same period and cell, over their SD.
 
-    Cells are what the scopes cut the book into.
+    Cells are what the scopes cut the book into. That nothing happened to a client before its first
+    order is no record.
     """
+    values, stayed = np.where(panel.begun, exposure.values, np.nan), panel.onset < 0
     out = np.full(values.shape, np.nan, np.float32)
     cell = np.zeros(values.shape, np.int64)
     for k, inside in enumerate(scopes):
