@@ -204,6 +204,45 @@ def test_the_end_of_a_passed_trouble_is_sharp_between_two_lengths_in_weeks_too(d
     assert (found.segment, found.start, found.end) == ({"size": ("key",)}, 60, 104)
 
 
+def _by_period(base, observed):
+    """The same book with so many departures of the key clients in each period, and none else."""
+    key = (base.panel.attributes["size"] == "key").to_numpy()
+    due = np.where(key, 10.0 / key.sum(), 0.0)[:, None] * np.ones(len(observed))
+    seen = due * np.asarray(observed)[None, :] / 10
+    return dataclasses.replace(
+        base, expected=due.astype(np.float32), observed=seen.astype(np.float32)
+    )
+
+
+def test_the_ends_of_a_trouble_that_has_passed_stand_out_against_what_was_before_it(draw, months):
+    """Key clients left five times as often before it began as once it was over."""
+    t = np.arange(months)
+    counts = np.select([t < 12, t < 18], [25.0, 40.0], 5.0)
+    found = _strongest(_by_period(draw(np.full((500, months), 0.01), size=_sizes(500)), counts), 0)
+    assert (found.start, found.end) == (12, 18)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_trouble_that_has_passed_is_worth_what_the_search_found(draw, months, seed):
+    """By hand over the windows that are paid for; its ends were moved for nothing."""
+    size = _sizes()
+    usual, hazard = _hit_where(size == "key", months, 14, 19)
+    base = draw(hazard, size=size, usual=usual, seed=seed)
+    scan = _search(base, draws=0)
+    found = next_window(base, scan, np.ones_like(base.expected))
+    inside = np.isin(size, found.segment["size"])
+    o, e = (a[inside].sum(axis=0, dtype=float) for a in (base.observed, base.expected))
+    whole = o.sum() + LEVEL_PRIOR, e.sum() + LEVEL_PRIOR
+    looked = [
+        min(gain_of(o[b:end].sum(), e[b:end].sum(), *against) for against in (whole, until))
+        for n in scan.when.lengths
+        for b in range(scan.when.first, scan.when.passed - n + 1)
+        for end in [b + n]
+        for until in [(o[:end].sum() + LEVEL_PRIOR, e[:end].sum() + LEVEL_PRIOR)]
+    ]
+    assert found.gain == pytest.approx(max(looked), abs=1e-3)
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_what_was_worse_from_the_first_month_on_did_not_begin_at_the_first_one_looked_at(
     draw, months, seed

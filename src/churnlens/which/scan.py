@@ -25,7 +25,7 @@ from churnlens.which.baseline import Baseline, season_of
 from churnlens.which.search import Drawn, Hit, Observed, Plan, plan, search
 from churnlens.which.segments import ALIKE, NEAR, Attribute, Cells, Group, collapse, groups, members
 from churnlens.which.tables import Tables
-from churnlens.which.windows import LEVEL_PRIOR, Times, gain_of, times
+from churnlens.which.windows import LEVEL_PRIOR, Times, gain_of, gain_of_passed, times
 
 Array = npt.NDArray[Any]
 
@@ -41,9 +41,10 @@ class Window:
     """A segment from a start period on, to the end of the data or until it had passed.
 
     `end` is one past the last period of a trouble that has passed, None where it has not.
-    `gain` is the log-likelihood gain on effective departures, `score` the gain less the price of
-    its complexity; `ratio` the rate inside over the rate outside on them; `p_value` is over the
-    whole search. `also` are segments of near-equal score that overlap.
+    `score` is what the search found it to be worth: the log-likelihood `gain` on effective
+    departures less the price of its complexity, before its ends were moved to fit better. `ratio`
+    is the rate inside over the rate outside on them; `p_value` is over the whole search. `also` are
+    segments of near-equal score that overlap.
     """
 
     segment: dict[str, tuple[str, ...]]
@@ -126,7 +127,8 @@ def next_window(baseline: Baseline, scan: Scan, explained: Array) -> Window | No
     p = float((1 + (scan.null_scores >= top).sum()) / (1 + len(scan.null_scores)))
     hit, also = _simplest(hits, scan, expected)
     when = int(hit.best.start[0]), int(hit.best.end[0])
-    return _window(scan, look, _segment(hit), when, float(hit.price[0]), p, also)
+    worth = float(hit.best.score[0]), float(hit.price[0])
+    return _window(scan, look, _segment(hit), when, worth, p, also)
 
 
 def window_by_orders(baseline: Baseline, scan: Scan) -> Window | None:
@@ -139,8 +141,11 @@ def window_by_orders(baseline: Baseline, scan: Scan) -> Window | None:
         return None
     look = plan(scan.cells, scan.groups, scan.cells.sums(baseline.expected), scan.when)
     price = look.prices[rise.order][not rise.plain]
+    o, e = _counts(scan, look, rise.segment)
+    now, whole = slice(rise.start, None), (o.sum() + LEVEL_PRIOR, e.sum() + LEVEL_PRIOR)
+    worth = float(gain_of(o[now].sum(), e[now].sum(), *whole)) - price, price
     when = rise.start, scan.when.end
-    return _window(scan, look, rise.segment, when, price, rise.p_value, ())
+    return _window(scan, look, rise.segment, when, worth, rise.p_value, ())
 
 
 def _window(
@@ -148,27 +153,33 @@ def _window(
     look: Plan,
     segment: dict[str, tuple[str, ...]],
     when: tuple[int, int],
-    price: float,
+    worth: tuple[float, float],
     p_value: float,
     also: tuple[dict[str, tuple[str, ...]], ...],
 ) -> Window:
-    within = _cells_inside(segment, scan)
-    o, e = (np.asarray(t.values[within].sum(axis=0)) for t in (scan.seen, look.due))
+    """The window to tell of; `worth` is its score and the price that this has paid."""
+    o, e = _counts(scan, look, segment)
     start, end = _sharpened(o, e, *when, scan.when)
-    now = slice(start, end)
-    o1, e1, o_all, e_all = o[now].sum(), e[now].sum(), o.sum(), e.sum()
-    outside = (o_all - o1 + LEVEL_PRIOR) / (e_all - e1 + LEVEL_PRIOR)
-    gain = float(gain_of(o1, e1, o_all + LEVEL_PRIOR, e_all + LEVEL_PRIOR))
+    now, (score, price) = slice(start, end), worth
+    o1, e1 = o[now].sum(), e[now].sum()
+    outside = (o.sum() - o1 + LEVEL_PRIOR) / (e.sum() - e1 + LEVEL_PRIOR)
     return Window(
         segment,
         start,
         None if end == scan.when.end else end,
-        gain,
-        gain - price,
+        score + price,
+        score,
         float(o1 / e1 / outside),
         p_value,
         also,
     )
+
+
+def _counts(scan: Scan, look: Plan, segment: dict[str, tuple[str, ...]]) -> tuple[Array, Array]:
+    """Departures observed and expected of a segment by period, float32[T] each."""
+    within = _cells_inside(segment, scan)
+    o, e = (np.asarray(t.values[within].sum(axis=0)) for t in (scan.seen, look.due))
+    return o, e
 
 
 def _segment(hit: Hit) -> dict[str, tuple[str, ...]]:
@@ -224,14 +235,13 @@ def _sharpened(o: Array, e: Array, start: int, end: int, when: Times) -> tuple[i
     if end == when.end:
         return start, end
     near = when.reach
+
+    def gain(s: int, t: int) -> float:
+        until, whole = ((o[:k].sum() + LEVEL_PRIOR, e[:k].sum() + LEVEL_PRIOR) for k in (t, None))
+        return float(gain_of_passed(o[s:t].sum(), e[s:t].sum(), until, whole))
+
     tried = [
-        (
-            float(
-                gain_of(o[s:t].sum(), e[s:t].sum(), o.sum() + LEVEL_PRIOR, e.sum() + LEVEL_PRIOR)
-            ),
-            s,
-            t,
-        )
+        (gain(s, t), s, t)
         for s in range(max(when.first, start - near), min(start + near + 1, end - 1))
         for t in range(max(s + 1, end - near), min(end + near, when.passed) + 1)
     ]

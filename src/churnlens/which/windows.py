@@ -115,6 +115,16 @@ def gain_of(o1: Array, e1: Array, o: Array, e: Array) -> Array:
     return gain
 
 
+def gain_of_passed(o1: Array, e1: Array, until: tuple[Any, Any], whole: tuple[Any, Any]) -> Array:
+    """Return the gain of windows that have passed, of a segment's o, e until their end and in all.
+
+    Such a one must stand out against what was before it as well as against all the rest: a segment
+    that left more from the first day, and less once those who minded were gone, did not begin to
+    leave at any time.
+    """
+    return np.minimum(gain_of(o1, e1, *whole), gain_of(o1, e1, *until))
+
+
 def _part(o: Array, e: Array) -> Array:
     """o·log(o/e), 0 where nothing was observed; `e` may be smaller and is broadcast."""
     part = np.log(np.maximum(o, 1e-9))
@@ -187,19 +197,16 @@ def _exactly(
 ) -> Best:
     """The best of some windows of one length (segment, draw, place), draw by draw.
 
-    A window of no length goes on to the end. One that has passed must stand out against what was
-    before it as well as against all the rest: a segment that left more from the first day, and less
-    once those who minded were gone, did not begin to leave at any time.
+    A window of no length goes on to the end.
     """
     s, d, k = at
     start = k + when.first
     end = start + length if length else np.full_like(start, when.end)
     of_e = d if e.shape[1] > 1 else np.zeros_like(d)
     o1, e1 = o[s, d, end] - o[s, d, start], e[s, of_e, end] - e[s, of_e, start]
-    gain = gain_of(o1, e1, o[s, d, -1] + LEVEL_PRIOR, e[s, of_e, -1] + LEVEL_PRIOR)
-    if length:
-        until_then = o[s, d, end] + LEVEL_PRIOR, e[s, of_e, end] + LEVEL_PRIOR
-        gain = np.minimum(gain, gain_of(o1, e1, *until_then))
+    whole = o[s, d, -1] + LEVEL_PRIOR, e[s, of_e, -1] + LEVEL_PRIOR
+    until = o[s, d, end] + LEVEL_PRIOR, e[s, of_e, end] + LEVEL_PRIOR
+    gain = gain_of_passed(o1, e1, until, whole) if length else gain_of(o1, e1, *whole)
     net = gain - price[s]
     order = np.lexsort((-np.arange(len(d)), net, d))  # of a draw the best comes last
     last = order[np.append(d[order][1:] != d[order][:-1], True)]
