@@ -371,6 +371,8 @@ def _noise(difference: Array, weight: Array, rare: bool) -> Array:
 def is_rare(recorded: Array) -> bool:
     """Whether hardly any record differs from the least, or the largest: tails, rare events."""
     there = recorded[np.isfinite(recorded)]
+    if not there.size:
+        return False
     ends = (there == there.min()).mean(), (there == there.max()).mean()
     return bool(max(ends) >= 1 - RARE)
 

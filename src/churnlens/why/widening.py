@@ -53,7 +53,10 @@ def part_had(
 
 
 def _others(values: Array) -> Array:
-    """Mean of those elsewhere by period, float[T]: the season and what else is common to all."""
+    """Mean of those elsewhere by period, float[T]: the season and what else is common to all.
+
+    NaN where none of them has a record: nobody is held against nothing.
+    """
     there = np.isfinite(values)
-    sums = np.where(there, values, 0).sum(axis=0, dtype=np.float64)
-    return np.asarray(sums / np.maximum(there.sum(axis=0), 1))
+    sums, count = np.where(there, values, 0).sum(axis=0, dtype=np.float64), there.sum(axis=0)
+    return np.where(count > 0, sums / np.maximum(count, 1), np.nan)
