@@ -231,6 +231,14 @@ def in_periods(baseline: Baseline, period: PeriodName) -> Baseline:
     return dataclasses.replace(baseline, panel=dataclasses.replace(baseline.panel, calendar=cal))
 
 
+def with_returns(book: Drawn, back: int) -> Drawn:
+    """The same book, each two rows being spells of one client, the second from `back` on."""
+    rows = np.arange(len(book.key))
+    entry = np.where(rows % 2, back, book.panel.entry)
+    panel = dataclasses.replace(book.panel, client=rows // 2, entry=entry)
+    return dataclasses.replace(book, baseline=dataclasses.replace(book.baseline, panel=panel))
+
+
 def with_departures(book: Drawn, extra: np.ndarray) -> Drawn:
     """The same book in which some leave earlier than they did: bool[n, T], the first one counts."""
     at = np.where(extra.any(axis=1), extra.argmax(axis=1), MONTHS)

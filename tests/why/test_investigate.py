@@ -266,6 +266,16 @@ def test_what_the_data_hardly_tell_makes_the_dose_response_unsure(hit: drawn_boo
         assert less.rate.high - less.rate.low > 1.3 * (told.rate.high - told.rate.low)
 
 
+def test_a_client_that_came_back_is_one_client() -> None:
+    def drivers(rng, key, dose, onset):
+        return {"cause": np.ones((len(key), drawn_books.MONTHS))}
+
+    drawn = drawn_books.draw(clients=200, base=0.0, drivers=drivers)
+    book = drawn_books.with_returns(drawn, drawn_books.START)
+    points = driver_series(book.baseline, book.candidate("cause", segment={}))
+    assert {p.inside_clients for p in points} == {100}
+
+
 def test_a_negative_control_is_never_blamed(hit: drawn_books.Drawn) -> None:
     """Neither for a rise nor for what goes on all along."""
     level = np.random.default_rng(55).normal(0, 1, 1500)

@@ -60,6 +60,16 @@ def test_nothing_is_read_once_a_client_has_begun_to_leave(hit: drawn_books.Drawn
     assert read[leavers, onset - 3].all()
 
 
+def test_a_client_that_came_back_is_read_once() -> None:
+    """Two rows are of one client, the second from its return in the last year on."""
+    back = drawn_books.MONTHS - 12
+    book = drawn_books.with_returns(drawn_books.draw(clients=200, base=0.0), back)
+    read = readable(book.baseline)
+    assert not read[1::2, :back].any()
+    assert not read[::2, back:].any()
+    assert (read[::2] | read[1::2]).all()
+
+
 def test_a_season_of_everyone_is_no_move() -> None:
     def seasonal(rng, key, dose, onset):
         wave = np.sin(np.arange(drawn_books.MONTHS) * 2 * np.pi / 12)

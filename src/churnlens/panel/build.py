@@ -102,10 +102,25 @@ class Panel:
         return np.asarray(np.arange(self.active.shape[1]) - self.entry[:, None])
 
     @property
-    def begun(self) -> Array:
-        """Client-periods from the first order of the spell on, bool[n, T]."""
-        begin = np.maximum(self.entry, self.activity.first)  # a signup comes before any order
-        return np.asarray(np.arange(self.active.shape[1]) >= begin[:, None])
+    def begin(self) -> Array:
+        """Period of the first order of each spell, int[n]."""
+        return np.maximum(self.entry, self.activity.first)  # a signup comes before any order
+
+    @property
+    def until(self) -> Array:
+        """Period in which the client's next spell begins, int[n]; T where it is its last."""
+        periods = self.active.shape[1]
+        goes_on = np.append(self.client[1:] == self.client[:-1], False)
+        return np.where(goes_on, np.append(self.begin[1:], periods), periods)
+
+    @property
+    def own(self) -> Array:
+        """Client-periods that belong to a spell, from its first order on, bool[n, T].
+
+        What a client lived through before it came back is its earlier spell's.
+        """
+        t = np.arange(self.active.shape[1])
+        return np.asarray((t >= self.begin[:, None]) & (t < self.until[:, None]))
 
     @property
     def before_onset(self) -> Array:

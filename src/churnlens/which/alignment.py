@@ -31,10 +31,8 @@ def aligned(other: Baseline, base: Baseline) -> Baseline:
 
 
 def _rows_in_time(panel: Panel) -> Array:
-    """Which client-periods belong to each row, bool[n, T]."""
+    """Which client-periods belong to each row, bool[n, T]; a client's first one has all before."""
     t = np.arange(panel.active.shape[1])
-    begin = np.maximum(panel.entry, 0)
-    later = np.append(panel.client[1:] == panel.client[:-1], False)
-    end = np.where(later, np.append(begin[1:], len(t)), len(t))
     first = np.insert(panel.client[1:] != panel.client[:-1], 0, True)
-    return np.asarray((t >= np.where(first, 0, begin)[:, None]) & (t < end[:, None]))
+    begin = np.where(first, 0, panel.begin)
+    return np.asarray((t >= begin[:, None]) & (t < panel.until[:, None]))

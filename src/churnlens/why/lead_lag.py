@@ -183,9 +183,9 @@ def _excess(panel: Panel, exposure: Exposure, scopes: tuple[Array, ...]) -> Arra
     """Each value less the mean of those who stayed in the same period and cell, over their SD.
 
     Cells are what the scopes cut the book into. That nothing happened to a client before its first
-    order is no record.
+    order, or its return, is no record.
     """
-    values, stayed = np.where(panel.begun, exposure.values, np.nan), panel.onset < 0
+    values, stayed = np.where(panel.own, exposure.values, np.nan), panel.onset < 0
     out = np.full(values.shape, np.nan, np.float32)
     cell = np.zeros(values.shape, np.int64)
     for k, inside in enumerate(scopes):

@@ -84,15 +84,17 @@ class Move:
 
 
 def readable(baseline: Baseline) -> Array:
-    """Return the client-periods to read: the client has not begun to leave, bool[n, T]."""
+    """Return the client-periods to read: the client has not begun to leave, bool[n, T].
+
+    Each is read once, in the client's spell at that time.
+    """
     panel = baseline.panel
     gone = np.cumsum(panel.found, axis=1)
     buffer = panel.calendar.span(BUFFER)
     t = np.arange(gone.shape[1])
     soon = gone[:, np.minimum(t + buffer, len(t) - 1)]
-    begun = t >= panel.activity.first[:, None]
     closed = t >= panel.activity.closing[:, None]
-    return np.asarray((soon < 0.5) & begun & ~closed)
+    return np.asarray((soon < 0.5) & panel.own & ~closed)
 
 
 @dataclass(frozen=True)

@@ -40,10 +40,8 @@ def _due(settled: Settled) -> Array:
 def driver_series(baseline: Baseline, candidate: Candidate) -> tuple[DriverPoint, ...]:
     """Return the driver's mean by period in the segment and outside, groups under five left out."""
     values, inside = candidate.move.exposure.values, candidate.inside
-    there = np.isfinite(values) & (
-        np.arange(values.shape[1]) >= baseline.panel.activity.first[:, None]
-    )
-    there &= baseline.panel.before_onset
+    panel = baseline.panel
+    there = np.isfinite(values) & panel.own & panel.before_onset  # a row, then, is a client
 
     def means(where: Array) -> zip[tuple[float, int]]:
         count = where.sum(axis=0)

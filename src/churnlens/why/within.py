@@ -155,7 +155,7 @@ def _ages(there: Array) -> tuple[Array, int]:
 def _stands_out(baseline: Baseline, exposure: Exposure, inside: Array) -> int:
     """1 where the segment's clients have more of the driver than others, −1 less, 0 neither."""
     panel = baseline.panel
-    there = np.isfinite(exposure.values) & panel.begun & panel.before_onset
+    there = np.isfinite(exposure.values) & panel.own & panel.before_onset
     count = there.sum(axis=1)
     own = np.where(there, exposure.values, 0).sum(axis=1) / np.maximum(count, 1)
     a, b = own[inside & (count > 0)], own[~inside & (count > 0)]
