@@ -66,6 +66,38 @@ def test_two_bands_that_touch_have_a_name_together(a, b, name):
     assert bands.neighbours(a, b) == name
 
 
+@pytest.mark.parametrize(
+    ("values", "one"),
+    [
+        (("20 to 50", "up to 80"), ("up to 80",)),
+        (("20 to 50", "30 to 80"), ("20 to 80",)),
+        (("20 to 50", "up to 20"), ("up to 50",)),
+        (("above 100", "up to 10", "5 to 20"), ("up to 20", "above 100")),
+        (("up to 80", "above 50"), ("up to 80", "above 80")),
+        (("south", "north", "south"), ("north", "south")),
+        (("unknown", "above 50", "20 to 60"), ("above 20", "unknown")),
+        ((), ()),
+    ],
+)
+def test_bands_that_overlap_are_one(values, one):
+    assert bands.merged(values) == one
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "both"),
+    [
+        (("above 20",), ("20 to 50",), ("20 to 50",)),
+        (("up to 50",), ("20 to 80",), ("20 to 50",)),
+        (("up to 20",), ("above 20",), ()),
+        (("up to 20", "above 50"), ("10 to 80",), ("10 to 20", "50 to 80")),
+        (("south", "north"), ("north", "west", "south"), ("south", "north")),
+        (("north",), ("up to 20",), ()),
+    ],
+)
+def test_what_is_in_two_bands_is_where_they_overlap(a, b, both):
+    assert bands.common(a, b) == both
+
+
 def test_a_segment_is_found_again_though_the_cuts_moved():
     now = bands.names([12.0, 24, 55, 240])
     assert bands.belong(now, ["20 to 50"]).tolist() == [False, False, True, False, False]

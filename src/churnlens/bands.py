@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -72,9 +72,39 @@ def limits(name: str) -> tuple[float, float] | None:
 def joined(bands: Sequence[str]) -> str:
     """Return the name of neighbouring bands taken together, in ascending order."""
     (low, _), (_, high) = limits(bands[0]) or (-np.inf, np.inf), limits(bands[-1]) or (0, np.inf)
+    return _name(low, high)
+
+
+def _name(low: float, high: float) -> str:
     if np.isinf(low):
         return f"up to {_plain(high)}"
     return f"above {_plain(low)}" if np.isinf(high) else f"{_plain(low)} to {_plain(high)}"
+
+
+def merged(values: Iterable[str]) -> tuple[str, ...]:
+    """Return values with each once: bands that touch or overlap as a wider one, and other text.
+
+    As no band holds every number, all of them are the two bands on either side of an end.
+    """
+    some = set(values)
+    spans = sorted(span for v in some if (span := limits(v)) is not None)
+    wide: list[tuple[float, float]] = []
+    for low, high in spans:
+        if wide and low <= wide[-1][1]:
+            low, high = wide[-1][0], max(wide.pop()[1], high)
+        wide.append((low, high))
+    if wide and np.isinf(wide[0]).all():
+        cut = min(high for _, high in spans)
+        wide = [(-np.inf, cut), (cut, np.inf)]
+    return (*(_name(*span) for span in wide), *sorted(v for v in some if limits(v) is None))
+
+
+def common(a: Sequence[str], b: Sequence[str]) -> tuple[str, ...]:
+    """Return what two sets of values have in common: bands as far as they overlap, text by name."""
+    ends_a, ends_b = ([span for v in vs if (span := limits(v)) is not None] for vs in (a, b))
+    overlaps = [(max(x[0], y[0]), min(x[1], y[1])) for x, y in itertools.product(ends_a, ends_b)]
+    text = (v for v in a if v in b and limits(v) is None)
+    return (*merged(_name(low, high) for low, high in overlaps if low < high), *text)
 
 
 def neighbours(a: str, b: str) -> str | None:

@@ -131,6 +131,26 @@ def test_a_change_that_ends_within_a_band_of_a_number_is_one_move() -> None:
     assert abs(move.start - drawn_books.START) <= 1
 
 
+@pytest.mark.parametrize(
+    ("doses", "size", "seed", "segment"),
+    [
+        ((0.4, 0.7, 1.5, 1.5, 0.0), 2.0, 98, {"sites": ("up to 40",)}),  # and "20 to 40"
+        ((0.4, 0.0, 0.4, 0.7, 0.4), 3.0, 157, {}),  # "up to 40" and "above 20"
+    ],
+)
+def test_bands_that_overlap_are_one_and_all_of_them_everybody(
+    doses: tuple[float, ...], size: float, seed: int, segment: dict[str, tuple[str, ...]]
+) -> None:
+    """Unequal doses of one change, found in two bands that have clients in common."""
+    rng = np.random.default_rng(seed)
+    cuts = [10.0, 20.0, 30.0, 40.0]
+    band = np.searchsorted(cuts, rng.integers(0, 50, 1500))
+    moved = drawn_books.shifted(rng, np.ones(1500, bool), np.array(doses)[band], size=size)
+    move = _found(moved, Attribute("sites", band, tuple(bands.names(cuts)), True))[0]
+    assert move.segment == segment
+    assert move.start == drawn_books.START
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_who_got_less_of_a_change_got_no_less_than_before(seed: int) -> None:
     rng = np.random.default_rng(seed)

@@ -3,6 +3,7 @@
 import drawn_books
 import numpy as np
 
+from churnlens.which.segments import Attribute
 from churnlens.why.candidates import find_candidates
 from churnlens.why.narrowing import parts_that_mind
 
@@ -40,3 +41,14 @@ def test_a_part_is_of_the_segment_and_never_the_whole_of_it() -> None:
     again = parts_that_mind(book.baseline, own, drawn_books.KEY, drawn_books.START, book.attributes)
     assert all(p.segment != drawn_books.KEY for p in again)
     assert all(p.segment["size"] == ("key",) for p in again)
+
+
+def test_a_part_may_be_a_narrower_band_of_the_segment() -> None:
+    """It changed for clients of more than 20 sites, and those with up to 50 of them minded."""
+    book = drawn_books.draw(clients=2000, excess=3.0, drivers=for_everyone, seed=10)
+    band = np.where(book.key, 1, np.random.default_rng(10).choice([0, 2], 2000))
+    sites = Attribute("sites", band, ("up to 20", "20 to 50", "above 50"), ordered=True)
+    inside = np.broadcast_to(band[:, None] > 0, book.baseline.expected.shape)
+    above = {"sites": ("above 20",)}
+    parts = parts_that_mind(book.baseline, inside, above, drawn_books.START, (sites,))
+    assert parts[0].segment == {"sites": ("20 to 50",)}

@@ -112,6 +112,14 @@ class _Driver:
         """Return who is in a segment, bool[n, T]."""
         return members(segment, self.attributes, self.recorded.shape)
 
+    def without_needless(self, segment: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+        """Leave out the attributes of a segment that keep nobody out."""
+        for name in segment:
+            wider = {other: values for other, values in segment.items() if other != name}
+            if not (self.inside(wider) & ~self.inside(segment)).any():
+                return self.without_needless(wider)
+        return segment
+
     def without_season(self, values: Array, taken: Array | float = 0.0) -> Array:
         """Take the season out, as it is once `taken` is out: a change passes for it in part."""
         return values - _season(values - taken, self.cal) if self.season else values
@@ -191,6 +199,7 @@ def find_moves(
         any_size = _neighbours(a.segment, b.segment)
         if segment is None or not _alike(a, b, any_size):
             return None
+        segment = driver.without_needless(segment)
         others = ~driver.inside(segment)
         joined = driver.dated(driver.recorded, segment, others, a.score + b.score)
         return joined[0] if joined is not None and _alike(a, joined[0], any_size) else None
@@ -303,17 +312,13 @@ def _union(
     if a.keys() != b.keys() or len(apart) != 1:
         return None
     name = apart[0]
-    band = _band_over(a[name], b[name])
-    return a | {name: tuple(sorted({*a[name], *b[name]})) if band is None else (band,)}
-
-
-def _band_over(a: tuple[str, ...], b: tuple[str, ...]) -> str | None:
-    """The band that two neighbouring ones make; None where they are no such bands."""
-    return bands.neighbours(a[0], b[0]) if len(a) == len(b) == 1 else None
+    return a | {name: bands.merged((*a[name], *b[name]))}
 
 
 def _neighbours(a: dict[str, tuple[str, ...]], b: dict[str, tuple[str, ...]]) -> bool:
-    return any(_band_over(values, b.get(name, ())) is not None for name, values in a.items())
+    """Whether the two are of neighbouring bands of a number."""
+    single = ((v, b[name]) for name, v in a.items() if len(v) == len(b.get(name, ())) == 1)
+    return any(bands.neighbours(own[0], other[0]) is not None for own, other in single)
 
 
 def _alike(a: Move, b: Move, any_size: bool) -> bool:

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import rel_entr
 
+from churnlens import bands
 from churnlens.which.baseline import Baseline
 from churnlens.which.segments import Attribute, dense_sums, groups
 
@@ -96,7 +97,7 @@ def _both(segment: Segment, smaller: Segment) -> Segment | None:
     """Return what is in two segments at once; None: nobody, too narrow a group, or nothing new."""
     out = dict(segment)
     for name, values in smaller.items():
-        out[name] = tuple(v for v in values if v in out.get(name, values))
+        out[name] = bands.common(out[name], values) if name in out else values
     if any(not values for values in out.values()) or len(out) > MOST_ATTRIBUTES:
         return None
     return None if out == segment else out
