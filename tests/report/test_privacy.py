@@ -6,6 +6,7 @@ import re
 from churnlens.report import render
 from churnlens.report.privacy import masked, merged_bands
 from churnlens.results import (
+    DataFinding,
     Departures,
     DosePoint,
     DriverPoint,
@@ -105,3 +106,13 @@ def test_a_mean_of_too_few_clients_is_left_out(review: Review):
     issue = dataclasses.replace(review.issues[0], driver_series=(point,))
     shown = masked(dataclasses.replace(review, issues=(issue,)), 20).issues[0].driver_series[0]
     assert (shown.inside, shown.outside) == (None, 2.5)
+
+
+def test_what_was_found_in_the_data_of_too_few_clients_is_left_out(review: Review):
+    few, many = (
+        DataFinding("silent_value", "warning", Text(name), 30, clients)
+        for name, clients in (("Zwettl", 6), ("Horn", 20))
+    )
+    whole = dataclasses.replace(review, data_findings=(few, many))
+    assert masked(whole, 20).data_findings == (many,)
+    assert masked(whole).data_findings == (few, many)

@@ -283,24 +283,27 @@ def test_two_clients_with_one_date_are_not_taken_for_one(opened, day):
     assert "same_name" not in seen
 
 
-@pytest.mark.parametrize(("silent", "said"), [(21, True), (2, False)])
-def test_a_branch_that_stops_before_the_others_is_said(opened, silent, said):
+@pytest.mark.parametrize(
+    ("silent", "clients", "said"), [(21, 5, True), (2, 5, False), (21, 4, False)]
+)
+def test_a_branch_that_stops_before_the_others_is_said(opened, silent, clients, said):
     start = dt.date(2024, 1, 1)
     rows = [
         f"{branch}{c},{start + dt.timedelta(days=day)},10"
         for day in range(200)
         for branch in ("e", "w")
-        for c in range(3)
+        for c in range(clients)
         if branch == "w" or day < 200 - silent
     ]
-    clients = "client_id,region\n" + "".join(
-        f"{b}{c},{name}\n" for b, name in (("e", "east"), ("w", "west")) for c in range(3)
+    regions = "client_id,region\n" + "".join(
+        f"{b}{c},{name}\n" for b, name in (("e", "east"), ("w", "west")) for c in range(clients)
     )
-    seen = found(opened(orders=HEADER + "\n".join(rows) + "\n", clients=clients))
+    seen = found(opened(orders=HEADER + "\n".join(rows) + "\n", clients=regions))
     assert ("silent_value" in seen) is said
     if said:
         assert "clients with region east" in str(seen["silent_value"].text)
         assert "21 days before the end" in str(seen["silent_value"].text)
+        assert seen["silent_value"].clients == clients
 
 
 def test_an_attribute_called_as_an_order_column_is_that_of_the_clients(opened):

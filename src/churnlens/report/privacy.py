@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from churnlens.report.words import TOO_SMALL
 from churnlens.results import (
     Book,
+    DataFinding,
     DosePoint,
     DriverPoint,
     Estimate,
@@ -35,8 +36,9 @@ def masked(review: Review, smallest: int = SMALLEST_GROUP) -> Review:
     Neighbouring dose bands are merged until they hold enough; periods, lags, tiers and curves of
     too few clients are left out. An issue of too few clients, open or gone, keeps since when, the
     driver, the checks' outcomes and the money, under a title that does not name it; who they are
-    and its other figures are left out. Two things stay: what a review says of remedies, whose scope
-    is the user's own, and an issue of a review that did not count its clients yet.
+    and its other figures are left out, and so is what was found in the data of too few clients. Two
+    things stay: what a review says of remedies, whose scope is the user's own, and an issue of a
+    review that did not count its clients yet.
     """
     few = {issue.id for issue in review.issues if _is_few(issue, smallest)}
     return dataclasses.replace(
@@ -53,10 +55,11 @@ def masked(review: Review, smallest: int = SMALLEST_GROUP) -> Review:
         ),
         remedies=tuple(_remedy(remedy, smallest) for remedy in review.remedies),
         book=_book(review.book, smallest, few),
+        data_findings=tuple(f for f in review.data_findings if not _is_few(f, smallest)),
     )
 
 
-def _is_few(what: Issue | Gone | RegisterEntry, smallest: int) -> bool:
+def _is_few(what: Issue | Gone | RegisterEntry | DataFinding, smallest: int) -> bool:
     return 0 < what.clients < smallest
 
 

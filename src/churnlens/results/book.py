@@ -55,6 +55,7 @@ class DataFinding:
     severity: Literal["info", "warning"]
     text: Text
     count: int | None = None
+    clients: int = 0  # of the group that the text names; 0: it names none
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ _WHOLE_MONTH = 28
 _MOST = 3  # gaps named
 _HALF_YEAR = 182  # days
 _LATELY, _MANY = 91, 20  # in so many days before the last order at least so many clients ordered
+_FEWEST_CLIENTS = 5  # to whom a value belongs; what is said of fewer would be said of persons
 _THIN = 0.3  # of the median of the months around
 _AROUND = 3  # months on either side
 _FEW = 20  # order lines a month below which months are too uneven to compare
@@ -40,7 +41,7 @@ def findings(tables: Tables) -> Iterator[DataFinding]:
 def _silent_values(tables: Tables, last: dt.date) -> Iterator[DataFinding]:
     """Name branches, regions and the like that stopped ordering all at once before the end.
 
-    `last` is the day of the book's last order.
+    `last` is the day of the book's last order. The name of a single client is no branch.
     """
     if tables.clients is None:
         return
@@ -58,12 +59,14 @@ def _silent_values(tables: Tables, last: dt.date) -> Iterator[DataFinding]:
             lines=held.count()
         )
         frame = by_day.to_pyarrow().to_pandas().dropna().sort_values("day")
+        holders = held.group_by(value=held[name]).aggregate(clients=held.client_id.nunique())
+        clients = holders.to_pyarrow().to_pandas().set_index("value")["clients"]
         silent += [
-            (pause, name, str(value), rows["day"].iloc[-1])
+            (pause, name, str(value), rows["day"].iloc[-1], int(clients[value]))
             for value, rows in frame.groupby("value", sort=True)
-            if (pause := _stopped(rows, last))
+            if clients[value] >= _FEWEST_CLIENTS and (pause := _stopped(rows, last))
         ]
-    for pause, name, value, day in sorted(silent, key=lambda s: -s[0])[:_MOST]:
+    for pause, name, value, day, clients in sorted(silent, key=lambda s: -s[0])[:_MOST]:
         text = Text(
             "The last order of {clients} is of {day}, {days} days before the end of the data, "
             "which is far beyond their usual pause. Closed, or not loaded yet? Clients may seem to "
@@ -74,7 +77,7 @@ def _silent_values(tables: Tables, last: dt.date) -> Iterator[DataFinding]:
                 "days": pause,
             },
         )
-        yield DataFinding("silent_value", "warning", text, pause)
+        yield DataFinding("silent_value", "warning", text, pause, clients)
 
 
 def _stopped(by_day: pd.DataFrame, last: dt.date) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 
 import ibis
@@ -22,7 +23,7 @@ def findings(table: ibis.Table, names: Sequence[str]) -> Iterator[DataFinding]:
     """Return one finding for each of the named text columns whose cells are numbers but for that.
 
     Such a column is no driver, which nobody would see: `12 days`, `4%`, `1,5` where a point is the
-    decimal mark.
+    decimal mark. The example has 0 for each digit: the column may hold numbers of clients.
     """
     asked = [name for name in names if table[name].type().is_string()]
     if not asked:
@@ -34,9 +35,9 @@ def findings(table: ibis.Table, names: Sequence[str]) -> Iterator[DataFinding]:
         if _are_numbers(cells):
             text = Text(
                 "“{column}” is read as text and is no driver, though its cells look like numbers: "
-                "“{value}” for example. Write plain numbers, without a unit and with the decimal "
-                "mark that churnlens.toml names.",
-                {"column": name, "value": cells.iloc[0]},
+                "“{value}” for example, with 0 for each digit. Write plain numbers, without a unit "
+                "and with the decimal mark that churnlens.toml names.",
+                {"column": name, "value": re.sub(r"\d", "0", cells.iloc[0])},
             )
             yield DataFinding("number_as_text", "warning", text, len(cells))
 
