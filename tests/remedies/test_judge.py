@@ -14,13 +14,18 @@ from panels import MONTHS, by_tenure, day, draw, step
 from churnlens.panel import Panel
 from churnlens.remedies import Remedy, judge, judge_remedies
 from churnlens.results import (
+    Book,
     DateEstimate,
     DefinitionsAgreeing,
+    DefinitionUsed,
     Departures,
     Estimate,
     Issue,
     RemedyResult,
+    Review,
+    Text,
 )
+from churnlens.results import TestPlan as Plan  # not a test
 
 KEY = {"size": ("key",)}
 ONSET, START = 18, 30
@@ -255,6 +260,37 @@ def test_the_remedies_table_is_judged_row_by_row_and_reached_clients_are_no_comp
     ]
     assert third.segment == {"size": ("key", "small")}
     assert any("Another remedy" in str(note) for note in third.notes)
+
+
+def test_each_of_two_remedies_of_one_name_is_answered_by_its_own_test() -> None:
+    panel = draw(np.random.default_rng(1), relative=CURED, driver=UNDONE, cells=2)
+    table = pd.DataFrame(
+        {
+            "action": ["Simplify", "Simplify"],
+            "start_date": pd.to_datetime([day(START), day(START)]),
+            "size": ["key|small", "key"],
+            "region": [None, "r1"],
+            "issue_id": ["approval-key", "approval-key"],
+        }
+    )
+    plans = [Plan(Text(name), "2023-01-01", 0.4, "departures") for name in ("all", "r1")]
+    dates = {"as_of": day(MONTHS), "departures": by_tenure(panel)}
+    first = judge_remedies(panel, table, [issue()], **dates)
+    before = Review(
+        as_of=day(START + 3).isoformat(),
+        period="month",
+        currency="EUR",
+        rows={},
+        departure_definition=DefinitionUsed("cadence", ""),
+        issues=(),
+        book=Book(len(panel.attributes), 1, "2019-01-01", "2023-01-01", 0),
+        remedies=tuple(dataclasses.replace(r, plan=p) for r, p in zip(first, plans, strict=True)),
+    )
+    table["size"] = ["small|key", "key"]
+    again = judge_remedies(panel, table, [issue()], previous=before, **dates)
+    assert [r.plan for r in again] == plans
+    backwards = judge_remedies(panel, table[::-1], [issue()], previous=before, **dates)
+    assert [r.plan for r in backwards] == plans[::-1]
 
 
 @pytest.mark.parametrize(("column", "says"), [("value_tier", "worked"), ("city", "cannot_tell")])

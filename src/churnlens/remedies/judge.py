@@ -125,11 +125,21 @@ def _as_planned(remedy: Remedy, aim: Issue | None, previous: Review | None) -> I
 def _plan(remedy: Remedy, aim: Issue, previous: Review) -> TestPlan | None:
     start = remedy.start.isoformat()
     for told in previous.remedies:
-        if (told.action, told.start_date) == (remedy.action, start):
+        if _is_of(told, remedy):
             return told.plan  # the last review quoted it already
     if start <= previous.as_of:
         return None
     return next((issue.test_plan for issue in previous.issues if issue.id == aim.id), None)
+
+
+def _is_of(told: RemedyResult, remedy: Remedy) -> bool:
+    """Tell whether a result is of this remedy: one action may begin in several groups at once."""
+    scopes = [{n: set(values) for n, values in one.segment.items()} for one in (told, remedy)]
+    return (
+        (told.action, told.start_date) == (remedy.action, remedy.start.isoformat())
+        and scopes[0] == scopes[1]
+        and remedy.issue_id in (None, told.issue_id)
+    )
 
 
 def judge(
