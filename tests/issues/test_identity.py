@@ -47,6 +47,15 @@ def test_without_a_previous_review_there_is_no_status() -> None:
     assert found.gone == ()
 
 
+def test_two_rises_of_one_group_have_an_id_each_from_the_first_review_on() -> None:
+    early, late = issue(driver=None, onset="2021-03-01"), issue(driver=None, onset="2023-09-01")
+    first = match(None, [early, late], sight()).issues
+    assert [i.id for i in first] == [first[0].id, f"{first[0].id}-2"]
+    last = dataclasses.replace(review(), issues=first)
+    now = match(last, [late, early], sight()).issues  # the ranks of the two have changed
+    assert [i.id for i in now] == [i.id for i in first][::-1]
+
+
 @pytest.mark.parametrize(
     "segment",
     [

@@ -83,7 +83,7 @@ def match(previous: Review | None, issues: Sequence[Issue], sight: Sight) -> Mat
     """
     fresh = [replace(i, id=issue_id(i.kind, i.driver, i.segment)) for i in issues]
     if previous is None:
-        return Matched(tuple(fresh), {}, ())
+        return Matched(_apart(fresh), {}, ())
     pairs = _pair(previous.issues, fresh, sight)
     taken = {previous.issues[old].id for old in pairs.values()}
     kept, before = [], {}
@@ -150,17 +150,17 @@ def _jaccard(a: Iterable[str] | None, b: Iterable[str] | None) -> float:
 
 
 def _pair(old: Sequence[Issue], new: Sequence[Issue], sight: Sight) -> dict[int, int]:
-    """Return the old issue of each new one, the nearest pairs first."""
+    """Return the old issue of each new one, the nearest pairs first: in members, then in date."""
     scores = sorted(
         (
-            (-score, n, o)
+            (-score, _days_apart(before, issue), n, o)
             for n, issue in enumerate(new)
             for o, before in enumerate(old)
             if (score := _likeness(before, issue, sight)) > 0
         ),
     )
     pairs: dict[int, int] = {}
-    for _, n, o in scores:
+    for _, _, n, o in scores:
         if n not in pairs and o not in pairs.values():
             pairs[n] = o
     return pairs
@@ -225,6 +225,16 @@ def _farewell(issue: Issue, sight: Sight) -> Gone:
 
 def _gone(issue: Issue, reason: Literal["gone", "cannot_be_seen"]) -> Gone:
     return Gone(issue.id, issue.title, reason, issue.title_text, issue.clients)
+
+
+def _apart(issues: Sequence[Issue]) -> tuple[Issue, ...]:
+    """Number the ids that several issues would share: two rises of one group are two issues."""
+    taken: set[str] = set()
+    named = []
+    for issue in issues:
+        named.append(replace(issue, id=_free(issue.id, taken)))
+        taken.add(named[-1].id)
+    return tuple(named)
 
 
 def _free(name: str, taken: set[str]) -> str:
