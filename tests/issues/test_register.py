@@ -126,6 +126,24 @@ def test_the_last_word_of_each_date_is_kept() -> None:
     assert last_words((first, later, gone)) == (first, gone)
 
 
+@pytest.mark.parametrize("kind", [0, 1], ids=["file", "table"])
+def test_one_action_in_several_groups_and_twice_is_so_many_remedies(
+    tmp_path: Path, kind: int
+) -> None:
+    place = places(tmp_path)[kind]
+    remedies = tuple(
+        RegisterEntry("2024-12-31", "remedy", "a", "training", status, None, start, segment=scope)
+        for status, start, scope in (
+            ("worked", "2024-03-01", {"size": ("mid",)}),
+            ("did_not", "2024-03-01", {"size": ("small",)}),
+            ("too_early", "2024-09-01", {"size": ("mid",)}),
+        )
+    )
+    for _ in range(3):
+        assert record(place, remedies) == remedies
+    assert last_words(read(place)) == remedies
+
+
 def test_a_file_that_is_no_register_is_named_and_left_alone(tmp_path: Path) -> None:
     place = tmp_path / FILE
     place.write_text("[1, 2", encoding="utf-8")

@@ -13,7 +13,7 @@ import dataclasses
 import json
 import math
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -65,6 +65,7 @@ def entries_of(review: Review) -> tuple[RegisterEntry, ...]:
             owner=remedy.owner,
             start_date=remedy.start_date,
             departures=remedy.departures_avoided.value if remedy.departures_avoided else None,
+            segment=remedy.segment,
         )
         for remedy in review.remedies
     ]
@@ -139,9 +140,15 @@ def last_words(history: Sequence[RegisterEntry]) -> tuple[RegisterEntry, ...]:
     return tuple(sorted(last.values(), key=lambda entry: entry.as_of))
 
 
-def _about(entry: RegisterEntry) -> tuple[str | None, ...]:
-    """What an entry speaks of: a later one that speaks of the same takes its place."""
-    return entry.as_of, entry.issue_id, entry.text if entry.event == "remedy" else ""
+def _about(entry: RegisterEntry) -> tuple[Hashable, ...]:
+    """What an entry speaks of: a later one that speaks of the same takes its place.
+
+    One action may begin in several groups, or more than once: each is a remedy of its own.
+    """
+    if entry.event != "remedy":
+        return entry.as_of, entry.issue_id
+    scope = frozenset((name, frozenset(values)) for name, values in entry.segment.items())
+    return entry.as_of, entry.issue_id, entry.text, entry.start_date, scope
 
 
 def _news(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from churnlens.results.book import Book, DataFinding
@@ -11,7 +11,7 @@ from churnlens.results.checked import Day
 from churnlens.results.estimates import Skipped
 from churnlens.results.issues import Gone, Issue, RuledOut
 from churnlens.results.remedies import RemedyResult
-from churnlens.results.text import Text
+from churnlens.results.text import Segment, Text
 
 SCHEMA_VERSION = "1"
 PERIODS_A_YEAR = {"week": 52, "month": 12, "quarter": 4}
@@ -51,6 +51,7 @@ class RegisterEntry:
     revenue_per_year: float | None = None
     title_text: Text | None = None  # of an issue: `text` as it can be translated
     clients: int = 0  # at risk in its segment; 0: not known
+    segment: Segment = field(default_factory=dict)  # whom a remedy reaches
 
 
 @dataclass(frozen=True)
