@@ -31,6 +31,13 @@ def test_dates_are_named_by_their_period():
     begun = Text("in {date}", {"date": {"type": "month", "value": "2024-01-15"}})
     assert EN.say(begun) == "in January\u00a02024"
     assert Language("en", "EUR", "week").when("2023-05-01") == "1\u00a0May\u00a02023"
+    for kind, english, chinese in (
+        ("week", "since the week of 2\u00a0October\u00a02023", "自2023年10月2日当周起"),
+        ("quarter", "since Q4\u00a02023", "自2023年第4季度起"),
+    ):
+        dated = {"date": {"type": kind, "value": "2023-10-02"}}
+        assert EN.say(Text("since {date}", dated)) == english
+        assert ZH.say(Text("自{date}起", dated)) == chinese
 
 
 def test_numbers_keep_the_figures_they_bear():
@@ -128,7 +135,9 @@ def test_what_begins_and_ends_in_one_period_is_said_of_that_period():
     assert EN.say(text).startswith("In October\u00a02023, all clients left")
     assert ZH.say(text).startswith("2023年10月，")
     assert str(text).startswith("In October 2023, all clients left")
-    weekly = Language("en", "EUR", "week")
-    assert weekly.say(text).startswith("In the week of 1\u00a0October\u00a02023, all")
+    week = {"type": "week", "value": "2023-10-02"}
+    weekly = Text(text.template, {**text.values, "date": week, "end": week})
+    assert EN.say(weekly).startswith("In the week of 2\u00a0October\u00a02023, all")
+    assert ZH.say(weekly).startswith("2023年10月2日当周，")
     longer = {**text.values, "end": {"type": "date", "value": "2023-11-01"}}
     assert EN.say(Text(text.template, longer)).startswith("From October\u00a02023 to November")

@@ -19,8 +19,9 @@ KEY = {"size": ("key",)}
 
 
 def _title(verdict="cause", until=None, **more) -> str:
-    rivals = more.pop("rivals", ())
-    return str(shift_title("lead days", "more", KEY, (ONSET, until), verdict, rivals, **more))
+    rivals, period = more.pop("rivals", ()), more.pop("period", "month")
+    dates = (more.pop("onset", ONSET), until)
+    return str(shift_title("lead days", "more", KEY, dates, period, verdict, rivals, **more))
 
 
 def test_departures_that_followed_at_once_have_the_date_of_the_change():
@@ -34,8 +35,25 @@ def test_departures_that_came_later_have_a_date_of_their_own():
     assert "from September 2023" in said
 
 
+@pytest.mark.parametrize(
+    ("period", "rose", "since"),
+    [
+        ("week", "the week of 1 May 2023", "the week of 11 September 2023"),
+        ("month", "May 2023", "September 2023"),
+        ("quarter", "Q2 2023", "Q3 2023"),
+    ],
+)
+def test_dates_are_named_by_the_period_of_the_review(period, rose, since):
+    onset = DateEstimate(*3 * ["2023-05-01"])
+    said = _title(period=period, onset=onset, followed="2023-09-11")
+    assert said == (
+        f"Since lead days rose in {rose}, clients with size key leave more often, from {since} on."
+    )
+    assert _title("cannot_tell", onset, period=period, onset=onset).startswith(f"In {rose}, ")
+
+
 def _issue(**more) -> Issue:
-    title = shift_title("lead days", "more", KEY, (ONSET, None), "cause", (), **more)
+    title = shift_title("lead days", "more", KEY, (ONSET, None), "month", "cause", (), **more)
     return Issue(
         id="a",
         rank=1,

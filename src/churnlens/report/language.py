@@ -98,16 +98,12 @@ class Language:
     def _fitted(self, template: str, values: dict[str, str]) -> str:
         """Fit a template to its values: one in the singular, a span of one period as that period.
 
-        `values` as written; the period of a week gets its name there.
+        `values` as written.
         """
-        one = "end" in values and values.get("date") == values["end"]
         if self.code == "en":
-            template = fitted(template, values)
-        elif one:
-            template = _SPAN.sub("{date}", template)
-        if one and self.period == "week":
-            values["date"] = self.say(_WEEK, day=values["end"])
-        return template
+            return fitted(template, values)
+        one = "end" in values and values.get("date") == values["end"]
+        return _SPAN.sub("{date}", template) if one else template
 
     def _spaced(self, written: str) -> str:
         """Part Latin words from Chinese ones by a space, as Chinese print does."""
@@ -141,7 +137,9 @@ class Language:
         writers: dict[str, Callable[[Any], str]] = {
             "date": self.when,
             "day": self.day,
+            "week": self.week,
             "month": self.month,
+            "quarter": self.quarter,
             "within": self.within,
             "percent": self.percent,
             "money": self.money,
@@ -241,7 +239,7 @@ class Language:
         """Name a date: by its period where it is the first day of one, else the full day."""
         day = dt.date.fromisoformat(iso[:10])
         if self.period == "quarter" and day.day == 1 and day.month % 3 == 1:
-            return self._date("yQQQ", day)
+            return self.quarter(iso)
         if self.period != "week" and day.day == 1:
             return self._date("yMMMM", day)
         return self.day(iso)
@@ -260,15 +258,21 @@ class Language:
         written = dates.format_date(dt.date.fromisoformat(iso[:10]), "long", locale=self.locale)
         return str(written).replace(" ", "\u00a0")
 
+    def week(self, iso: str) -> str:
+        """Name a week by its first day: `the week of 11 September 2023`."""
+        return self.say(_WEEK, day=self.day(iso))
+
+    def quarter(self, iso: str) -> str:
+        """Name the quarter that a day lies in: `Q4 2024`."""
+        return self._date("yQQQ", dt.date.fromisoformat(iso[:10]))
+
     def month(self, iso: str) -> str:
         """Name the month that a day lies in: `December 2024`."""
         return self._date("yMMMM", dt.date.fromisoformat(iso[:10]))
 
     def period_name(self, iso: str) -> str:
         """Name a period by its first day: month, quarter, or `the week of …`."""
-        if self.period == "week":
-            return self.say(_WEEK, day=self.day(iso))
-        return self.when(iso)
+        return self.week(iso) if self.period == "week" else self.when(iso)
 
     def short_date(self, iso: str) -> str:
         """Name a period for a chart axis: `Jan 2024`, `Q1 2024`; weeks by their month."""

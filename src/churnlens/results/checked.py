@@ -90,7 +90,7 @@ def _fits(value: Any) -> bool:
     if "value" not in value:
         return False
     kind, inner = value["type"], value["value"]
-    if kind in ("date", "day", "month"):
+    if kind in ("date", "day", "week", "month", "quarter"):
         return isinstance(inner, str) and _is_day(inner)
     if kind in ("percent", "money", "number"):
         return inner is None or isinstance(inner, int | float)

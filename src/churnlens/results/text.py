@@ -18,9 +18,10 @@ class Text:
     """A sentence kept as an English template and its values, so that it can be translated.
 
     `template` is a gettext msgid with `{named}` fields. Values are numbers, strings, or
-    `{"type": "date" | "month" | "percent" | "money" | "number" | "segment" | "clients" | "driver",
-    "value": …}` where the locale decides how they are written; `clients` is a segment said as
-    people ("clients with size key", "all clients").
+    `{"type": "date" | "week" | "month" | "quarter" | "percent" | "money" | "number" | "segment" |
+    "clients" | "driver", "value": …}` where the locale decides how they are written; `week`,
+    `month` and `quarter` are the period that a date lies in, a week by its first day; `clients` is
+    a segment said as people ("clients with size key", "all clients").
     """
 
     template: str
@@ -62,10 +63,15 @@ _MONTHS = (
 )  # fmt: skip
 
 
-def _dated(iso: str, whole: bool) -> str:
-    """A month by its name; so a date on which one begins, or any if the `whole` month is meant."""
-    year, month, day = iso[:4], int(iso[5:7]), iso[8:10]
-    return f"{_MONTHS[month - 1]} {year}" if whole or day == "01" else iso
+def _dated(iso: str, kind: str) -> str:
+    """Name the period of that kind; a `date` by its month where one begins on it."""
+    year, month, day = (int(part) for part in iso[:10].split("-"))
+    if kind == "quarter":
+        return f"Q{(month + 2) // 3} {year}"
+    named = f"{_MONTHS[month - 1]} {year}"
+    if kind == "week":
+        return f"the week of {day} {named}"
+    return named if kind == "month" or day == 1 else iso
 
 
 def _plain(value: Any) -> str:
@@ -75,8 +81,8 @@ def _plain(value: Any) -> str:
             return f"{100 * inner:.0f} %"
         if kind == "money":
             return f"{inner:,.0f}"
-        if kind in ("month", "date"):
-            return _dated(str(inner), whole=kind == "month")
+        if kind in ("date", "week", "month", "quarter"):
+            return _dated(str(inner), kind)
         if kind == "segment":
             return segment_label(inner)
         if kind == "clients":

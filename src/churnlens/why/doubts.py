@@ -52,10 +52,10 @@ def of_a_change(case: Case, verdict: str, evidence: tuple[Evidence, ...]) -> tup
 
 def _moved_too(case: Case, rival: Candidate) -> Text:
     """Say of a driver that cannot be told apart when it moved in the same clients."""
-    start = rival.move.start
+    start, calendar = rival.move.start, case.baseline.panel.calendar
     values = {
         "driver": {"type": "driver", "value": rival.move.exposure.subject},
-        "date": {"type": "date", "value": case.baseline.panel.calendar.starts[start].isoformat()},
+        "date": {"type": calendar.period, "value": calendar.starts[start].isoformat()},
     }
     if start != case.candidate.move.start:
         return Text(

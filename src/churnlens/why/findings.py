@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from churnlens.config import PeriodName
 from churnlens.panel.exposures import BEYOND, Exposure
 from churnlens.panel.periods import Calendar
 from churnlens.results import (
@@ -90,7 +91,7 @@ def shift_issue(
     late = case.candidate.lag >= cal.span(WELL_AFTER)
     followed = period_start(cal, case.candidate.start) if late else None
     title = shift_title(
-        subject, direction, move.segment, dates, verdict, rivals, outlasted, followed
+        subject, direction, move.segment, dates, cal.period, verdict, rivals, outlasted, followed
     )
     size = abs(move.shift)
     ratio = finding.attribution.ratio
@@ -172,7 +173,7 @@ def unexplained_issue(finding: Finding, baseline: Baseline, settled: Settled) ->
         finding,
         settled,
         kind="unexplained",
-        title=_window_title(window.segment, onset, until),
+        title=_window_title(window.segment, onset, until, settled.panel.calendar.period),
         segment=window.segment,
         inside=np.broadcast_to(finding.term.inside, settled.panel.active.shape),
         onset=onset,
@@ -196,9 +197,11 @@ def unexplained_issue(finding: Finding, baseline: Baseline, settled: Settled) ->
     return _hedged(issue) if issue.hint else issue
 
 
-def _window_title(segment: Segment, onset: DateEstimate, until: DateEstimate | None) -> Text:
+def _window_title(
+    segment: Segment, onset: DateEstimate, until: DateEstimate | None, period: PeriodName
+) -> Text:
     values = {
-        "date": {"type": "date", "value": onset.date},
+        "date": {"type": period, "value": onset.date},
         "segment": {"type": "clients", "value": segment},
     }
     if until is None:
@@ -208,7 +211,7 @@ def _window_title(segment: Segment, onset: DateEstimate, until: DateEstimate | N
     return Text(
         "From {date} to {end}, {segment} left more often than before and after, and nothing on "
         "record explains it; it has passed.",
-        {**values, "end": {"type": "date", "value": until.date}},
+        {**values, "end": {"type": period, "value": until.date}},
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from churnlens.config import PeriodName
 from churnlens.results import DateEstimate, Issue, RemedyResult, Text
 
 
@@ -14,6 +15,7 @@ def shift_title(
     direction: str,
     segment: dict[str, tuple[str, ...]],
     dates: tuple[DateEstimate, DateEstimate | None],
+    period: PeriodName,
     verdict: str,
     rivals: tuple[str, ...],
     outlasted: bool = False,
@@ -21,24 +23,24 @@ def shift_title(
 ) -> Text:
     """Return the title of an issue whose driver changed.
 
-    `driver` is as it is to be said, `dates` the first period of the change and, where they have
-    passed, the last of its departures; `rivals` are drivers that it cannot be told from.
-    `outlasted`: the change has passed, and departures went on for longer than it did. `followed` is
-    the first period of departures where they came well after the change.
+    `driver` is as it is to be said, `dates` the first day of the first `period` of the change and,
+    where they have passed, of the last of its departures; `rivals` are drivers that it cannot be
+    told from. `outlasted`: the change has passed, and departures went on for longer than it did.
+    `followed` is the first period of departures where they came well after the change.
     """
     onset, until = dates
     values: dict[str, Any] = {
-        "date": {"type": "date", "value": onset.date},
+        "date": {"type": period, "value": onset.date},
         "segment": {"type": "clients", "value": segment},
         "driver": {"type": "driver", "value": driver},
     }
     if verdict == "cannot_tell" and rivals:
         values["rival"] = {"type": "driver", "value": rivals[0]}
     if until is not None:
-        values["end"] = {"type": "date", "value": until.date}
+        values["end"] = {"type": period, "value": until.date}
     said = _of_the_time(until is not None, outlasted)
     if followed is not None and said is _TITLES and verdict == "cause":
-        said, values["later"] = _TITLES_LATER, {"type": "date", "value": followed}
+        said, values["later"] = _TITLES_LATER, {"type": period, "value": followed}
     if verdict == "cannot_tell":
         return replace(said["rivals" if rivals else "cannot_tell"], values=values)
     return replace(said[direction], values=values)

@@ -293,9 +293,9 @@ def _departures_title(issue: Issue, language: Language, several: bool) -> str:
     if issue.onset is None:
         text = _WITHOUT_ISSUES if several else _DEPARTURES
         return language.say(text, **totals(issue.series))
-    dates = {"date": language.within(issue.onset.date)}
+    dates = {"date": language.period_name(issue.onset.date)}
     if issue.until:
-        dates["end"] = language.within(issue.until.date)
+        dates["end"] = language.period_name(issue.until.date)
     counts = totals(figures.during(issue.series, issue.onset, issue.until))
     if several:
         text = _WITHOUT_ISSUES_SPAN if issue.until else _WITHOUT_ISSUES_SINCE

@@ -88,9 +88,9 @@ def _chart_title(review: Review, language: Language) -> str:
         if _is_cut_off(review):
             return language.say(_CHART_YEAR_TO, date=language.month(review.book.last_date), **year)
         return language.say(_CHART_YEAR, **year)
-    dates = {"date": language.within(onset.date)}
+    dates = {"date": language.period_name(onset.date)}
     if until:
-        dates["end"] = language.within(until.date)
+        dates["end"] = language.period_name(until.date)
     counts = totals(figures.during(points, onset, until))
     return language.say(_CHART_SPAN if until else _CHART_SINCE, **counts, **dates)
 
