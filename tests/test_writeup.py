@@ -7,8 +7,10 @@ import pandas as pd
 from churnlens.panel.departures import DEFINITIONS
 from churnlens.report import render
 from churnlens.report.language import Language
-from churnlens.results import to_json
+from churnlens.results import DefinitionUsed, to_json
 from sample_book import MARK, QUICK, SAMPLE, codes, tables, told, write
+
+EN = Language("en", "EUR", "month")
 
 
 def test_no_client_is_named(sample):
@@ -87,6 +89,18 @@ def test_where_too_few_left_the_review_before_is_carried_on(tmp_path, sample):
         language = Language(lang, sample.currency, sample.period)
         assert language.sentence(sample.issues[0].title_text) in render(review, lang=lang)
     assert "leave more often" not in render(review, lang="zh")
+
+
+def test_a_review_before_with_another_definition_is_said_beside_the_verdict(tmp_path, sample):
+    few = set(tables(SAMPLE)["clients"]["client_id"].head(40))
+    orders = tables(SAMPLE, ["orders"])["orders"]
+    source = write({"orders": orders[orders.client_id.isin(few)]}, tmp_path)
+    before = dataclasses.replace(sample, as_of="2025-09-30", gone=(), issues=())
+    silence = dataclasses.replace(before, departure_definition=DefinitionUsed("silence", ""))
+    plain, warned = (told(source, previous=review).verdict for review in (before, silence))
+    assert warned[:-1] == plain
+    assert "has another definition of leaving (silence, and this one cadence)" in str(warned[-1])
+    assert "as of 30 September 2025" in EN.say(warned[-1]).replace("\u00a0", " ")
 
 
 def test_one_year_says_what_a_year_cannot_show():

@@ -11,6 +11,7 @@ import numpy as np
 
 from churnlens.config import Settings
 from churnlens.issues import catalogue, identity
+from churnlens.issues.compare import redefined
 from churnlens.issues.register import entries_of, last_words
 from churnlens.issues.summary import (
     caveats,
@@ -154,7 +155,15 @@ def _verdict(
         until=(tables.ends_on or tables.as_of).isoformat(),
         per_year=known.book.calendar.per_year,
     )
-    return (*said, *caveats(tables.rows["orders"], unplaced))
+    return (*said, *_to_bear_in_mind(known, unplaced))
+
+
+def _to_bear_in_mind(known: Known, unplaced: float) -> tuple[Text, ...]:
+    """Return what limits the verdict; `unplaced` is the share of clients of no known group."""
+    previous, definition = known.previous, known.settings.definition
+    other = None if previous is None else redefined(previous, definition)
+    of_data = caveats(known.tables.rows["orders"], unplaced)
+    return of_data if other is None else (*of_data, other)
 
 
 def _written(book: Book, base: Baseline, found: Answer, settings: Settings) -> tuple[Issue, ...]:
@@ -376,6 +385,6 @@ def write_too_few(
             *_skipped(book),
             *described.skipped,
         ),
-        verdict=(*too_few(base.departures), *caveats(tables.rows["orders"], unplaced)),
+        verdict=(*too_few(base.departures), *_to_bear_in_mind(known, unplaced)),
     )
     return _carried_on(review, previous)

@@ -10,6 +10,7 @@ from issue_samples import issue, review
 
 from churnlens.errors import ReviewError
 from churnlens.issues.compare import compare, to_json, to_text
+from churnlens.results import DefinitionUsed
 
 OLD = review(
     issue(revenue=(100_000.0, 80_000.0, 120_000.0)),
@@ -73,6 +74,17 @@ def test_the_json_holds_the_same() -> None:
 def test_figures_of_another_kind_are_not_compared(what: str, other: str) -> None:
     with pytest.raises(ReviewError, match=f"has the {what} {other}"):
         compare(dataclasses.replace(OLD, **{what: other}), NEW)
+
+
+def test_another_definition_of_leaving_is_said_before_the_table() -> None:
+    other = dataclasses.replace(OLD, departure_definition=DefinitionUsed("silence", ""))
+    found = compare(other, NEW)
+    assert found.issues == compare(OLD, NEW).issues
+    assert found.warning is not None
+    assert "(silence, and this one cadence)" in found.warning
+    assert to_text(found).startswith(f"! {found.warning}\nstatus")
+    assert json.loads(to_json(found))["warning"] == found.warning
+    assert compare(OLD, NEW).warning is None
 
 
 def test_reviews_out_of_order_are_told_so() -> None:

@@ -10,7 +10,7 @@ from typing import Literal
 
 from churnlens.errors import ReviewError
 from churnlens.issues.identity import Matched, match, sight_of_reviews
-from churnlens.results import Estimate, Issue, Review
+from churnlens.results import Estimate, Issue, Review, Text
 
 Explanation = Literal["explained since", "no longer explained", "driver renamed"]
 Fate = Literal["new", "worse", "same", "better", "gone", "cannot_be_seen"]
@@ -49,6 +49,7 @@ class Comparison:
     new_as_of: str
     currency: str
     issues: tuple[Change, ...]
+    warning: str | None = None  # what else may lie behind the differences
 
 
 def require_comparable(old: Review, period: str, currency: str) -> None:
@@ -70,6 +71,22 @@ def require_comparable(old: Review, period: str, currency: str) -> None:
             )
 
 
+def redefined(old: Review, definition: str) -> Text | None:
+    """Say that an earlier review has another definition of leaving than the one named; else None.
+
+    Its issues are the same matters and can be found again, unlike figures of another currency.
+    """
+    then = old.departure_definition.name
+    if then == definition:
+        return None
+    return Text(
+        "The earlier review, as of {date}, has another definition of leaving ({then}, and this one "
+        "{now}): what is new, gone, worse or better may come of that alone. Run the earlier "
+        "quarter again with {now} to be sure.",
+        {"date": {"type": "day", "value": old.as_of}, "then": then, "now": definition},
+    )
+
+
 def compare(old: Review, new: Review) -> Comparison:
     """Compare two reviews.
 
@@ -77,7 +94,7 @@ def compare(old: Review, new: Review) -> Comparison:
     ----------
     old, new : Review
         In time order. Issues are matched anew by driver, kind and members, so the two need not
-        have been made with `--previous`.
+        have been made with `--previous`. Another definition of leaving is warned of.
 
     Returns
     -------
@@ -100,7 +117,10 @@ def compare(old: Review, new: Review) -> Comparison:
     gone = [
         Change(g.id, g.title, g.reason, _figures(before[g.id]), None, None) for g in matched.gone
     ]
-    return Comparison(old.as_of, new.as_of, new.currency, (*there, *gone))
+    other = redefined(old, new.departure_definition.name)
+    return Comparison(
+        old.as_of, new.as_of, new.currency, (*there, *gone), None if other is None else str(other)
+    )
 
 
 def to_json(comparison: Comparison) -> str:
@@ -109,7 +129,12 @@ def to_json(comparison: Comparison) -> str:
 
 
 def to_text(comparison: Comparison) -> str:
-    """Return a comparison as a table for the terminal, one line an issue."""
+    """Return a comparison as a table for the terminal, one line an issue, under its warning."""
+    warning = f"! {comparison.warning}\n" if comparison.warning else ""
+    return warning + _table(comparison)
+
+
+def _table(comparison: Comparison) -> str:
     if not comparison.issues:
         return f"No issues in {comparison.old_as_of} nor in {comparison.new_as_of}.\n"
     head = (
