@@ -11,6 +11,7 @@ import sys
 import time
 from pathlib import Path
 
+import duckdb
 import pytest
 from typer.main import get_command
 
@@ -451,6 +452,26 @@ def test_the_register_takes_what_each_run_says(call, few, finished, ended, tmp_p
     assert call("run", few, "--out", tmp_path / "out")[0] == 0
     assert register.read(few / "kept" / "all.json") == ()
     assert visible(tmp_path / "out") == ["2023-12-17"]
+
+
+@pytest.mark.parametrize("slashes", ["duckdb://", "duckdb:///"])
+def test_databases_that_the_config_names_lie_beside_it(call, few, tmp_path, monkeypatch, slashes):
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    written = f'register = "{slashes}kept.db"\nengine = "{slashes}work.db"\n'
+    (few / "churnlens.toml").write_text(written)
+    assert call("check", few)[0] == 0
+    assert sorted(p.name for p in few.glob("*.db")) == ["kept.db", "work.db"]
+    assert call("check", few, "--engine", f"{slashes}here.db")[0] == 0
+    assert visible(tmp_path / "elsewhere") == ["here.db"]
+
+
+def test_an_engine_that_is_the_source_is_read_in_place(call, few, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with duckdb.connect(few / "shop.db") as connection:
+        connection.execute(f"create table orders as from '{few / 'orders.csv'}'")
+    (few / "shop.toml").write_text('source = "duckdb://shop.db"\nengine = "duckdb:///shop.db"\n')
+    assert call("check", few / "shop.toml")[0] == 0
 
 
 @pytest.mark.parametrize("broken", ['"broken.json"', '"nosuch://register"'])

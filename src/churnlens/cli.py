@@ -117,7 +117,7 @@ def run(
     settings = _overridden(
         settings,
         as_of=as_of,
-        engine=engine,
+        engine=_beside(Path(), engine),
         lang=lang,
         seed=seed,
         name_clients=name_clients or None,
@@ -176,7 +176,7 @@ def check(
     from churnlens.tables import open_source
 
     place, settings = _settings(source, config)
-    settings = _overridden(settings, engine=engine)
+    settings = _overridden(settings, engine=_beside(Path(), engine))
     if settings.register_at:
         register.check(settings.register_at)
     _check_look(settings)
@@ -340,12 +340,17 @@ def _loaded(config: Path | None) -> Settings:
         settings,
         report=_anchored(settings.report, config.parent),
         register_at=_beside(config.parent, settings.register_at),
+        engine=_beside(config.parent, settings.engine),
     )
 
 
 def _beside(folder: Path, place: str | None) -> str | None:
-    """Find a file that the config names from where the config lies; a URL stays."""
-    return place if place is None or "://" in place else str(folder / place)
+    """Find a file that the config names from where the config lies, also one in a URL."""
+    if place is None or "://" not in place:
+        return place if place is None else str(folder / place)
+    from churnlens.tables.database import from_folder
+
+    return from_folder(place, folder)
 
 
 def _anchored(report: ReportSettings, folder: Path) -> ReportSettings:

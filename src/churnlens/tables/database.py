@@ -87,6 +87,25 @@ def open_database(url: str, base: Path | None = None) -> Database:
     return Database(url, backend, tables)
 
 
+def from_folder(url: str, base: Path) -> str:
+    """Return the URL of a database with the file that it names from `base`; that may yet be made.
+
+    `duckdb:///work.db` is meant beside `base`, not at the root of the file system: a path from the
+    root is taken as such where the file is there, or a folder for it. Servers and what lies in
+    memory have no file, and their URL stays.
+    """
+    parts = urlsplit(url)
+    written = parts.netloc + parts.path
+    if parts.scheme not in _FILE_SCHEMES or not written.strip("/") or ":" in written:
+        return url
+    path = Path(written)
+    has_folder = path.parent.is_dir() and path.parent != path.parent.parent
+    if not path.is_absolute() or not (path.is_file() or has_folder):
+        path = base / written.lstrip("/")
+    query = f"?{parts.query}" if parts.query else ""
+    return f"{parts.scheme}://{path.resolve()}{query}"
+
+
 def _with_file(url: str, base: Path) -> str:
     """Find the file that a DuckDB or SQLite URL names; opening it would otherwise create it."""
     if "://" not in url:

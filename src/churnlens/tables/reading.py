@@ -17,7 +17,7 @@ import pyarrow as pa
 from churnlens.config import Settings, TableSettings
 from churnlens.errors import ConfigError, ContractError, first_line
 from churnlens.tables import delimited, sheets
-from churnlens.tables.database import Database, open_database, places_in
+from churnlens.tables.database import Database, from_folder, open_database, places_in
 from churnlens.tables.delimited import ROW
 from churnlens.tables.model import TABLE_NAMES
 from churnlens.tables.sources import Located, check_content
@@ -68,7 +68,8 @@ def read_all(connection: Any, located: Located, settings: Settings) -> dict[str,
 
 def _database(connection: Any, located: Located, settings: Settings) -> Database:
     url = str(located.url)
-    if url == settings.engine:
+    engine = settings.engine and from_folder(settings.engine, located.base)
+    if engine == from_folder(url, located.base):
         return Database(url, connection, tuple(connection.list_tables()))
     return open_database(url, located.base)
 
