@@ -1,11 +1,13 @@
 """The command line through its own door: a process, or `main()` with its arguments."""
 
 import gzip
+import hashlib
 import json
 import os
 import re
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -464,6 +466,22 @@ def test_databases_that_the_config_names_lie_beside_it(call, few, tmp_path, monk
     assert sorted(p.name for p in few.glob("*.db")) == ["kept.db", "work.db"]
     assert call("check", few, "--engine", f"{slashes}here.db")[0] == 0
     assert visible(tmp_path / "elsewhere") == ["here.db"]
+
+
+@pytest.mark.parametrize("kind", ["duckdb", "sqlite"])
+def test_the_manifest_has_the_hash_of_a_database_file_too(call, few, tmp_path, kind):
+    place = few / f"shop.{kind}"
+    rows = [line.split(",") for line in (few / "orders.csv").read_text().splitlines()[1:]]
+    with {"duckdb": duckdb, "sqlite": sqlite3}[kind].connect(place) as connection:
+        connection.execute("create table orders (client_id text, order_date text, amount double)")
+        connection.executemany("insert into orders values (?, ?, ?)", rows)
+        connection.commit()
+    (few / "shop.toml").write_text(f'source = "{kind}://{place.name}"\n')
+    code, _, error = call("run", few / "shop.toml", "--out", tmp_path / "out")
+    assert code == 0, error
+    (manifest,) = (tmp_path / "out").glob("*/manifest.json")
+    (told,) = json.loads(manifest.read_text())["inputs"]
+    assert told["sha256"] == hashlib.sha256(place.read_bytes()).hexdigest()
 
 
 def test_an_engine_that_is_the_source_is_read_in_place(call, few, tmp_path, monkeypatch):

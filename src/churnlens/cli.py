@@ -363,9 +363,12 @@ def _overridden(settings: Settings, **options: Any) -> Settings:
 
 
 def _inputs(place: Path | str, settings: Settings) -> tuple[Path, ...]:
+    from churnlens.tables.database import file_of
     from churnlens.tables.sources import locate
 
-    return tuple(locate(place, settings).files.values())
+    located = locate(place, settings)
+    database = None if located.url is None else file_of(located.url, located.base)
+    return (*located.files.values(), *([database] if database else []))
 
 
 def _versions() -> dict[str, str]:

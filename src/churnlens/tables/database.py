@@ -106,6 +106,19 @@ def from_folder(url: str, base: Path) -> str:
     return f"{parts.scheme}://{path.resolve()}{query}"
 
 
+def file_of(url: str, base: Path) -> Path | None:
+    """Return the file of a source that is a DuckDB or SQLite database; None of any other.
+
+    Raises
+    ------
+    ContractError
+        When the file does not exist.
+    """
+    parts = urlsplit(_with_file(url, base))
+    local = parts.scheme in _FILE_SCHEMES and parts.path.strip("/")
+    return Path(parts.path) if local else None
+
+
 def _with_file(url: str, base: Path) -> str:
     """Find the file that a DuckDB or SQLite URL names; opening it would otherwise create it."""
     if "://" not in url:
