@@ -244,12 +244,11 @@ def test_a_connection_that_cannot_be_made_is_named():
         open_source("nosuch://host", Settings())
 
 
-@pytest.mark.parametrize("engine", ["nosuch://host", "sqlite://"])
+@pytest.mark.parametrize("engine", ["nosuch://host", "sqlite://", "polars://"])
 def test_an_engine_that_cannot_compute_is_named(shop, engine):
+    settings = load(shop / "churnlens.toml").model_copy(update={"engine": engine})
     with pytest.raises(ConfigError, match="engine"):
-        open_source(
-            shop / "churnlens.toml", Settings(engine=engine, orders={"file": "data/sales.csv"})
-        )
+        open_source(shop / "churnlens.toml", settings)
 
 
 def test_no_orders_lists_what_is_there(tmp_path):

@@ -13,6 +13,7 @@ import ibis
 import ibis.expr.types as ir
 import numpy as np
 import pandas as pd
+from ibis.common.exceptions import TranslationError
 
 from churnlens.config import OrderSettings, Settings
 from churnlens.errors import ConfigError, ContractError, first_line
@@ -52,11 +53,21 @@ def open_source(source: Path | str, settings: Settings, as_of: dt.date | None = 
     ------
     ContractError
         When the source cannot be used at all; names the file, the column and the remedy.
+    ConfigError
+        When the engine cannot be opened, or cannot do what the checks need.
     """
     located = locate(source, settings)
     connection = connect(settings.engine)
-    raws = read_all(connection, located, settings)
-    return _checked(connection, raws, settings, as_of or settings.as_of)
+    try:
+        raws = read_all(connection, located, settings)
+        return _checked(connection, raws, settings, as_of or settings.as_of)
+    except TranslationError as error:
+        if settings.engine is None:
+            raise
+        raise ConfigError(
+            f"--engine {settings.engine} cannot do what the checks need ({first_line(error)}). "
+            "Leave it out to compute with DuckDB."
+        ) from error
 
 
 def orders_placed(tables: Tables) -> int:
@@ -74,7 +85,7 @@ def connect(engine: str | None) -> Any:
     Raises
     ------
     ConfigError
-        When the engine cannot be opened, or cannot do what the checks need.
+        When the engine cannot be opened, or is one that cannot read what may be no number.
     """
     try:
         connection = ibis.connect(engine) if engine else ibis.duckdb.connect()
