@@ -207,6 +207,25 @@ def test_a_config_may_name_a_database_beside_it_and_files(duckdb_file):
     assert (tables.rows["orders"].read, tables.rows["clients"].read) == (2, 1)
 
 
+@pytest.mark.parametrize("in_place", [False, True])
+def test_a_table_may_lie_in_a_schema_of_its_own(duckdb_file, in_place):
+    with duckdb.connect(duckdb_file) as connection:
+        connection.execute("create schema erp")
+        connection.execute(
+            'create table erp.orders as from sales; create table "a.b" as from sales'
+        )
+    url = f"duckdb://{duckdb_file}"
+    for table in ("erp.orders", "a.b"):
+        settings = Settings(engine=url if in_place else None, orders={"table": table})
+        tables = open_source(url, settings)
+        assert tables.rows["orders"] == RowCounts(2, 2, 0, 0)
+        tables.connection.disconnect()
+    with pytest.raises(ContractError, match=r"Its tables are a\.b, sales, erp\.orders;"):
+        open_source(url, Settings())
+    with pytest.raises(ContractError, match=r"no table 'erp\.order'. Did you mean 'erp\.orders'"):
+        open_source(url, Settings(orders={"table": "erp.order"}))
+
+
 def test_a_missing_database_is_named_and_not_created(tmp_path):
     for scheme in ("duckdb", "sqlite"):
         with pytest.raises(ContractError, match=r"there is no database file .*none\.db"):

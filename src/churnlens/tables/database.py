@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 import ibis
 import ibis.expr.types as ir
+from ibis.backends import CanListDatabase
 
 from churnlens.config import Settings
 from churnlens.errors import ContractError, did_you_mean, first_line
@@ -17,24 +18,48 @@ from churnlens.tables.delimited import ROW
 
 _FILE_SCHEMES = ("duckdb", "sqlite")
 _SCHEME_OF = {".duckdb": "duckdb", ".ddb": "duckdb", ".db": "sqlite", ".sqlite": "sqlite"}
+_OF_THE_SYSTEM = {"information_schema", "pg_catalog"}
 IN_MEMORY = "duckdb://"
 _ESCAPED = "backslashreplace"  # so that no two differ only in what was lost
 
 
 @dataclass(frozen=True)
 class Database:
-    """An open connection to the database that holds the source's tables."""
+    """An open connection to the database that holds the source's tables.
+
+    `tables` are those of its own schema; one of another schema is called `schema.table`.
+    """
 
     url: str
     backend: Any
     tables: tuple[str, ...]
+
+    def holds(self, name: str) -> bool:
+        """Tell whether there is such a table."""
+        schema, _, table = name.rpartition(".")
+        return name in self.tables or (
+            schema in self._schemas() and table in self.backend.list_tables(database=schema)
+        )
+
+    def all_tables(self) -> tuple[str, ...]:
+        """Return the tables of all schemas, those of its own first."""
+        schemas = sorted(self._schemas() - {self.backend.current_database, *_OF_THE_SYSTEM})
+        listed = {schema: self.backend.list_tables(database=schema) for schema in schemas}
+        others = [f"{schema}.{table}" for schema, tables in listed.items() for table in tables]
+        return (*self.tables, *others)
+
+    def _schemas(self) -> set[str]:
+        has_them = isinstance(self.backend, CanListDatabase)
+        return set(self.backend.list_databases()) if has_them else set()
 
     def table(self, name: str, decimal: str) -> ibis.Table:
         """Return a table with `ROW`, its rows numbered as the database gives them.
 
         `decimal` is the mark that numbers are written with where they are handed over as text.
         """
-        found = self.backend.table(name)
+        schema, _, table = name.rpartition(".")
+        whole = name in self.tables  # a name may have a point in it
+        found = self.backend.table(name) if whole else self.backend.table(table, database=schema)
         if self.backend.name == "sqlite":
             # SQLite keeps any type in any column; as text, a stray cell is a reject, not a crash
             found = found.select(**{name: _written(found[name], decimal) for name in found.columns})
@@ -164,11 +189,12 @@ def places_in(database: Database, settings: Settings, names: tuple[str, ...]) ->
     for name in names:
         chosen = getattr(settings, name).table
         table = chosen or name
-        if table in database.tables:
+        if database.holds(table):
             found[name] = table
         elif chosen or name == "orders":
-            hint = did_you_mean(table, database.tables)
-            listed = ", ".join(database.tables) or "none"
+            tables = database.all_tables()
+            hint = did_you_mean(table, tables)
+            listed = ", ".join(tables) or "none"
             raise ContractError(
                 f"{database.url} has no table '{table}'.{hint} Its tables are {listed}; say in "
                 f'churnlens.toml which one holds the {name}: [{name}] table = "…".'

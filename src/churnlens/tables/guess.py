@@ -77,7 +77,8 @@ def _guessed(name: str, sample: pd.DataFrame) -> dict[str, Guess]:
 def _first_settings(source: Path | str) -> Settings:
     """Name the file or table that holds the orders, where it has another name than `orders`."""
     if is_url(source):
-        tables = open_database(str(source)).tables
+        database = open_database(str(source))
+        tables = database.tables or database.all_tables()
         return Settings(orders=OrderSettings(table=_nearest_orders(tables, str(source))))
     path = Path(source)
     if not path.is_dir():
