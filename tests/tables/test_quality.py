@@ -270,6 +270,29 @@ def test_a_scope_that_no_client_has(opened):
     assert "nroth" in str(seen["scope_unknown"].text)
 
 
+@pytest.mark.parametrize(
+    ("column", "scope", "said"),
+    [
+        ("staff", "20", "staff 20, which is no band"),
+        ("staff", "above 50", "staff above 50, which no client has"),
+        ("staff", "up to 20|20 to 50", None),
+        ("value_tier", "nosuch tier", "value tier nosuch tier, which no client has"),
+        ("value_tier", "top fifth|middle", None),
+    ],
+)
+def test_a_scope_of_a_number_or_a_tier_that_no_client_has(opened, column, scope, said):
+    seen = found(
+        opened(
+            orders=HEADER + lines(30),
+            clients="client_id,staff\na,5\nb,20\nc,50\n",
+            remedies=f"action,start_date,{column}\nx,2024-01-02,{scope}\n",
+        )
+    )
+    assert ("scope_unknown" in seen) == (said is not None)
+    if said is not None:
+        assert said in str(seen["scope_unknown"].text)
+
+
 def test_warnings_come_first(opened):
     tables = opened(orders=HEADER + lines(30) + "a,2024-01-05,-1\n,2024-01-05,1\n")
     assert [finding.severity for finding in tables.findings] == ["warning", "info"]

@@ -19,18 +19,11 @@ from churnlens.panel.attributes import SMALLEST
 from churnlens.panel.cumulative import cumulative
 from churnlens.panel.periods import Calendar, ClientPeriods
 from churnlens.panel.threads import over_rows
+from churnlens.tables.model import VALUE_TIER, VALUE_TIERS
 
 Array = npt.NDArray[Any]
 
-TIER = "value_tier"
-TIERS = (
-    "top fifth",
-    "middle",
-    "bottom fifth",
-    "costs more than it brings",
-    "large without margin",
-    "only at a discount",
-)
+TIER, TIERS = VALUE_TIER, VALUE_TIERS
 TOP, MIDDLE, BOTTOM, COSTLY, LARGE, CUT_ONLY = range(len(TIERS))
 PRICE_CUT = re.compile(
     "discount|rebate|markdown|allowance|concession|bonus|promo|price_?cut|reduction|rabatt|remise"

@@ -18,6 +18,14 @@ if TYPE_CHECKING:
 TABLE_NAMES = ("orders", "clients", "events", "remedies")
 RETURN = "__return"  # whether an order line is a return; no column of a source begins so
 VALUE_TIER = "value_tier"  # the one attribute that no table holds: the panel works it out
+VALUE_TIERS = (
+    "top fifth",
+    "middle",
+    "bottom fifth",
+    "costs more than it brings",
+    "large without margin",
+    "only at a discount",
+)
 
 
 @dataclass(frozen=True)

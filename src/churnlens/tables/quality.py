@@ -8,9 +8,10 @@ from typing import Any
 import ibis
 import ibis.expr.types as ir
 
+from churnlens.bands import limits
 from churnlens.results import DataFinding, Text
 from churnlens.tables import calendar, refusals, units
-from churnlens.tables.model import RETURN, Tables, scope_values
+from churnlens.tables.model import RETURN, VALUE_TIER, VALUE_TIERS, Tables, scope_values
 from churnlens.tables.refusals import percent
 
 _MOSTLY_MISSING = 0.5  # of a measure's cells, or of the events
@@ -426,17 +427,44 @@ def _scopes(tables: Tables) -> Iterator[DataFinding]:
     """Look for remedies whose scope names a value that no client has."""
     if tables.remedies is None:
         return
-    for name in tables.attributes:
+    for name in dict.fromkeys((*tables.attributes, *tables.numeric_attributes, VALUE_TIER)):
         if name not in tables.remedies.columns:
             continue
         said = {v for scope in tables.remedies[name].dropna() for v in scope_values(scope)}
-        of_orders = name in tables.orders_attributes
-        table = tables.orders if of_orders or tables.clients is None else tables.clients
-        known = set(table.select(name).distinct().to_pyarrow().column(0).to_pylist())
-        strange = sorted(said - known)
+        numeric = name in tables.numeric_attributes
+        plain = {value for value in said if numeric and limits(value) is None}
+        if plain:
+            text = Text(
+                "A remedy is meant for {attribute} {values}, which is no band: clients are grouped "
+                "by bands of a number, written as “up to 20”, “20 to 50” or “above 50”.",
+                _named(name, plain),
+            )
+            yield DataFinding("scope_unknown", "warning", text, len(plain))
+        strange = said - plain - _known_values(tables, name, said)
         if strange:
             text = Text(
                 "A remedy is meant for {attribute} {values}, which no client has.",
-                {"attribute": name.replace("_", " "), "values": ", ".join(strange)},
+                _named(name, strange),
             )
             yield DataFinding("scope_unknown", "warning", text, len(strange))
+
+
+def _named(attribute: str, values: set[str]) -> dict[str, str]:
+    return {"attribute": attribute.replace("_", " "), "values": ", ".join(sorted(values))}
+
+
+def _known_values(tables: Tables, name: str, said: set[str]) -> set[str]:
+    """Return the values of an attribute that clients have; of a number, the bands `said`."""
+    if name == VALUE_TIER:
+        return set(VALUE_TIERS)
+    of_orders = name in tables.orders_attributes
+    table = tables.orders if of_orders or tables.clients is None else tables.clients
+    known = set(table.select(name).distinct().to_pyarrow().column(0).to_pylist())
+    if name not in tables.numeric_attributes:
+        return known
+    ends = {value: span for value in said if (span := limits(value)) is not None}
+    return {
+        value
+        for value, (low, high) in ends.items()
+        if any(number is not None and low < number <= high for number in known)
+    }
