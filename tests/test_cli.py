@@ -324,10 +324,13 @@ def test_a_folder_of_anothers_is_said_before_anything_is_read(call, tmp_path):
 
 
 @pytest.mark.parametrize("command", ["run", "check"])
-def test_a_source_and_a_config_that_names_another_are_told_apart(call, tmp_path, command):
-    config = tmp_path / "elsewhere.toml"
+@pytest.mark.parametrize("beside", [False, True])
+def test_a_source_and_a_config_that_names_another_are_told_apart(call, tmp_path, command, beside):
+    folder = orders(tmp_path)
+    config = folder / "churnlens.toml" if beside else tmp_path / "elsewhere.toml"
     config.write_text('source = "duckdb://shop.duckdb"\n')
-    code, _, error = call(command, orders(tmp_path), "--config", config)
+    named = (folder / "orders.csv",) if beside else (folder, "--config", config)
+    code, _, error = call(command, *named)
     is_one_message(error)
     assert code == 2
     assert "names a source of its own (duckdb://shop.duckdb)" in error

@@ -320,7 +320,9 @@ def _settings(source: str, config: Path | None) -> tuple[Path | str, Settings]:
         return place, _loaded(place)
     beside = _folder(place) / CONFIG_NAME
     if config is None and isinstance(place, Path) and beside.is_file():
-        return (beside if place.is_dir() else place), _loaded(beside)
+        if place.is_dir():
+            return beside, _loaded(beside)
+        config = beside
     settings = _loaded(config)
     if settings.source is not None:
         raise ConfigError(

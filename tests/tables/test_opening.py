@@ -676,6 +676,20 @@ def test_an_option_that_names_the_wrong_column_is_refused(opened, asked, said):
         opened({"orders": asked}, orders=f"{HEADER}1,2024-01-05,3\n")
 
 
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"attributes": ["closed_reason"]},
+        {"attributes": ["size"], "ignore": ["size"]},
+        {"attributes": ["size"], "columns": {"client_id": "size"}},
+    ],
+)
+def test_an_attribute_of_the_clients_that_would_be_passed_over_is_refused(opened, asked):
+    clients = "client_id,closed_reason,size\n1,merger,key\n"
+    with pytest.raises(ContractError, match=r"\[clients\] attributes names '\w+' of clients.csv"):
+        opened({"clients": asked}, orders=f"{HEADER}1,2024-01-05,3\n", clients=clients)
+
+
 def test_a_column_of_the_contract_may_be_left_out_where_it_is_not_needed(opened):
     orders = "client_id,order_date,amount,margin\n1,2024-01-05,10,oops\n"
     tables = opened({"orders": {"ignore": ["margin"]}}, orders=orders)

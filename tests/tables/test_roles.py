@@ -27,3 +27,14 @@ def test_a_driver_that_is_there_is_not_whatever_its_role(opened, role):
 def test_an_own_driver_may_have_a_role(opened):
     settings = {"drivers": {"mine": "outcome"}, "plugins": {"drivers": ["my_module:mine"]}}
     assert "unknown_driver" not in {f.code for f in opened(settings, orders=ORDERS).findings}
+
+
+@pytest.mark.parametrize(("clients", "said"), [("region", True), ("size", False)])
+def test_an_attribute_that_the_clients_table_has_as_well_is_said(opened, clients, said):
+    orders = "client_id,order_date,amount,region\n7,2024-01-05,1,north\n7,2024-02-05,1,north\n"
+    settings = {"orders": {"attributes": ["region"]}}
+    tables = opened(settings, orders=orders, clients=f"client_id,{clients}\n7,south\n")
+    texts = [str(f.text) for f in tables.findings if f.code == "attribute_twice"]
+    assert [text.startswith("region is an attribute in the clients table") for text in texts] == (
+        [True] if said else []
+    )

@@ -31,6 +31,7 @@ def stage_clients(
     chosen = settings.clients
     _check_named(raw, chosen.attributes, "[clients] attributes")
     mapped = cols.match(raw, "clients", chosen)
+    _check_attributes(raw, chosen.attributes, mapped)
     columns = _fixed(raw, "clients", mapped, chosen)
     columns += [cols.text_column(raw, name) for name in mapped.text]
     columns += [cols.number_column(raw, name, chosen) for name in mapped.numeric]
@@ -143,6 +144,17 @@ def _unknown_scope(label: str, name: str, attributes: Sequence[str]) -> str:
 def _check_named(raw: Raw, names: Sequence[str], why: str) -> None:
     for name in names:
         cols.require_column(raw, name, f"{why} names it")
+
+
+def _check_attributes(raw: Raw, asked: Sequence[str], mapped: cols.Mapped) -> None:
+    """Refuse an attribute that would be passed over: it has another meaning, or is not read."""
+    idle = next((name for name in asked if name not in mapped.text), None)
+    if idle is not None:
+        raise ContractError(
+            f"[clients] attributes names '{idle}' of {raw.label}, which has a meaning of its own, "
+            "is to be ignored, or is a date: an attribute is a text column that says what kind of "
+            "client it is."
+        )
 
 
 def _fixed(raw: Raw, name: str, mapped: cols.Mapped, chosen: TableSettings) -> list[Column]:
