@@ -332,9 +332,9 @@ def test_a_branch_that_stops_before_the_others_is_said(opened, silent, clients, 
 def test_an_attribute_called_as_an_order_column_is_that_of_the_clients(opened):
     """A product that is no longer sold is no branch that closed."""
     days = [START + dt.timedelta(days=k) for k in range(300)]
-    rows = [
-        f"{c},{day},9,{'old' if k < 200 else 'new'}" for k, day in enumerate(days) for c in "ab"
-    ]
+    ids = "abcdefghij"
+    rows = [f"{c},{day},9,{'key' if k < 200 else 'mid'}" for k, day in enumerate(days) for c in ids]
     orders = "\n".join(["client_id,order_date,amount,category", *rows, ""])
-    tables = opened(orders=orders, clients="client_id,category\na,key\nb,mid\n")
+    kinds = "\n".join(f"{c},{'key' if c < 'f' else 'mid'}" for c in ids)
+    tables = opened(orders=orders, clients=f"client_id,category\n{kinds}\n")
     assert "silent_value" not in found(tables)

@@ -54,12 +54,12 @@ def _silent_values(tables: Tables, last: dt.date) -> Iterator[DataFinding]:
         tables.clients.select("client_id", **values), "client_id"
     )
     silent = []
-    for i, name in enumerate(own):
-        by_day = held.group_by(value=held[f"value_{i}"], day=held.order_date).aggregate(
+    for name, column in zip(own, values, strict=True):
+        by_day = held.group_by(value=held[column], day=held.order_date).aggregate(
             lines=held.count()
         )
         frame = by_day.to_pyarrow().to_pandas().dropna().sort_values("day")
-        holders = held.group_by(value=held[name]).aggregate(clients=held.client_id.nunique())
+        holders = held.group_by(value=held[column]).aggregate(clients=held.client_id.nunique())
         clients = holders.to_pyarrow().to_pandas().set_index("value")["clients"]
         silent += [
             (pause, name, str(value), rows["day"].iloc[-1], int(clients[value]))
