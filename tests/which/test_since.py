@@ -48,13 +48,21 @@ def test_only_starts_that_are_near_are_weighed(draw_blurred) -> None:
     assert (evidence[:, 29:] == -np.inf).all()
 
 
-def test_where_counts_say_enough_orders_are_not_asked(draw_blurred, monkeypatch) -> None:
+def test_of_many_clients_some_are_weighed(draw_blurred, monkeypatch) -> None:
+    base = draw_blurred(4.0, 0.7, 3, clients=2400)
+    (whole, low, high, _) = dated(base)
+    weighed = 300 * MONTHS * 17 * len(since.RAMPS) * len(since.RISES)
+    monkeypatch.setattr(since, "MOST_WEIGHED", weighed)
+    start, wide_low, wide_high, _ = dated(base)
+    assert abs(start - whole) <= 2
+    assert wide_high - wide_low > high - low
+
+
+def test_where_departures_are_sure_no_evidence_is_needed(draw_blurred) -> None:
     base = draw_blurred(4.0, 1.0, 1)
     sure = dataclasses.replace(base, panel=dataclasses.replace(base.panel, likelihood=None))
     assert log_evidence(sure, half(base), START) is None
     assert log_evidence(base, np.zeros_like(half(base)), START) is None
-    monkeypatch.setattr(since, "MOST_WEIGHED", 100)
-    assert log_evidence(base, half(base), START) is None
 
 
 def ahead(base, fits: np.ndarray) -> float:

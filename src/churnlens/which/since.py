@@ -8,6 +8,7 @@ summed over (see `marginal`).
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,19 @@ RAMPS = (0, 3, 6)  # months that a rise takes to come in
 RISES = np.geomspace(1.25, 8.0, 6)
 LEVELS = np.exp(np.linspace(-1.0, 1.0, 9))  # of the segment before it, over the baseline's
 REACH = 8  # months around a start that is known roughly
-MOST_WEIGHED = 100_000_000  # client-periods in all rises tried: some 8,000 clients for four years
+MOST_WEIGHED = 100_000_000  # client-periods in all rises tried: some 7,000 clients for four years
+
+
+@dataclass(frozen=True)
+class _Told:
+    """Of k clients by period, [k, T] each: how likely their orders are after an onset, over none.
+
+    `due` is the hazard without a rise, `counted` where it may be raised.
+    """
+
+    onset: Array
+    due: Array
+    counted: Array
 
 
 def log_evidence(baseline: Baseline, inside: Array, around: int) -> Array | None:
@@ -41,20 +54,18 @@ def log_evidence(baseline: Baseline, inside: Array, around: int) -> Array | None
     Returns
     -------
     Log-likelihood, rises of every size alike likely beforehand, float[ramps, T], −∞ where a start
-    is farther than eight months off. None where departures are known for sure, nobody is in the
-    segment, or more than some thousands: there counts say enough.
+    is farther than eight months off; of an even sample where there are more than some thousands of
+    clients. None where departures are known for sure or nobody is in the segment.
     """
-    likelihood, rows = baseline.panel.likelihood, np.flatnonzero(inside.any(axis=1))
     cal, periods = baseline.panel.calendar, inside.shape[1]
     reach = cal.span(REACH)
     near = range(max(around - reach, 0), min(around + reach + 1, periods))
-    weighed = len(rows) * periods * len(near) * len(RAMPS) * len(RISES)
-    if likelihood is None or not 0 < weighed <= MOST_WEIGHED:
+    most = MOST_WEIGHED // (periods * len(near) * len(RAMPS) * len(RISES))
+    told = _told(baseline, inside, most, np.ones((1, 1), np.float32))
+    if told is None:
         return None
-    due = np.where(likelihood.log_ratio[rows] > -np.inf, baseline.hazard[rows], 0.0)
-    onset = np.exp(np.minimum(likelihood.log_ratio[rows], LARGEST), dtype=np.float64)
-    counted = likelihood.possible[rows] & inside[rows] & (baseline.expected[rows] > 0)
     share = shapes.shape(periods, tuple(cal.span(m) if m else 0 for m in RAMPS))
+    onset, due, counted = told.onset, told.due, told.counted
     due = due * np.where(counted, _level(onset, due, counted, share[0, around]), 1)
     evidence = np.full(share.shape[:2], -np.inf)
 
@@ -84,14 +95,10 @@ def steps(baseline: Baseline, inside: Array, end: int, risk: Array) -> Array | N
     the segment's level the one that foretells best; of an even sample where there are more than
     8,000 clients. None where departures are known for sure or nobody is in the segment.
     """
-    likelihood, rows = baseline.panel.likelihood, np.flatnonzero(inside.any(axis=1))
-    if likelihood is None or not len(rows):
+    told = _told(baseline, inside, MOST_CLIENTS, risk)
+    if told is None:
         return None
-    rows = rows[:: -(-len(rows) // MOST_CLIENTS)]
-    usual = baseline.hazard[rows] * np.broadcast_to(risk, inside.shape)[rows]
-    due = np.where(likelihood.log_ratio[rows] > -np.inf, usual, 0.0)
-    onset = np.exp(np.minimum(likelihood.log_ratio[rows], LARGEST), dtype=np.float64)
-    counted = likelihood.possible[rows] & inside[rows] & (baseline.expected[rows] > 0)
+    onset, due, counted = told.onset, told.due, told.counted
     raised = counted & (np.arange(inside.shape[1]) < end)
 
     def of_level(level: float) -> tuple[Array, float]:
@@ -105,6 +112,21 @@ def steps(baseline: Baseline, inside: Array, end: int, risk: Array) -> Array | N
 
     risen, level = zip(*over_chunks(of_level, list(map(float, LEVELS))), strict=True)
     return np.asarray(np.max(risen, axis=0) - max(level))
+
+
+def _told(baseline: Baseline, inside: Array, most: int, risk: Array) -> _Told | None:
+    """What the orders of a segment's clients tell, of an even sample of so many at the most."""
+    likelihood, rows = baseline.panel.likelihood, np.flatnonzero(inside.any(axis=1))
+    if likelihood is None or not len(rows):
+        return None
+    rows = rows[:: -(-len(rows) // max(most, 1))]
+    ratio = likelihood.log_ratio[rows]
+    usual = baseline.hazard[rows] * np.broadcast_to(risk, inside.shape)[rows]
+    return _Told(
+        np.exp(np.minimum(ratio, LARGEST), dtype=np.float64),
+        np.where(ratio > -np.inf, usual, 0.0),
+        likelihood.possible[rows] & inside[rows] & (baseline.expected[rows] > 0),
+    )
 
 
 def _held(level: float) -> float:
