@@ -9,7 +9,6 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from churnlens.config import PeriodName
 from churnlens.panel.exposures import BEYOND, Exposure
 from churnlens.panel.periods import Calendar
 from churnlens.results import (
@@ -39,7 +38,7 @@ from churnlens.why.moves import Move
 from churnlens.why.selection import Explanation
 from churnlens.why.series import dose_points, driver_series, segment_series
 from churnlens.why.standing import Standing
-from churnlens.why.titles import shift_title
+from churnlens.why.titles import hedged, mix_title, shift_title, standing_title, window_title
 from churnlens.why.waterfall import waterfall
 
 Array = npt.NDArray[Any]
@@ -93,35 +92,26 @@ def shift_issue(
     title = shift_title(
         subject, direction, move.segment, dates, cal.period, verdict, rivals, outlasted, followed
     )
-    size = abs(move.shift)
-    ratio = finding.attribution.ratio
-    return _issue(
-        finding,
-        settled,
-        kind="shift",
-        title=title,
-        segment=move.segment,
-        inside=case.candidate.inside,
+    unit = _step(move.exposure, abs(move.shift))
+    inside = case.candidate.inside
+    return replace(
+        _issue(finding, settled, "shift", title, move.segment, inside, unit, until),
         onset=onset,
         driver=driver,
         direction=direction,
         verdict=verdict,
-        effect=Effect("risk_ratio", ratio.value, ratio.low, ratio.high, _step(move.exposure, size)),
-        extra={
-            "exposure": move.exposure.measure,
-            "beyond": move.exposure.limit,
-            "until": until,
-            "rivals": rivals,
-            "driver_onset": onset,
-            "driver_until": back,
-            "driver_change": (move.before, move.after),
-            "lag_periods": float(case.candidate.lag),
-            "gradual": move.gradual,
-            "driver_series": driver_series(case.baseline, case.candidate),
-            "dose": dose_points(settled, case.baseline, case.candidate),
-            "lead_lag": case.timing.points,
-            "unknown": doubts.of_a_change(case, verdict, finding.evidence),
-        },
+        exposure=move.exposure.measure,
+        beyond=move.exposure.limit,
+        rivals=rivals,
+        driver_onset=onset,
+        driver_until=back,
+        driver_change=(move.before, move.after),
+        lag_periods=float(case.candidate.lag),
+        gradual=move.gradual,
+        driver_series=driver_series(case.baseline, case.candidate),
+        dose=dose_points(settled, case.baseline, case.candidate),
+        lead_lag=case.timing.points,
+        unknown=doubts.of_a_change(case, verdict, finding.evidence),
     )
 
 
@@ -168,105 +158,33 @@ def unexplained_issue(finding: Finding, baseline: Baseline, settled: Settled) ->
     window = finding.part.window
     assert window is not None  # the caller sorts parts by what they are
     onset, until, gradual = _date_window(baseline, window, finding.term.inside)
-    ratio = finding.attribution.ratio
-    issue = _issue(
-        finding,
-        settled,
-        kind="unexplained",
-        title=_window_title(window.segment, onset, until, settled.panel.calendar.period),
-        segment=window.segment,
-        inside=np.broadcast_to(finding.term.inside, settled.panel.active.shape),
+    title = window_title(window.segment, onset, until, settled.panel.calendar.period)
+    inside = np.broadcast_to(finding.term.inside, settled.panel.active.shape)
+    unit = "while it lasted" if until else "since the onset"
+    issue = replace(
+        _issue(finding, settled, "unexplained", title, window.segment, inside, unit, until),
         onset=onset,
-        driver=None,
-        direction=None,
-        verdict=None,
-        effect=Effect(
-            "risk_ratio",
-            ratio.value,
-            ratio.low,
-            ratio.high,
-            "while it lasted" if until else "since the onset",
-        ),
-        extra={
-            "gradual": gradual,
-            "until": until,
-            "also_matches": window.also,
-            "unknown": (doubts.OF_NO_DRIVER,),
-        },
+        gradual=gradual,
+        also_matches=window.also,
+        unknown=(doubts.OF_NO_DRIVER,),
     )
-    return _hedged(issue) if issue.hint else issue
-
-
-def _window_title(
-    segment: Segment, onset: DateEstimate, until: DateEstimate | None, period: PeriodName
-) -> Text:
-    values = {
-        "date": {"type": period, "value": onset.date},
-        "segment": {"type": "clients", "value": segment},
-    }
-    if until is None:
-        return Text(
-            "Since {date}, {segment} leave more often, and nothing on record explains it.", values
-        )
-    return Text(
-        "From {date} to {end}, {segment} left more often than before and after, and nothing on "
-        "record explains it; it has passed.",
-        {**values, "end": {"type": period, "value": until.date}},
-    )
-
-
-def _hedged(issue: Issue) -> Issue:
-    """Give an unexplained rise that may be chance a title that says so."""
-    assert issue.title_text is not None
-    title = Text(
-        "Since {date}, {segment} may leave more often; nothing on record explains it.",
-        issue.title_text.values,
-    )
-    if issue.until is not None:
-        title = Text(
-            "From {date} to {end}, {segment} may have left more often than before and after; "
-            "nothing on record explains it, and it has passed.",
-            issue.title_text.values,
-        )
-    return replace(issue, title=str(title), title_text=title)
+    return hedged(issue) if issue.hint else issue
 
 
 def standing_issue(finding: Finding, standing: Standing, settled: Settled) -> Issue:
     """Return the issue of a driver that costs clients all along."""
     direction: Literal["more", "less"] = "more" if standing.direction == "more" else "less"
-    values = {
-        "segment": {"type": "clients", "value": standing.segment},
-        "driver": {"type": "driver", "value": standing.exposure.subject},
-    }
-    title = (
-        Text("All along, {segment} leave more often the higher their {driver}.", values)
-        if direction == "more"
-        else Text("All along, {segment} leave more often the lower their {driver}.", values)
-    )
-    ratio = finding.attribution.ratio
+    title = standing_title(standing.segment, standing.exposure.subject, direction)
     inside = np.broadcast_to(standing.inside, settled.panel.active.shape)
-    return _issue(
-        replace(finding, attribution=_at_most(finding.attribution, inside, settled)),
-        settled,
-        kind="standing",
-        title=title,
-        segment=standing.segment,
-        inside=inside,
-        onset=None,
+    finding = replace(finding, attribution=_at_most(finding.attribution, inside, settled))
+    unit = f"{abs(standing.usual - standing.low):.3g} {standing.driver}"
+    return replace(
+        _issue(finding, settled, "standing", title, standing.segment, inside, unit),
         driver=standing.driver,
         direction=direction,
         verdict="cause",
-        effect=Effect(
-            "risk_ratio",
-            ratio.value,
-            ratio.low,
-            ratio.high,
-            f"{abs(standing.usual - standing.low):.3g} {standing.driver}",
-        ),
-        extra={
-            "exposure": standing.exposure.measure,
-            "unknown": (doubts.OF_NO_DATE,),
-        },
+        exposure=standing.exposure.measure,
+        unknown=(doubts.OF_NO_DATE,),
     )
 
 
@@ -302,11 +220,7 @@ def _at_most(a: Attribution, inside: Array, settled: Settled) -> Attribution:
 
 def composition_issue(found: MixIssue) -> Issue:
     """Return the issue of a rise that the book's composition made, no segment having got worse."""
-    title = Text(
-        "A larger part of the clients leaves because the book now holds more {segment}, who have "
-        "always left more often; no group of clients leaves more than it did.",
-        {"segment": {"type": "clients", "value": found.segment}},
-    )
+    title = mix_title(found.segment)
     shares = Text(
         "Their share of the book went from {before} to {after}.",
         {
@@ -341,18 +255,14 @@ def composition_issue(found: MixIssue) -> Issue:
 def _issue(
     finding: Finding,
     settled: Settled,
-    *,
-    kind: Any,
+    kind: Literal["shift", "unexplained", "standing"],
     title: Text,
     segment: Segment,
     inside: Array,
-    onset: DateEstimate | None,
-    driver: str | None,
-    direction: Any,
-    verdict: Any,
-    effect: Effect,
-    extra: dict[str, Any],
+    unit: str,
+    until: DateEstimate | None = None,
 ) -> Issue:
+    """An issue with what all kinds have; `unit` is what the risk ratio is for."""
     a = finding.attribution
     agree = 1 + agreeing(finding.term, finding.others)
     seen = round(a.observed)  # no bound may exceed the whole number that it is a part of
@@ -363,15 +273,16 @@ def _issue(
         kind=kind,
         title=str(title),
         title_text=title,
-        driver=driver,
-        direction=direction,
-        verdict=verdict,
+        driver=None,
+        direction=None,
+        verdict=None,
         segment={k: tuple(v) for k, v in segment.items()},
-        onset=onset,
+        onset=None,
+        until=until,
         departures=Departures(seen, a.expected, due),
         revenue_per_year=a.revenue,
         margin_per_year=a.margin,
-        effect=effect,
+        effect=Effect("risk_ratio", a.ratio.value, a.ratio.low, a.ratio.high, unit),
         evidence=finding.evidence,
         definitions_agreeing=DefinitionsAgreeing(agree, 1 + len(finding.others)),
         status=None,
@@ -379,10 +290,9 @@ def _issue(
         clients=settled.panel.clients(np.flatnonzero((settled.panel.active * inside).any(axis=1))),
         accounts=a.accounts,
         p_value=finding.part.p_value,
-        revenue_per_month_of_waiting=None if extra.get("until") else _waiting(settled, a),
+        revenue_per_month_of_waiting=None if until else _waiting(settled, a),
         series=segment_series(settled, inside),
         waterfall=waterfall(settled, finding.drivers, inside, finding.place),
-        **extra,
     )
 
 

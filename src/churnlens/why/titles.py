@@ -7,13 +7,13 @@ from dataclasses import replace
 from typing import Any
 
 from churnlens.config import PeriodName
-from churnlens.results import DateEstimate, Issue, RemedyResult, Text
+from churnlens.results import DateEstimate, Issue, RemedyResult, Segment, Text
 
 
 def shift_title(
     driver: str,
     direction: str,
-    segment: dict[str, tuple[str, ...]],
+    segment: Segment,
     dates: tuple[DateEstimate, DateEstimate | None],
     period: PeriodName,
     verdict: str,
@@ -44,6 +44,61 @@ def shift_title(
     if verdict == "cannot_tell":
         return replace(said["rivals" if rivals else "cannot_tell"], values=values)
     return replace(said[direction], values=values)
+
+
+def window_title(
+    segment: Segment, onset: DateEstimate, until: DateEstimate | None, period: PeriodName
+) -> Text:
+    """Return the title of a rise that no driver explains; `until` is where it has passed."""
+    values = {
+        "date": {"type": period, "value": onset.date},
+        "segment": {"type": "clients", "value": segment},
+    }
+    if until is None:
+        return Text(
+            "Since {date}, {segment} leave more often, and nothing on record explains it.", values
+        )
+    return Text(
+        "From {date} to {end}, {segment} left more often than before and after, and nothing on "
+        "record explains it; it has passed.",
+        {**values, "end": {"type": period, "value": until.date}},
+    )
+
+
+def hedged(issue: Issue) -> Issue:
+    """Return an unexplained rise that may be chance with a title that says so."""
+    assert issue.title_text is not None
+    title = Text(
+        "Since {date}, {segment} may leave more often; nothing on record explains it.",
+        issue.title_text.values,
+    )
+    if issue.until is not None:
+        title = Text(
+            "From {date} to {end}, {segment} may have left more often than before and after; "
+            "nothing on record explains it, and it has passed.",
+            issue.title_text.values,
+        )
+    return replace(issue, title=str(title), title_text=title)
+
+
+def standing_title(segment: Segment, driver: str, direction: str) -> Text:
+    """Return the title of a driver, as it is to be said, that costs clients all along."""
+    values = {
+        "segment": {"type": "clients", "value": segment},
+        "driver": {"type": "driver", "value": driver},
+    }
+    if direction == "more":
+        return Text("All along, {segment} leave more often the higher their {driver}.", values)
+    return Text("All along, {segment} leave more often the lower their {driver}.", values)
+
+
+def mix_title(segment: Segment) -> Text:
+    """Return the title of a rise that the book's composition made."""
+    return Text(
+        "A larger part of the clients leaves because the book now holds more {segment}, who have "
+        "always left more often; no group of clients leaves more than it did.",
+        {"segment": {"type": "clients", "value": segment}},
+    )
 
 
 def as_mended(issue: Issue, remedies: Sequence[RemedyResult]) -> Issue:
