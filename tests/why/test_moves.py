@@ -275,7 +275,8 @@ def test_a_book_shorter_than_what_is_left_unread_before_an_onset_is_read() -> No
     """Eight weeks: the two months before a departure are all there is."""
     book = drawn_books.draw(clients=300, base=0.1)
     cal = calendar("week", dt.date(2023, 1, 2), dt.date(2023, 2, 26))
-    panel = dataclasses.replace(book.panel, calendar=cal, found=book.panel.found[:, :8])
+    cut = {name: getattr(book.panel, name)[:, :8] for name in ("found", "active")}
+    panel = dataclasses.replace(book.panel, calendar=cal, **cut)
     read = readable(dataclasses.replace(book.baseline, panel=panel))
     assert read.shape == (300, 8)
     assert (read.all(axis=1) == ~panel.found.any(axis=1)).all()
