@@ -337,6 +337,11 @@ def _loaded(config: Path | None) -> Settings:
     if config is None:
         return Settings()
     settings = load(config)
+    if settings.engine is not None and "://" not in settings.engine:
+        raise ConfigError(
+            f"{config}: engine = '{settings.engine}' is not a connection URL such as "
+            "duckdb:///work.db."
+        )
     plugins.look_in(config.parent)
     return _overridden(
         settings,

@@ -144,6 +144,15 @@ def test_one_action_in_several_groups_and_twice_is_so_many_remedies(
     assert last_words(read(place)) == remedies
 
 
+def test_a_remedy_noted_before_registers_held_its_scope_is_the_same_one(tmp_path: Path) -> None:
+    old = RegisterEntry("2024-12-31", "remedy", "a", "training", "worked", None, "2024-03-01")
+    new = dataclasses.replace(old, segment={"size": ("mid",)})
+    place = tmp_path / FILE
+    assert record(place, (old,)) == (old,)
+    assert len(record(place, (new,))) == 1
+    assert last_words((old, new)) == (new,)
+
+
 def test_a_file_that_is_no_register_is_named_and_left_alone(tmp_path: Path) -> None:
     place = tmp_path / FILE
     place.write_text("[1, 2", encoding="utf-8")

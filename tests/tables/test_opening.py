@@ -140,6 +140,15 @@ def test_a_return_marked_by_a_number_is_one_whatever_the_type(tmp_path, kind):
     assert "returns_unmarked" not in {finding.code for finding in tables.findings}
 
 
+@pytest.mark.parametrize("starts", [pd.Timestamp("2024-01-01"), dt.date(2024, 1, 1), [1, 2]])
+def test_a_return_asked_for_by_number_in_what_holds_none_marks_nothing(tmp_path, starts):
+    dates = pd.date_range("2024-01-01", periods=2).strftime("%Y-%m-%d")
+    orders = pd.DataFrame({"client_id": ["a", "b"], "order_date": dates, "amount": [1.0, 2.0]})
+    orders.assign(booked=[starts, starts]).to_parquet(tmp_path / "orders.parquet")
+    chosen = parse({"orders": {"returns": {"column": "booked", "equals": "1"}}}, "churnlens.toml")
+    assert column(open_source(tmp_path, chosen).orders, RETURN) == [False, False]
+
+
 def test_a_filter_that_marks_no_row_is_said(opened):
     sign = {"orders": {"returns": {"column": "client_id", "equals": "nosuch"}}}
     said = {finding.code: finding for finding in opened(sign).findings}["returns_unmarked"]
@@ -537,6 +546,8 @@ def test_an_as_of_before_the_first_sale_is_an_error(opened):
     orders = f"{HEADER}1,2024-01-01,-5\n1,2024-02-01,5\n"
     with pytest.raises(ContractError, match="only returns; the first order is dated 2024-02-01"):
         opened(orders=orders, as_of=dt.date(2024, 1, 15))
+    with pytest.raises(ContractError, match="no order yet; the first is dated 2024-02-01"):
+        opened(orders=orders, as_of=dt.date(2023, 1, 15))
 
 
 def test_an_as_of_before_the_first_order_is_an_error(opened):

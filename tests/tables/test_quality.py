@@ -133,6 +133,13 @@ def test_lines_without_a_margin_are_said(opened, margins, severity, said):
     assert said in seen.text.template
 
 
+def test_a_margin_of_returns_alone_is_no_margin(opened):
+    """What clients are worth is then read from revenue."""
+    rows = "a,2024-01-01,9,\na,2024-01-02,9,\na,2024-01-03,-9,-3\n"
+    seen = found(opened(orders=f"client_id,order_date,amount,margin\n{rows}"))["margin_missing"]
+    assert "No order line has a margin" in seen.text.template
+
+
 def test_repeated_lines_are_said_and_kept(opened):
     tables = opened(orders=HEADER + lines(30) + "a,2024-01-01,10\n" * 2)
     assert found(tables)["repeated_lines"].count == 2

@@ -246,3 +246,12 @@ def test_three_hundred_thousand_spells_take_a_moment():
     began = time.perf_counter()
     survival.curves({k: survival.risk_table(entry, leaving, event, g) for k, g in groups.items()})
     assert time.perf_counter() - began < 3.0
+
+
+def test_a_group_that_never_has_enough_begins_where_most_are_there():
+    entry, left = np.repeat([0.0, 10.0, 20.0], [1, 5, 90]), np.repeat([3.0, 13.0, 23.0], [1, 5, 90])
+    table = survival.risk_table(entry, left, np.ones(96))
+    few = survival.RiskTable(
+        table.times, table.labels, np.array([[1.0, 5.0, 9.0]]), table.events, np.array([100])
+    )
+    assert few.settled().times.tolist() == [23.0]

@@ -358,3 +358,16 @@ def test_what_clients_ordered_shows_a_rise_that_counts_leave_open(draw_blurred):
     assert sum(f is not None and f.segment == {"size": ("key",)} for _, f in risen) >= 6
     quiet = np.array([p_values(1.0, 100 + seed)[0][1] for seed in range(20)])
     assert (quiet <= 0.05).sum() <= 2
+
+
+@pytest.mark.parametrize("start", [3, 8])
+def test_a_trouble_of_one_quarter_is_told_as_that(draw, start):
+    """A window of one period has no shorter one beside it."""
+    size = _sizes(1000)
+    usual, hazard = _hit_where(size == "key", 36, start, start + 1, ratio=8.0)
+    base = draw(hazard, size=size, usual=usual)
+    cal = calendar("quarter", dt.date(2015, 1, 1), dt.date(2023, 12, 31))
+    panel = dataclasses.replace(base.panel, calendar=cal)
+    seen = hazard * base.panel.active
+    found = _strongest(dataclasses.replace(base, panel=panel, observed=seen), draws=0)
+    assert (found.segment, found.start, found.end) == ({"size": ("key",)}, start, start + 1)

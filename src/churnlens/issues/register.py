@@ -14,6 +14,7 @@ import json
 import math
 import os
 from collections.abc import Hashable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any
 
@@ -136,7 +137,7 @@ def read(place: Path | str) -> tuple[RegisterEntry, ...]:
 
 def last_words(history: Sequence[RegisterEntry]) -> tuple[RegisterEntry, ...]:
     """Return the last word on each issue and remedy at each date, sorted by date."""
-    last = {_about(entry): entry for entry in history}
+    last = {_about(entry): entry for entry in _scoped(history)}
     return tuple(sorted(last.values(), key=lambda entry: entry.as_of))
 
 
@@ -151,12 +152,20 @@ def _about(entry: RegisterEntry) -> tuple[Hashable, ...]:
     return entry.as_of, entry.issue_id, entry.text, entry.start_date, scope
 
 
+def _scoped(history: Sequence[RegisterEntry]) -> tuple[RegisterEntry, ...]:
+    """Return entries with whom a remedy reached, from a later one where an older has it not yet."""
+    known = {_about(replace(e, segment={})): e.segment for e in history if e.segment}
+    return tuple(
+        e if e.segment else replace(e, segment=known.get(_about(e), e.segment)) for e in history
+    )
+
+
 def _news(
     history: Sequence[RegisterEntry], entries: Iterable[RegisterEntry]
 ) -> list[RegisterEntry]:
     """Return the entries that say something else than the last word on their matter."""
-    last = {_about(entry): entry for entry in history}
     said = tuple(entries)
+    last = {_about(entry): entry for entry in _scoped((*history, *said))[: len(history)]}
     once = (entry for number, entry in enumerate(said) if entry not in said[:number])
     return [e for e in once if not _says_the_same(last.get(_about(e)), e)]
 
@@ -172,9 +181,7 @@ def _says_the_same(before: RegisterEntry | None, now: RegisterEntry) -> bool:
 
 def _in_words(entry: RegisterEntry) -> RegisterEntry:
     """An entry without its figures, and without its title a second time."""
-    return dataclasses.replace(
-        entry, departures=None, revenue_per_year=None, title_text=None, clients=0
-    )
+    return replace(entry, departures=None, revenue_per_year=None, title_text=None, clients=0)
 
 
 def _alike(before: float | None, now: float | None) -> bool:

@@ -35,7 +35,10 @@ _MAP_NOTE = Text(
 _SURVIVAL_SAID = Text(
     "Step chart of the share of clients still here by time since the first order."
 )
-_SURVIVAL_AXES = Text("Upward: share still here. Across: time since the first order.")
+_SURVIVAL_AXES = Text(
+    "Upward: share still here, of those there where a line begins. Across: time since the first "
+    "order."
+)
 _EXITS_AXES = Text("Upward: share that has left so. Across: time since the first order.")
 _SHARE_HERE, _GROUP = Text("Still here"), Text("Group")
 _ONE_YEAR, _SO_MANY_YEARS = Text("1 year"), Text("{n} years")

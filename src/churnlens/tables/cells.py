@@ -83,16 +83,21 @@ def sound_date(value: ir.DateValue) -> ir.DateValue:
     return ibis.ifelse(within, value, ibis.null("date"))
 
 
+def may_be_number(column: ir.Value) -> bool:
+    """Return whether a column is of a type that may hold numbers: not a date, nor a list."""
+    kind = column.type()
+    return bool(kind.is_numeric() or kind.is_boolean() or kind.is_string())
+
+
 def number(column: ir.Value, decimal: str = ".") -> ir.FloatingValue:
     """Read numbers; `decimal` is the decimal mark of numbers kept as text.
 
     What is of a type that is never a number (a date, a list) is none.
     """
-    kind = column.type()
-    if kind.is_numeric() or kind.is_boolean():
-        return column.cast("float64")
-    if not kind.is_string():
+    if not may_be_number(column):
         return ibis.null("float64")
+    if not column.type().is_string():
+        return column.cast("float64")
     if decimal != ".":
         column = column.replace(".", "_").replace(decimal, ".")
     # DuckDB reads 1_000 as a number: no other program writes one so

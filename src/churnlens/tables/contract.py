@@ -149,10 +149,10 @@ def stage(
 ) -> Staged:
     """Tag every row and keep the result as a temporary table of the engine.
 
-    `derived` adds columns computed from the others, of which those that begin with two underscores
-    are left out afterwards. `unique` names a column whose first kept row
-    stands and whose later rows are refused. The expression has layers (read, tag, show) so that
-    every cell is parsed once.
+    `derived` adds columns computed from the others or takes their place; those that begin with two
+    underscores are left out afterwards. `unique` names a column whose first kept row stands and
+    whose later rows are refused. The expression has layers (read, tag, show) so that every cell is
+    parsed once.
     """
     tagged, checks, sources = _tagged(_read(raw, columns), columns)
     if derived:

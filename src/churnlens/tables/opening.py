@@ -65,8 +65,8 @@ def open_source(source: Path | str, settings: Settings, as_of: dt.date | None = 
         if settings.engine is None:
             raise
         raise ConfigError(
-            f"--engine {settings.engine} cannot do what the checks need ({first_line(error)}). "
-            "Leave it out to compute with DuckDB."
+            f"The engine {settings.engine} cannot do what the checks need ({first_line(error)}). "
+            "Without one DuckDB computes."
         ) from error
 
 
@@ -90,7 +90,7 @@ def connect(engine: str | None) -> Any:
     try:
         connection = ibis.connect(engine) if engine else ibis.duckdb.connect()
     except Exception as error:
-        raise ConfigError(f"--engine {engine} cannot be opened: {first_line(error)}") from error
+        raise ConfigError(f"The engine {engine} cannot be opened: {first_line(error)}") from error
     if connection.name == "sqlite":
         raise ConfigError("SQLite can be a source, but not the --engine: it has no safe casts.")
     if connection.name == "duckdb":
@@ -226,7 +226,7 @@ def _span(orders: Staged, as_of: dt.date | None) -> tuple[dt.date, dt.date]:
     if as_of is not None and as_of < seen["first"]:
         raise ContractError(
             f"{orders.label}: as of {as_of} there was no order yet; the first is dated "
-            f"{seen['first']}. Choose a later --as-of."
+            f"{seen['first_sale']}. Choose a later --as-of."
         )
     if as_of is not None and as_of < seen["first_sale"]:
         raise ContractError(

@@ -83,7 +83,7 @@ def _returns_and_measures(tables: Tables) -> Iterator[DataFinding]:
     orders = tables.orders
     asked = {"rows": orders.count(), "returns": orders[RETURN].sum()}
     if "margin" in orders.columns:
-        asked["without_margin"] = orders.margin.isnull().sum()
+        asked["without_margin"] = (orders.margin.isnull() & ~orders[RETURN]).sum()
     for i, name in enumerate(tables.measures):
         column = orders[name]
         asked |= {f"filled{i}": column.count(), f"low{i}": column.min(), f"high{i}": column.max()}
@@ -100,7 +100,7 @@ def _returns_and_measures(tables: Tables) -> Iterator[DataFinding]:
             },
         )
         yield DataFinding("returns", "info", text, seen["returns"])
-    yield from _margin(seen.get("without_margin", 0), seen["rows"])
+    yield from _margin(seen.get("without_margin", 0), seen["rows"] - seen["returns"])
     for i, name in enumerate(tables.measures):
         one = {key: seen[f"{key}{i}"] for key in ("filled", "low", "high", "negative")}
         yield from _measure(name, one, seen["rows"])

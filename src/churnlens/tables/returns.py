@@ -32,7 +32,8 @@ def sign(raw: Raw, chosen: OrderSettings) -> list[Column]:
         marked = marked | text.startswith(asked.starts_with)
     if asked.equals is not None:
         marked = marked | (text == asked.equals.strip())
-        if (number := _as_number(asked.equals)) is not None:  # 1 is 1.0, as some programs write it
+        number = _as_number(asked.equals)
+        if number is not None and cells.may_be_number(cell):  # 1 is 1.0, as some programs write it
             marked = marked | (cells.number(cell, chosen.decimal) == number).fill_null(False)
     return [Column(_SIGN, (Reading(asked.column, marked.fill_null(False)),))]
 

@@ -48,13 +48,15 @@ class RiskTable:
         """Return the table from where on every group has as many at risk as the root of its size.
 
         Of those who come under observation late, few are there at the earliest tenures, and one of
-        them would set the whole curve. All groups begin together: what one loses before the others
-        are looked at would make it leave sooner than they do.
+        them would set the whole curve; where there never are as many, it is from where most are.
+        All groups begin together: what one loses before the others are looked at would make it
+        leave sooner than they do.
         """
         if not len(self.times):
             return self
         enough = self.at_risk >= np.sqrt(self.clients)[:, None]
-        first = int(enough.argmax(axis=1).max(initial=0))
+        begins = np.where(enough.any(axis=1), enough.argmax(axis=1), self.at_risk.argmax(axis=1))
+        first = int(begins.max(initial=0))
         return replace(
             self,
             times=self.times[first:],

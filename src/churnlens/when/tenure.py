@@ -239,7 +239,7 @@ def exit_curves(panel: Panel, seen: Spells) -> tuple[ExitCurve, ...]:
 
     Whoever is closed can no longer leave, so the shares are Aalen and Johansen's, not one minus
     survival. Ways of fewer than five clients are left out, and curves end where fewer are at risk;
-    they start where those of survival do.
+    they start where enough are.
     """
     if seen.closed.sum() < SMALLEST:
         return ()

@@ -242,7 +242,7 @@ def _sharpened(o: Array, e: Array, start: int, end: int, when: Times) -> tuple[i
 
     tried = [
         (gain(s, t), s, t)
-        for s in range(max(when.first, start - near), min(start + near + 1, end - 1))
+        for s in range(max(when.first, start - near), min(start + near, max(start, end - 2)) + 1)
         for t in range(max(s + 1, end - near), min(end + near, when.passed) + 1)
     ]
     _, s, t = max(tried, key=lambda x: (x[0], -x[1], -x[2]))

@@ -3,8 +3,8 @@
 What a firm does in answer to departures, for a whole segment (a discount, a bonus), changes where
 clients leave more and near the time, and looks like their cause. What it cannot do is to have come
 first. In the segment of a driver's change a rise from every period is fitted; one that began well
-before the change and fits clearly better than what followed it is not the change's doing; nor is
-one that began only after the longest lag that a cause is given.
+before the change and fits better than what followed it is not the change's doing; nor is one that
+clearly began only after the longest lag that a cause is given.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class Leads:
 
 
 def leads(baseline: Baseline, candidate: Candidate, risk: Array) -> Leads:
-    """Return whether departures of a change's segment rose before it, or only long after.
+    """Return by how much rises of a change's segment before it, or long after, fit better.
 
     Parameters
     ----------

@@ -55,6 +55,13 @@ _COHORT = Text("Clients won at some times leave more often than those won before
 _NO_COHORT = Text("No year of winning stands out from those before and after it.")
 _RARE, _ONE_OF = Text("fewer than 1 of 1,000"), Text("1 of {n}")
 _HALF_GONE = Text("Half of the clients have left about {span} after their first order")
+_HALF_GONE_OF = Text(
+    "Of the clients still there after {begin}, half have left about {span} after their first order"
+)
+_STILL_HERE_OF = Text(
+    "Of the clients still there after {begin}, {share} are still here {span} after their first "
+    "order"
+)
 _STILL_HERE = Text("{share} of the clients are still here {span} after their first order")
 _RISKIEST = Text("Most leave in the band {band} after the first order: {rate} of 100 a year")
 _ENDED = Text("How clients left in the end: {shares}")
@@ -97,11 +104,20 @@ def _survival_title(whole: Sequence[SurvivalCurve], language: Language) -> str:
     curve, a_year = whole[0], PERIODS_A_YEAR[language.period]
     gone = [at for at, here in zip(curve.tenure, curve.survival, strict=True) if here <= 0.5]
     at = gone[0] if gone else curve.tenure[-1]
-    text, unit = (_YEARS_ABOUT, a_year) if at >= 2 * a_year else (_MONTHS, a_year / 12)
-    span = language.say(text, n=language.number(at / unit, 1 if at >= 2 * a_year else 0))
+    begin, span = (_time(tenure, a_year, language) for tenure in (curve.tenure[0], at))
+    late = curve.tenure[0] > 0
     if gone:
-        return language.say(_HALF_GONE, span=span)
-    return language.say(_STILL_HERE, share=language.percent(curve.survival[-1]), span=span)
+        return language.say(_HALF_GONE_OF if late else _HALF_GONE, begin=begin, span=span)
+    share = language.percent(curve.survival[-1])
+    told = _STILL_HERE_OF if late else _STILL_HERE
+    return language.say(told, begin=begin, share=share, span=span)
+
+
+def _time(periods: float, a_year: int, language: Language) -> str:
+    """Say a tenure in months, from two years on in years."""
+    if periods >= 2 * a_year:
+        return language.say(_YEARS_ABOUT, n=language.number(periods / a_year, 1))
+    return language.say(_MONTHS, n=language.number(periods / (a_year / 12)))
 
 
 def _risk_title(bands: Sequence[TenureRisk], language: Language) -> str:
