@@ -471,6 +471,13 @@ def test_databases_that_the_config_names_lie_beside_it(call, few, tmp_path, monk
     assert visible(tmp_path / "elsewhere") == ["here.db"]
 
 
+def test_an_engine_in_the_config_that_is_no_url_is_refused(call, few):
+    (few / "churnlens.toml").write_text('engine = "duckdb"\n')
+    code, _, error = call("check", few)
+    assert code == 2
+    assert "engine = 'duckdb' is not a connection URL such as duckdb:///work.db" in error
+
+
 @pytest.mark.parametrize("kind", ["duckdb", "sqlite"])
 def test_the_manifest_has_the_hash_of_a_database_file_too(call, few, tmp_path, kind):
     place = few / f"shop.{kind}"
