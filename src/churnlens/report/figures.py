@@ -110,7 +110,7 @@ _WATERFALL_OLDER = Text(
 )
 _WATERFALL_TITLE_SHORT = Text("From the departures before to those now")
 
-_EVERYONE = Text("All clients")
+EVERYONE = Text("All clients")
 
 _SILENCE, _CHANCE = (
     Text("Silence, in multiples of the client’s own rhythm"),
@@ -438,7 +438,7 @@ def _signed(value: float, language: Language) -> str:
 def group_name(attribute: str, value: str, language: Language) -> str:
     """Name a group of clients by an attribute's value; all clients without."""
     if not attribute:
-        return language.say(_EVERYONE)
+        return language.say(EVERYONE)
     return language.capital(language.segment({attribute: (value,)}))
 
 

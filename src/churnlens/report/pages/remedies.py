@@ -6,7 +6,7 @@ from typing import Any
 
 from churnlens.report import figures, words
 from churnlens.report.language import Language
-from churnlens.report.pages.stay import OF_ALL, tier_name
+from churnlens.report.pages.stay import tier_name
 from churnlens.report.pages.verdict import is_mended, issue_line
 from churnlens.results import Estimate, Issue, RemedyResult, Review, Text
 
@@ -89,7 +89,7 @@ def _short_title(issue: Issue, language: Language) -> str:
 
 def _group(group: str, titles: dict[str, str], language: Language) -> str:
     if group == "all":
-        return language.say(OF_ALL)
+        return language.say(figures.EVERYONE)
     return titles.get(group) or tier_name(group, language)
 
 

@@ -9,7 +9,6 @@ from churnlens.report.language import Language
 from churnlens.report.pages.issue import check
 from churnlens.results import Association, Book, Review, Text, TierRow
 
-OF_ALL = Text("All clients")
 MOST_TREND = 10.0  # a tier of new clients brought next to nothing in the year before
 _TENFOLD = Text("more than tenfold")
 _MARGIN_TREND = Text("Margin of the same clients, against their year before (leavers included)")
@@ -36,7 +35,7 @@ def stay(review: Review, language: Language) -> list[dict[str, Any]]:
     book = review.book
     tiers = [_tier(tier, language) for tier in book.tiers]
     if len(tiers) == 1:  # too few clients to part: all of them are in the one row
-        tiers[0]["name"] = language.say(OF_ALL)
+        tiers[0]["name"] = language.say(figures.EVERYONE)
     marks = [_mark(mark, language) for mark in book.stay]
     known = any(bar.role == "cause" for bar in book.waterfall)
     bridge = words.by_either(book.waterfall, review.issues) if known else book.mix
